@@ -1,0 +1,101 @@
+# granary: `make help` lists the targets. All output goes to $(BUILD).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+
+VERSION := 0.1.0
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# SAN=address|thread builds with that sanitizer into a folder of its own; COVERAGE=1 likewise.
+SAN ?=
+COVERAGE ?=
+BUILD ?= build$(if $(SAN),/san-$(SAN))$(if $(COVERAGE),/coverage)
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PACKAGES := libmicrohttpd gnutls jansson yaml-0.1
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-align -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-format-nonliteral
+OPTIMIZE := $(if $(SAN)$(COVERAGE),-O1,-O2)
+SANFLAGS := $(if $(filter address,$(SAN)),-fsanitize=address$(,)undefined -fno-sanitize-recover=all) \
+	$(if $(filter thread,$(SAN)),-fsanitize=thread)
+, := ,
+ifeq ($(SAN),address)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all
+endif
+CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(OPTIMIZE) -g -fno-omit-frame-pointer -fPIE \
+	-fstack-protector-strong $(if $(SAN)$(COVERAGE),,-D_FORTIFY_SOURCE=2) $(SANFLAGS) \
+	$(if $(COVERAGE),--coverage -fprofile-abs-path) -I. \
+	-DGRANARY_VERSION='"$(VERSION)"' -DGRANARY_COMMIT='"$(COMMIT)"' \
+	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
+TEST_LIBS := $(shell pkg-config --libs check 2>/dev/null)
+
+# Every folder of sources is a library of objects; a main.c makes a program of its folder.
+LIBRARY_DIRS := base api mutators kube certs webhook cli
+LIBRARY_SOURCES := $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(LIBRARY_DIRS))))
+LIBRARY := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
+TEST_SOURCES := $(wildcard tests/unit/*.c tests/unit/*/*.c tests/property/*.c)
+TEST_OBJECTS := $(TEST_SOURCES:%.c=$(BUILD)/%.o)
+PROGRAMS := $(if $(wildcard webhook/main.c),$(BUILD)/granary-webhook) $(if $(wildcard cli/main.c),$(BUILD)/kubectl-granary)
+
+-include $(wildcard tests/*/rules.mk)
+
+.PHONY: all
+all: $(PROGRAMS) ## build the programs
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+$(BUILD)/libgranary.a: $(LIBRARY)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/granary-webhook: $(BUILD)/webhook/main.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+$(BUILD)/kubectl-granary: $(BUILD)/cli/main.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+$(BUILD)/tests/unit/unit: $(TEST_OBJECTS) $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) $(TEST_LIBS) -o $@
+
+.PHONY: check
+check: $(BUILD)/tests/unit/unit ## unit, golden, properties, corpus replay: no network
+	@CK_VERBOSITY=normal $(BUILD)/tests/unit/unit $(SUITES)
+
+.PHONY: test
+test: ## everything that needs no cluster; installs what is missing first
+	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev
+	@tests/install.sh "test" check
+	@tests/run.sh check
+
+.PHONY: format
+format: ## clang-format, in place
+	@clang-format-14 -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: format-check
+format-check: ## clang-format, only looks
+	@clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+.PHONY: clean
+clean: ## remove all output
+	@rm -rf build
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
+
+-include $(LIBRARY:.o=.d) $(TEST_OBJECTS:.o=.d) $(BUILD)/webhook/main.d $(BUILD)/cli/main.d

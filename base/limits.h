@@ -1,0 +1,47 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Every maximum, with its unit and its reason. Work is bounded here instead of surviving exhausted
+ * memory later.
+ */
+
+/* Bytes of one review. A legal object of 3 MiB is up to 28 MB once Go has escaped it twice. */
+#define BODY_MAX_BYTES (32u << 20)
+
+/* Bytes of all reviews that are being read at once, over all connections; beyond it: 503. */
+#define BODY_BUDGET_BYTES (128u << 20)
+
+/* Levels of nesting in JSON. jansson's own limit, and far above what Kubernetes writes (~40). */
+#define JSON_MAX_DEPTH 2048u
+
+/* Values in one JSON text: 150,000 keys are legal, twice (object and oldObject), with room. */
+#define JSON_MAX_VALUES 2000000u
+
+/* Bytes of one YAML file, levels of nesting and nodes. Y2, Y3 and Y7 of the catalogue. */
+#define YAML_MAX_BYTES (1u << 20)
+#define YAML_MAX_DEPTH 64u
+#define YAML_MAX_NODES 100000u
+
+/* Files and bytes of one catalog folder. */
+#define CATALOG_MAX_FILES 20000u
+#define CATALOG_MAX_BYTES (256u << 20)
+
+/* Characters of one warning and of all: beyond that the API server cuts them. */
+#define WARNING_MAX_CHARS 120u
+#define WARNINGS_MAX_BYTES 4096u
+
+/* Blueprints that one target may name, paths, mounts and parameters that its owner may write. */
+#define BLUEPRINTS_MAX 8u
+#define PATHS_MAX 64u
+#define PATH_MAX_BYTES 4096u
+#define PARAMS_MAX 64u
+
+/* Bytes of one resolved string of a blueprint. */
+#define RESOLVED_MAX_BYTES (64u << 10)
+
+/* Characters of an object's name that we make, of a label value (RFC 1123 label). */
+#define NAME_MAX_CHARS 63u
+#define OBJECT_NAME_MAX_CHARS 253u

@@ -1,0 +1,304 @@
+#include "base/text.h"
+
+#include <assert.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DISTANCE_MAX_BYTES 64
+
+void *text_alloc(size_t size)
+{
+    void *pointer = calloc(1, size ? size : 1);
+
+    if (!pointer)
+        abort();
+    return pointer;
+}
+
+void *text_realloc(void *pointer, size_t size)
+{
+    void *moved = realloc(pointer, size ? size : 1);
+
+    if (!moved)
+        abort();
+    return moved;
+}
+
+char *text_dup(const char *data, size_t length)
+{
+    char *copy = text_alloc(length + 1);
+
+    if (length)
+        memcpy(copy, data, length);
+    return copy;
+}
+
+void text_done(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+static void reserve(struct text *text, size_t more)
+{
+    size_t need = text->length + more + 1;
+
+    if (need <= text->room)
+        return;
+
+    size_t room = text->room ? text->room : 64;
+
+    while (room < need)
+        room *= 2;
+    text->data = text_realloc(text->data, room);
+    text->room = room;
+}
+
+void text_add(struct text *text, const char *data, size_t length)
+{
+    reserve(text, length);
+    if (length)
+        memcpy(text->data + text->length, data, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_puts(struct text *text, const char *piece)
+{
+    text_add(text, piece, strlen(piece));
+}
+
+void text_putc(struct text *text, char c)
+{
+    text_add(text, &c, 1);
+}
+
+void text_addv(struct text *text, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+
+    int length = vsnprintf(NULL, 0, format, again);
+
+    va_end(again);
+    assert(length >= 0);
+    reserve(text, (size_t)length);
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+    text->length += (size_t)length;
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_addv(text, format, args);
+    va_end(args);
+}
+
+const char *text_get(const struct text *text)
+{
+    return text->data ? text->data : "";
+}
+
+char *text_take(struct text *text)
+{
+    char *data = text->data ? text->data : text_alloc(1);
+
+    *text = (struct text){0};
+    return data;
+}
+
+char *text_format(const char *format, ...)
+{
+    struct text text = {0};
+    va_list args;
+
+    va_start(args, format);
+    text_addv(&text, format, args);
+    va_end(args);
+    return text_take(&text);
+}
+
+void text_add_json(struct text *text, const char *data, size_t length)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)data[i];
+
+        if (c >= 0x20 && c != '"' && c != '\\')
+            continue;
+        text_add(text, data + start, i - start);
+        start = i + 1;
+        if (c == '"' || c == '\\') {
+            text_putc(text, '\\');
+            text_putc(text, (char)c);
+        } else {
+            text_addf(text, "\\u%04x", c);
+        }
+    }
+    text_add(text, data + start, length - start);
+}
+
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span text_trim(struct span span)
+{
+    while (span.length && blank(span.data[0])) {
+        span.data++;
+        span.length--;
+    }
+    while (span.length && blank(span.data[span.length - 1]))
+        span.length--;
+    return span;
+}
+
+bool text_split(struct span *rest, char separator, struct span *element)
+{
+    if (!rest->data || (rest->length == 0))
+        return false;
+
+    const char *end = memchr(rest->data, separator, rest->length);
+
+    if (!end) {
+        *element = *rest;
+        *rest = (struct span){0};
+        return true;
+    }
+    *element = (struct span){rest->data, (size_t)(end - rest->data)};
+    rest->length -= element->length + 1;
+    rest->data = end + 1;
+    return true;
+}
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+    size_t ab = a < b ? a : b;
+
+    return ab < c ? ab : c;
+}
+
+size_t text_distance(struct span a, struct span b)
+{
+    size_t row[DISTANCE_MAX_BYTES + 1];
+
+    if (a.length > DISTANCE_MAX_BYTES || b.length > DISTANCE_MAX_BYTES)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.length; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.length; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.length; j++) {
+            size_t replaced = diagonal + (a.data[i - 1] != b.data[j - 1]);
+
+            diagonal = row[j];
+            row[j] = least(row[j] + 1, row[j - 1] + 1, replaced);
+        }
+    }
+    return row[b.length];
+}
+
+const char *text_did_you_mean(struct span word, const char *const *candidates)
+{
+    size_t third = word.length / 3, best = third < 1 ? 1 : third > 3 ? 3 : third;
+    const char *found = NULL;
+
+    for (; *candidates; candidates++) {
+        size_t distance = text_distance(word, span_of(*candidates));
+
+        if (distance < best || (distance == best && !found)) {
+            best = distance;
+            found = *candidates;
+        }
+    }
+    return found;
+}
+
+/* The code point at the start of the span, or -1 for bad UTF-8; *used is how many bytes it took. */
+static int32_t code_point(struct span s, size_t *used)
+{
+    static const struct {
+        unsigned char mask, lead;
+        size_t length;
+        int32_t least;
+    } forms[] = {{0x80, 0x00, 1, 0},
+                 {0xe0, 0xc0, 2, 0x80},
+                 {0xf0, 0xe0, 3, 0x800},
+                 {0xf8, 0xf0, 4, 0x10000}};
+    unsigned char first = (unsigned char)s.data[0];
+
+    *used = 1;
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        if ((first & forms[f].mask) != forms[f].lead)
+            continue;
+        if (s.length < forms[f].length)
+            return -1;
+
+        int32_t point = first & ~forms[f].mask & 0x7f;
+
+        for (size_t i = 1; i < forms[f].length; i++) {
+            if ((s.data[i] & 0xc0) != 0x80)
+                return -1;
+            point = (point << 6) | (s.data[i] & 0x3f);
+        }
+        if (point < forms[f].least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+            return -1;
+        *used = forms[f].length;
+        return point;
+    }
+    return -1;
+}
+
+static bool harmless(int32_t c)
+{
+    return c >= 0x20 && !(c >= 0x7f && c <= 0x9f) && c != 0x2028 && c != 0x2029 &&
+           !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) && c != 0x200e &&
+           c != 0x200f;
+}
+
+char *text_printable(struct span span, size_t max_chars)
+{
+    struct text out = {0};
+    size_t chars = 0, cut = 0;
+
+    while (span.length) {
+        size_t used;
+        int32_t point = code_point(span, &used);
+
+        if (chars == max_chars) {
+            out.length = cut;
+            out.data[cut] = '\0';
+            text_puts(&out, "...");
+            break;
+        }
+        if (harmless(point))
+            text_add(&out, span.data, used);
+        else
+            text_putc(&out, '?');
+        span.data += used;
+        span.length -= used;
+        if (++chars + 3 <= max_chars)
+            cut = out.length;
+    }
+    return text_take(&out);
+}
+
+void text_sha256(struct span span, char hex[65])
+{
+    unsigned char digest[32];
+
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, span.data ? span.data : "", span.length, digest) < 0)
+        abort();
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}

@@ -1,0 +1,107 @@
+#include "base/auto.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "tests/unit/suite.h"
+
+START_TEST(error_messages_read_from_the_outside_in)
+    {
+        struct error err = {0};
+
+        ck_assert(!error_set(&err, ERROR_INVALID, "\"%s\" is not a list", "a\nb"));
+        ck_assert(!error_wrap(&err, "spec.%s", "template"));
+        ck_assert_str_eq(err.message, "spec.template: \"a?b\" is not a list");
+        ck_assert_int_eq(err.code, ERROR_INVALID);
+    }
+END_TEST
+
+static const struct {
+    const char *in, *out;
+    size_t max;
+} printable_rows[] = {
+    {"plain", "plain", 80},
+    {"tab\tnewline\nescape\x1b[31m", "tab?newline?escape?[31m", 80},
+    {"d\xc3\xa9j\xc3\xa0 vu", "d\xc3\xa9j\xc3\xa0 vu", 80},
+    {"bad \xff\xfe utf8 \xc3", "bad ?? utf8 ?", 80},
+    {"overlong \xc0\xaf", "overlong ??", 80},
+    /* right-to-left override: a terminal would show another text than the log holds */
+    {"a\xe2\x80\xae"
+     "b",
+     "a?b", 80},
+    {"0123456789", "0123456789", 10},
+    {"0123456789a", "0123456...", 10},
+    {"", "", 5},
+};
+
+START_TEST(printable)
+    {
+        AUTO(free)
+        char *out = text_printable(span_of(printable_rows[_i].in), printable_rows[_i].max);
+
+        ck_assert_str_eq(out, printable_rows[_i].out);
+    }
+END_TEST
+
+static const char *const keys[] = {"schedule", "target-paths", "volume-mounts", "backup-blueprint",
+                                   NULL};
+
+static const struct {
+    const char *word, *meant;
+} meant_rows[] = {
+    {"schedul", "schedule"},
+    {"shcedule", "schedule"},
+    {"target-path", "target-paths"},
+    {"x", NULL},
+    {"volumes", NULL},
+    {"", NULL},
+};
+
+START_TEST(did_you_mean)
+    {
+        const char *found = text_did_you_mean(span_of(meant_rows[_i].word), keys);
+
+        if (meant_rows[_i].meant)
+            ck_assert_str_eq(found, meant_rows[_i].meant);
+        else
+            ck_assert_ptr_null(found);
+    }
+END_TEST
+
+START_TEST(json_strings_are_escaped)
+    {
+        AUTO(text) struct text text = {0};
+
+        text_add_json(&text, "a\"\\\n\0z", 6);
+        ck_assert_str_eq(text_get(&text), "a\\\"\\\\\\u000a\\u0000z");
+    }
+END_TEST
+
+START_TEST(sha256_of_abc)
+    {
+        char hex[65];
+
+        text_sha256(span_of("abc"), hex);
+        ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+END_TEST
+
+START_TEST(lists_are_split)
+    {
+        struct span rest = span_of("a,,b"), element;
+        int count = 0;
+
+        while (text_split(&rest, ',', &element))
+            count++;
+        ck_assert_int_eq(count, 3);
+        ck_assert(span_is(text_trim(span_of(" \tx y\r\n")), "x y"));
+    }
+END_TEST
+
+SUITE(base_text)
+{
+    tcase_add_test(tests, error_messages_read_from_the_outside_in);
+    suite_rows(tests, printable, printable_rows);
+    suite_rows(tests, did_you_mean, meant_rows);
+    tcase_add_test(tests, json_strings_are_escaped);
+    tcase_add_test(tests, sha256_of_abc);
+    tcase_add_test(tests, lists_are_split);
+}
