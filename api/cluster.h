@@ -32,12 +32,6 @@ static inline void auto_cluster(const struct cluster **cluster)
     cluster_unref(*cluster);
 }
 
-/** A list of borrowed objects. */
-struct objects {
-    const json_t *const *items;
-    size_t count;
-};
-
 /** Look-ups by name; NULL when absent. Borrowed, as long as the cluster. */
 const json_t *cluster_blueprint(const struct cluster *cluster, const char *name);
 const json_t *cluster_namespace(const struct cluster *cluster, const char *name);
@@ -57,10 +51,15 @@ bool cluster_knows_namespaces(const struct cluster *cluster);
  * What points at a target: BackupConfigurations (spec.target.ref), RestoreSessions
  * (spec.target.ref), Repositories (annotation granary.dev/target), in the order of
  * creationTimestamp, then namespace and name. Group and kind are compared, the version is not.
+ *
+ * @return Borrowed array of objects, or NULL when there are none.
  */
-struct objects cluster_configurations_of(const struct cluster *cluster, const char *group,
-                                         const char *kind, const char *space, const char *name);
-struct objects cluster_restores_of(const struct cluster *cluster, const char *group,
-                                   const char *kind, const char *space, const char *name);
-struct objects cluster_repositories_of(const struct cluster *cluster, const char *group,
-                                       const char *kind, const char *space, const char *name);
+const json_t *cluster_configurations_of(const struct cluster *cluster, const char *group,
+                                        const char *kind, const char *space, const char *name);
+const json_t *cluster_restores_of(const struct cluster *cluster, const char *group,
+                                  const char *kind, const char *space, const char *name);
+const json_t *cluster_repositories_of(const struct cluster *cluster, const char *group,
+                                      const char *kind, const char *space, const char *name);
+
+/** How many objects the snapshot holds, for metrics. */
+size_t cluster_size(const struct cluster *cluster);
