@@ -36,6 +36,10 @@ enum scan_type {
 
 /* the string holds a backslash, so its bytes are not yet its value */
 #define SCAN_ESCAPED 1u
+/* one of its escapes is NUL */
+#define SCAN_NUL 2u
+/* the number has a fraction or an exponent */
+#define SCAN_REAL 4u
 
 /** A judged text. {0} before scan_text(); release with scan_done(). */
 struct scan {
@@ -51,7 +55,8 @@ struct scan {
  * Judges a text: one JSON value, UTF-8 without BOM, nothing behind it but white space. Refused:
  * whatever RFC 8259 refuses, duplicate keys of one object (also after unescaping), lone surrogates,
  * NUL in a key (an escaped NUL in a value is legal), integers beyond int64, real numbers that
- * overflow, more than JSON_MAX_DEPTH levels or JSON_MAX_VALUES values.
+ * overflow, more than JSON_MAX_DEPTH levels of objects and lists, or more than JSON_MAX_VALUES
+ * values and keys.
  *
  * @param text  Borrowed while the scan lives. At most 4 GiB - 2.
  * @return      False: ERROR_BAD_REQUEST with line and column (both from 1), or ERROR_TOO_LARGE;
