@@ -45,3 +45,13 @@
 /* Characters of an object's name that we make, of a label value (RFC 1123 label). */
 #define NAME_MAX_CHARS 63u
 #define OBJECT_NAME_MAX_CHARS 253u
+
+/* Pairs of elements that two lists may have to be aligned: one byte each, a few ms in all. */
+#define PATCH_MAX_CELLS (4u << 20)
+
+/* Levels that a diff enters: what Kubernetes writes has about 40, and each level may compare all
+ * that is below it once more. */
+#define PATCH_MAX_DEPTH 64u
+
+/* Bytes that the copy operations of one patch may make. The API server's own limit. */
+#define PATCH_MAX_COPY_BYTES (3u << 20)
