@@ -55,3 +55,6 @@
 
 /* Bytes that the copy operations of one patch may make. The API server's own limit. */
 #define PATCH_MAX_COPY_BYTES (3u << 20)
+
+/* Characters of one value in a log line: an error message with file, line and column fits. */
+#define LOG_VALUE_MAX_CHARS 512u
