@@ -81,8 +81,10 @@ char *tree_format(const json_t *tree, size_t *length);
  */
 #define tree_each(object, key, value)                                                              \
     for (void *iter_ = json_object_iter((json_t *)(object));                                       \
-         iter_ && ((key) = json_object_iter_key(iter_), (value) = json_object_iter_value(iter_));  \
+         iter_ && ((key) = json_object_iter_key(iter_), (value) = json_object_iter_value(iter_),   \
+                  (void)(key), (void)(value), true);                                               \
          iter_ = json_object_iter_next((json_t *)(object), iter_))
 #define tree_items(list, index, value)                                                             \
-    for ((index) = 0; (index) < json_array_size(list) && ((value) = json_array_get(list, index));  \
+    for ((index) = 0; (index) < json_array_size(list) &&                                           \
+                      ((value) = json_array_get(list, index), (void)(value), true);                \
          (index)++)
