@@ -29,7 +29,7 @@ json_t *patch_diff(const json_t *before, const json_t *after, const char *path);
  * Applies a patch as the API server would: all six operations of RFC 6902, in order, all or
  * nothing.
  *
- * @param document  Borrowed, not edited.
+ * @param document  Never NULL. Borrowed, not edited.
  * @param patch     Array of operations. Borrowed.
  * @return          New reference to the changed document, which shares nothing with its inputs; or
  *                  NULL with a message that names the operation's index and what does not apply:

@@ -7,6 +7,8 @@
 #include "base/pointer.h"
 #include "base/tree.h"
 
+#define NO_INDEX SIZE_MAX
+
 /* Characters of hostile text in a message. */
 #define SHOWN_MAX_CHARS 60
 
@@ -20,6 +22,7 @@ struct target {
     json_t *value;     /* what is there now, or NULL. Borrowed */
     json_t *parent;    /* the object or list that holds it; NULL: it is the document. Borrowed */
     struct text token; /* its key or index in there */
+    size_t index;      /* the token as index, or NO_INDEX */
     size_t depth;
 };
 
@@ -47,13 +50,13 @@ static bool locate(struct target *target, const struct application *application,
 {
     struct span rest = tree_span(operation, member);
 
-    if (!rest.data)
-        return error_set(err, ERROR_INVALID, "\"%s\" is missing or no string", member);
     target->value = application->document;
     while (pointer_token(&rest, &target->token, err)) {
         target->parent = target->value;
         target->value = (json_t *)pointer_step(target->parent, token_of(target));
         target->depth++;
+        if (!pointer_index(token_of(target), &target->index))
+            target->index = NO_INDEX;
         if (!target->value && rest.length)
             return refuse(err, "there is no \"%s\" to go through", token_of(target));
     }
@@ -65,7 +68,9 @@ static bool locate_present(struct target *target, const struct application *appl
 {
     if (!locate(target, application, operation, member, err))
         return false;
-    return target->value || refuse(err, "there is no \"%s\"", token_of(target));
+    if (!target->value)
+        return refuse(err, "there is no \"%s\"", token_of(target));
+    return true;
 }
 
 static size_t higher(size_t a, size_t b)
@@ -80,10 +85,8 @@ static size_t height(const json_t *value)
     const json_t *item;
     const char *key;
 
-    tree_each (value, key, item) {
-        (void)key;
+    tree_each (value, key, item)
         highest = higher(highest, height(item));
-    }
     tree_items (value, i, item)
         highest = higher(highest, height(item));
     return highest + 1;
@@ -109,9 +112,10 @@ static bool put_member(const struct target *target, json_t *value, struct error 
 
 static bool insert_element(const struct target *target, json_t *value, struct error *err)
 {
-    size_t index = json_array_size(target->parent), length = index;
+    size_t length = json_array_size(target->parent);
+    size_t index = span_is(token_of(target), "-") ? length : target->index;
 
-    if (!span_is(token_of(target), "-") && !pointer_index(token_of(target), &index))
+    if (index == NO_INDEX)
         return refuse(err, "\"%s\" is no index of a list", token_of(target));
     if (index > length)
         return refuse(err, "index %s is beyond the end of the list", token_of(target));
@@ -150,52 +154,45 @@ static bool add(struct application *application, const json_t *operation, struct
     return insert(application, operation, value, err);
 }
 
-/* Takes what stands at "path" or "from" out of its object or list; new reference. */
-static json_t *take_out(struct application *application, const json_t *operation,
-                        const char *member, struct error *err)
+/* Takes what is there out of its object or list; new reference. */
+static json_t *take_out(const struct target *target)
 {
-    AUTO(target) struct target target = {0};
-    size_t index = 0;
+    json_t *value = json_incref(target->value);
 
-    if (!locate_present(&target, application, operation, member, err))
-        return NULL;
-    if (!target.parent) {
-        error_set(err, ERROR_INVALID, "the document itself can not be removed");
-        return NULL;
-    }
-
-    json_t *value = json_incref(target.value);
-
-    if (pointer_index(token_of(&target), &index) && json_is_array(target.parent))
-        json_array_remove(target.parent, index);
+    if (json_typeof(target->parent) == JSON_OBJECT)
+        json_object_deln(target->parent, text_get(&target->token), target->token.length);
     else
-        json_object_deln(target.parent, text_get(&target.token), target.token.length);
+        json_array_remove(target->parent, target->index);
     return value;
 }
 
 static bool remove_value(struct application *application, const json_t *operation,
                          struct error *err)
 {
-    AUTO(json) json_t *value = take_out(application, operation, "path", err);
+    AUTO(target) struct target target = {0};
 
-    return value;
+    if (!locate_present(&target, application, operation, "path", err))
+        return false;
+    if (!target.parent)
+        return error_set(err, ERROR_INVALID, "the document itself can not be removed");
+    json_decref(take_out(&target));
+    return true;
 }
 
 static bool replace(struct application *application, const json_t *operation, struct error *err)
 {
     AUTO(target) struct target target = {0};
     AUTO(json) json_t *value = tree_copy(tree_get(operation, "value"));
-    size_t index = 0;
 
     if (!locate_present(&target, application, operation, "path", err) ||
         !bounded(&target, value, err))
         return false;
     if (!target.parent)
         return put_document(application, value);
-    if (json_is_object(target.parent))
+    if (json_typeof(target.parent) == JSON_OBJECT)
         return put_member(&target, value, err);
-    return pointer_index(token_of(&target), &index) &&
-           json_array_set(target.parent, index, value) == 0;
+    json_array_set(target.parent, target.index, value);
+    return true;
 }
 
 /* A place is inside another when its pointer goes on behind the other's. Pointers have one spelling
@@ -213,14 +210,14 @@ static bool move(struct application *application, const json_t *operation, struc
 
     if (!locate_present(&source, application, operation, "from", err))
         return false;
-    if (path.data && span_equal(from, path))
+    if (span_equal(from, path))
         return true;
     if (inside(path, from))
         return error_set(err, ERROR_INVALID, "nothing can be moved into itself");
 
-    AUTO(json) json_t *value = take_out(application, operation, "from", err);
+    AUTO(json) json_t *value = take_out(&source);
 
-    return value && insert(application, operation, value, err);
+    return insert(application, operation, value, err);
 }
 
 static bool copy(struct application *application, const json_t *operation, struct error *err)
@@ -239,15 +236,22 @@ static bool copy(struct application *application, const json_t *operation, struc
     return insert(application, operation, value, err);
 }
 
+static bool is_number(const json_t *value)
+{
+    return json_typeof(value) == JSON_INTEGER || json_typeof(value) == JSON_REAL;
+}
+
 static bool same_number(const json_t *a, const json_t *b)
 {
     if (json_typeof(a) == json_typeof(b))
-        return json_equal((json_t *)a, (json_t *)b);
+        return tree_equal(a, b);
+    if (json_typeof(a) == JSON_REAL)
+        return same_number(b, a);
 
-    json_int_t integer = json_integer_value(json_is_integer(a) ? a : b);
-    double real = json_real_value(json_is_real(a) ? a : b);
+    json_int_t integer = json_integer_value(a);
+    double real = json_real_value(b);
 
-    /* the first comparison rounds the integer, the second is exact; 2^63 would overflow it */
+    /* the first comparison rounds the integer, the last is exact; 2^63 would overflow it */
     return (double)integer == real && real < 0x1p63 && (json_int_t)real == integer;
 }
 
@@ -258,12 +262,12 @@ static bool same(const json_t *a, const json_t *b)
     const char *key;
     size_t i;
 
-    if (json_is_number(a) && json_is_number(b))
+    if (is_number(a) && is_number(b))
         return same_number(a, b);
     if (json_typeof(a) != json_typeof(b) || json_object_size(a) != json_object_size(b) ||
         json_array_size(a) != json_array_size(b))
         return false;
-    if (json_is_string(a))
+    if (json_typeof(a) == JSON_STRING)
         return span_equal(tree_value(a), tree_value(b));
     tree_each (a, key, item)
         if (!json_object_get(b, key) || !same(item, json_object_get(b, key)))
@@ -280,17 +284,19 @@ static bool test(struct application *application, const json_t *operation, struc
 
     if (!locate_present(&target, application, operation, "path", err))
         return false;
-    return same(target.value, tree_get(operation, "value")) ||
-           error_set(err, ERROR_INVALID, "the value there is another one");
+    if (!same(target.value, tree_get(operation, "value")))
+        return error_set(err, ERROR_INVALID, "the value there is another one");
+    return true;
 }
 
 static const struct verb {
     const char *name;
     bool (*run)(struct application *application, const json_t *operation, struct error *err);
-    bool needs_value;
+    bool needs_value, needs_from;
 } verbs[] = {
-    {"add", add, true},    {"remove", remove_value, false}, {"replace", replace, true},
-    {"move", move, false}, {"copy", copy, false},           {"test", test, true},
+    {"add", add, true, false},   {"remove", remove_value, false, false},
+    {"copy", copy, false, true}, {"replace", replace, true, false},
+    {"move", move, false, true}, {"test", test, true, false},
 };
 
 static const struct verb *find_verb(struct span name)
@@ -301,17 +307,26 @@ static const struct verb *find_verb(struct span name)
     return NULL;
 }
 
+static bool no_string(struct error *err, const char *member)
+{
+    return error_set(err, ERROR_INVALID, "\"%s\" is missing or no string", member);
+}
+
 static bool run(struct application *application, const json_t *operation, struct error *err)
 {
     struct span op = tree_span(operation, "op");
     const struct verb *verb = find_verb(op);
 
-    if (!json_is_object(operation))
+    if (json_typeof(operation) != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, "it is not an object");
     if (!op.data)
-        return error_set(err, ERROR_INVALID, "\"op\" is missing or no string");
+        return no_string(err, "op");
     if (!verb)
         return refuse(err, "there is no operation \"%s\"", op);
+    if (!tree_text(operation, "path"))
+        return no_string(err, "path");
+    if (verb->needs_from && !tree_text(operation, "from"))
+        return no_string(err, "from");
     if (verb->needs_value && !tree_get(operation, "value"))
         return error_set(err, ERROR_INVALID, "\"value\" is missing");
     return verb->run(application, operation, err);

@@ -169,8 +169,11 @@ static uint64_t digest(const json_t *value)
 
     if (json_is_string(value))
         return digest_bytes(json_string_value(value), json_string_length(value));
-    if (json_is_number(value))
-        return mix((uint64_t)(int64_t)json_number_value(value));
+    if (json_is_number(value)) {
+        double number = json_number_value(value);
+
+        return digest_bytes((const char *)&number, sizeof number);
+    }
     tree_each (value, key, item)
         sum += mix(digest_bytes(key, strlen(key)) ^ (digest(item) << 1));
     tree_items (value, i, item)

@@ -534,6 +534,16 @@ START_TEST(duplicate_members_are_no_operation)
     }
 END_TEST
 
+START_TEST(no_patch_is_no_list)
+    {
+        AUTO(json) json_t *document = json_object();
+        struct error err = {0};
+
+        ck_assert_ptr_null(patch_apply(document, NULL, &err));
+        ck_assert_str_eq(err.message, "a JSON Patch is a list of operations");
+    }
+END_TEST
+
 /* Doubling the document again and again ends at the bound, not with the memory. */
 START_TEST(copies_are_bounded)
     {
@@ -599,6 +609,7 @@ SUITE(patch_apply)
 {
     suite_rows(tests, apply, apply_rows);
     tcase_add_test(tests, duplicate_members_are_no_operation);
+    tcase_add_test(tests, no_patch_is_no_list);
     tcase_add_test(tests, copies_are_bounded);
     tcase_add_loop_test(tests, depth_is_bounded, 0, 2);
     tcase_add_test(tests, keys_are_utf8);

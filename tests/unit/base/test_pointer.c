@@ -99,6 +99,7 @@ START_TEST(the_empty_pointer_is_the_document)
         ck_assert_ptr_eq(pointer_get(tree, ""), tree);
         ck_assert_ptr_null(pointer_get(NULL, ""));
         ck_assert_ptr_null(pointer_get(NULL, "/a"));
+        ck_assert_ptr_null(pointer_step(NULL, span_of("a")));
     }
 END_TEST
 
