@@ -33,11 +33,6 @@ struct place {
     unsigned depth;
 };
 
-struct diff {
-    json_t *operations;
-    size_t bytes; /* of all operations, about */
-};
-
 static void write_path(struct text *path, const struct place *place)
 {
     if (!place->up) {
@@ -51,23 +46,27 @@ static void write_path(struct text *path, const struct place *place)
         pointer_add_index(path, place->index);
 }
 
-static void push(struct diff *diff, const char *op, const struct place *place, const json_t *value)
+static json_t *operation(const char *op, const struct place *place, const json_t *value)
 {
     AUTO(text) struct text path = {0};
-    json_t *operation = json_object();
+    json_t *members = json_object();
 
     write_path(&path, place);
-    tree_put_text(operation, "op", op);
-    tree_put_span(operation, "path", (struct span){text_get(&path), path.length});
-    tree_put_new(operation, "value", tree_share(value));
-    tree_push_new(diff->operations, operation);
-    diff->bytes += weigh(operation);
+    tree_put_text(members, "op", op);
+    tree_put_span(members, "path", (struct span){text_get(&path), path.length});
+    tree_put_new(members, "value", tree_share(value));
+    return members;
 }
 
-static void change(struct diff *diff, const struct place *place, const json_t *before,
+static void push(json_t *patch, const char *op, const struct place *place, const json_t *value)
+{
+    tree_push_new(patch, operation(op, place, value));
+}
+
+static void change(json_t *patch, const struct place *place, const json_t *before,
                    const json_t *after);
 
-static void change_object(struct diff *diff, const struct place *place, const json_t *before,
+static void change_object(json_t *patch, const struct place *place, const json_t *before,
                           const json_t *after)
 {
     struct place member = {.up = place, .depth = place->depth + 1};
@@ -77,46 +76,40 @@ static void change_object(struct diff *diff, const struct place *place, const js
         const json_t *wanted = json_object_get(after, member.key);
 
         if (wanted)
-            change(diff, &member, value, wanted);
+            change(patch, &member, value, wanted);
         else
-            push(diff, "remove", &member, NULL);
+            push(patch, "remove", &member, NULL);
     }
     tree_each (after, member.key, value)
         if (!json_object_get(before, member.key))
-            push(diff, "add", &member, value);
-}
-
-static void take_back(struct diff *diff, size_t count)
-{
-    while (json_array_size(diff->operations) > count)
-        json_array_remove(diff->operations, json_array_size(diff->operations) - 1);
+            push(patch, "add", &member, value);
 }
 
 /* Two elements that take each other's place: entered or replaced, whichever is less to write. */
-static void change_element(struct diff *diff, const struct place *place, const json_t *before,
+static void change_element(json_t *patch, const struct place *place, const json_t *before,
                            const json_t *after)
 {
-    size_t count = json_array_size(diff->operations), bytes = diff->bytes;
+    size_t count = json_array_size(patch), entered = 0;
 
-    change(diff, place, before, after);
-    if (diff->bytes == bytes)
+    change(patch, place, before, after);
+    if (json_array_size(patch) == count)
         return;
+    for (size_t i = count; i < json_array_size(patch); i++)
+        entered += weigh(json_array_get(patch, i));
 
-    AUTO(json) json_t *operations = json_array();
-    struct diff whole = {.operations = operations};
+    AUTO(json) json_t *whole = operation("replace", place, after);
 
-    push(&whole, "replace", place, after);
-    if (whole.bytes >= diff->bytes - bytes)
+    if (weigh(whole) >= entered)
         return;
-    take_back(diff, count);
-    json_array_extend(diff->operations, operations);
-    diff->bytes = bytes + whole.bytes;
+    while (json_array_size(patch) > count)
+        json_array_remove(patch, json_array_size(patch) - 1);
+    json_array_append(patch, whole);
 }
 
 /* Two lists on their way from one to the other. What stands left of `after_at` is done: the list
  * being patched equals `after` there, so `after_at` is the index of the next operation. */
 struct lists {
-    struct diff *diff;
+    json_t *patch;
     struct place place; /* of an element */
     const json_t *before, *after;
     size_t before_at, after_at;
@@ -129,14 +122,14 @@ static void change_run(struct lists *lists, size_t before_end, size_t after_end)
 
     for (; *at < before_end && *place < after_end; ++*at, ++*place) {
         lists->place.index = *place;
-        change_element(lists->diff, &lists->place, json_array_get(lists->before, *at),
+        change_element(lists->patch, &lists->place, json_array_get(lists->before, *at),
                        json_array_get(lists->after, *place));
     }
     for (lists->place.index = *place; *at < before_end; ++*at)
-        push(lists->diff, "remove", &lists->place, NULL);
+        push(lists->patch, "remove", &lists->place, NULL);
     for (; *place < after_end; ++*place) {
         lists->place.index = *place;
-        push(lists->diff, "add", &lists->place, json_array_get(lists->after, *place));
+        push(lists->patch, "add", &lists->place, json_array_get(lists->after, *place));
     }
 }
 
@@ -262,7 +255,7 @@ static bool equal_at(const json_t *before, size_t i, const json_t *after, size_t
     return tree_equal(json_array_get(before, i), json_array_get(after, j));
 }
 
-static void change_list(struct diff *diff, const struct place *place, const json_t *before,
+static void change_list(json_t *patch, const struct place *place, const json_t *before,
                         const json_t *after)
 {
     size_t before_end = json_array_size(before), after_end = json_array_size(after), same = 0;
@@ -275,7 +268,7 @@ static void change_list(struct diff *diff, const struct place *place, const json
         after_end--;
     }
 
-    struct lists lists = {.diff = diff,
+    struct lists lists = {.patch = patch,
                           .place = {.up = place, .depth = place->depth + 1},
                           .before = before,
                           .after = after,
@@ -288,7 +281,7 @@ static void change_list(struct diff *diff, const struct place *place, const json
     change_run(&lists, before_end, after_end);
 }
 
-static void change(struct diff *diff, const struct place *place, const json_t *before,
+static void change(json_t *patch, const struct place *place, const json_t *before,
                    const json_t *after)
 {
     bool enter = json_typeof(before) == json_typeof(after) && place->depth < PATCH_MAX_DEPTH;
@@ -296,21 +289,21 @@ static void change(struct diff *diff, const struct place *place, const json_t *b
     if (before == after)
         return;
     if (enter && json_is_object(before))
-        change_object(diff, place, before, after);
+        change_object(patch, place, before, after);
     else if (enter && json_is_array(before))
-        change_list(diff, place, before, after);
+        change_list(patch, place, before, after);
     else if (!tree_equal(before, after))
-        push(diff, "replace", place, after);
+        push(patch, "replace", place, after);
 }
 
 json_t *patch_diff(const json_t *before, const json_t *after, const char *path)
 {
-    struct diff diff = {.operations = json_array()};
     const struct place place = {.key = path};
+    json_t *patch = json_array();
 
     if (before && after)
-        change(&diff, &place, before, after);
+        change(patch, &place, before, after);
     else if (before || after)
-        push(&diff, before ? "remove" : "add", &place, after);
-    return diff.operations;
+        push(patch, before ? "remove" : "add", &place, after);
+    return patch;
 }
