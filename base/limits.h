@@ -25,8 +25,9 @@
 #define YAML_MAX_DEPTH 64u
 #define YAML_MAX_NODES 100000u
 
-/* Files and bytes of one catalog folder. */
+/* Files (with folders), bytes and levels of folders of one catalog. */
 #define CATALOG_MAX_FILES 20000u
+#define CATALOG_MAX_LEVELS 32u
 #define CATALOG_MAX_BYTES (256u << 20)
 
 /* Characters of one warning and of all: beyond that the API server cuts them. */

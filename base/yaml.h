@@ -86,11 +86,13 @@ struct yaml_place yaml_locate(const struct yaml_document *document, const char *
 struct yaml_place yaml_locate_field(const struct yaml_document *document, const char *field);
 
 /**
- * A list element of a document's top-level member as a document of its own, with its places:
- * `{kind: List, items: [...]}` comes apart so. The value is shared with `document`.
+ * Takes the list in a top-level member apart: `{kind: List, items: [...]}` becomes its items, each
+ * a document of its own with its places.
+ *
+ * @param out  {0} before; filled in, empty when there is no such list. The values are shared with
+ *             `document`.
  */
-struct yaml_document yaml_element(const struct yaml_document *document, const char *key,
-                                  size_t position);
+void yaml_elements(const struct yaml_document *document, const char *key, struct yaml *out);
 
 /**
  * Appends a tree as YAML, block style, two blanks, keys in the order of the tree except that

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/pointer.h"
 #include "base/tree.h"
 
 #define ABSENT SIZE_MAX
@@ -96,80 +97,62 @@ struct yaml_place yaml_index_member(const struct yaml_index *index, size_t node,
     return index->nodes[found == ABSENT ? node : found].place;
 }
 
-/* A list index: digits without leading zeros, small enough to count. */
-static bool position_parse(struct span token, size_t *position)
-{
-    if (!token.length || token.length > 9 || (token.length > 1 && token.data[0] == '0'))
-        return false;
-    *position = 0;
-    for (size_t i = 0; i < token.length; i++) {
-        if (token.data[i] < '0' || token.data[i] > '9')
-            return false;
-        *position = *position * 10 + (size_t)(token.data[i] - '0');
-    }
-    return true;
-}
-
 static size_t child(const struct yaml_index *index, size_t node, struct span token)
 {
     size_t position;
 
-    if (index->nodes[node].shape == YAML_SHAPE_LIST && position_parse(token, &position))
+    if (index->nodes[node].shape == YAML_SHAPE_LIST && pointer_index(token, &position))
         return element(index, node, position);
     return member(index, node, token);
 }
 
-/* The next reference token of a JSON pointer, unescaped. False at its end or where it is broken. */
-static bool pointer_step(const char **rest, struct text *token)
+/* The next step of a JSON pointer. False at its end or where it is broken. */
+static bool next_token(struct span *rest, struct text *token)
 {
-    if (**rest != '/')
+    struct error err;
+
+    return pointer_token(rest, token, &err);
+}
+
+/* Where the bracket that opens the span ends: before ".", "[" or the end. 0 when it does not. */
+static size_t bracket_end(struct span rest)
+{
+    for (size_t i = 1; i < rest.length; i++)
+        if (rest.data[i] == ']' &&
+            (i + 1 == rest.length || rest.data[i + 1] == '.' || rest.data[i + 1] == '['))
+            return i;
+    return 0;
+}
+
+/* The next step of a path such as a.b[0][x.y/z]. False at its end or where it is broken. */
+static bool next_field(struct span *rest, struct text *token)
+{
+    bool bracket = rest->length && *rest->data == '[';
+    size_t start = bracket || (rest->length && *rest->data == '.'), end = start;
+
+    if (bracket)
+        end = bracket_end(*rest);
+    else
+        while (end < rest->length && rest->data[end] != '.' && rest->data[end] != '[')
+            end++;
+    if (!end)
         return false;
     token->length = 0;
-    for ((*rest)++; **rest && **rest != '/'; (*rest)++) {
-        if (**rest != '~') {
-            text_putc(token, **rest);
-            continue;
-        }
-        (*rest)++;
-        if (**rest != '0' && **rest != '1')
-            return false;
-        text_putc(token, **rest == '0' ? '~' : '/');
-    }
+    text_add(token, rest->data + start, end - start);
+    end += bracket;
+    *rest = (struct span){rest->data + end, rest->length - end};
     return true;
 }
 
-/* The next step of a path such as a.b[0][x.y/z]; a bracket ends before ".", "[" or the end. */
-static bool field_step(const char **rest, struct text *token)
-{
-    const char *start = *rest, *end;
-
-    token->length = 0;
-    if (*start == '[') {
-        start++;
-        end = strchr(start, ']');
-        while (end && end[1] && end[1] != '.' && end[1] != '[')
-            end = strchr(end + 1, ']');
-        if (!end)
-            return false;
-        *rest = end + 1;
-    } else {
-        start += *start == '.';
-        end = start + strcspn(start, ".[");
-        *rest = end;
-    }
-    text_add(token, start, (size_t)(end - start));
-    return true;
-}
-
-static struct yaml_place locate(const struct yaml_document *document, const char *path,
-                                bool (*step)(const char **rest, struct text *token))
+static struct yaml_place locate(const struct yaml_document *document, struct span path,
+                                bool (*step)(struct span *rest, struct text *token))
 {
     AUTO(text) struct text token = {0};
     size_t node = 0;
 
     if (!document->index || !document->index->count)
         return document->place;
-    while (*path && step(&path, &token)) {
+    while (step(&path, &token)) {
         size_t next = child(document->index, node, (struct span){text_get(&token), token.length});
 
         if (next == ABSENT)
@@ -181,12 +164,12 @@ static struct yaml_place locate(const struct yaml_document *document, const char
 
 struct yaml_place yaml_locate(const struct yaml_document *document, const char *pointer)
 {
-    return locate(document, pointer, pointer_step);
+    return locate(document, span_of(pointer), next_token);
 }
 
 struct yaml_place yaml_locate_field(const struct yaml_document *document, const char *field)
 {
-    return locate(document, field, field_step);
+    return locate(document, span_of(field), next_field);
 }
 
 /* A copy of one value and all inside of it. */
@@ -204,18 +187,22 @@ static struct yaml_index *part(const struct yaml_index *index, size_t root)
     return copy;
 }
 
-struct yaml_document yaml_element(const struct yaml_document *document, const char *key,
-                                  size_t position)
+void yaml_elements(const struct yaml_document *document, const char *key, struct yaml *out)
 {
-    const json_t *value = json_array_get(tree_get(document->value, key), position);
-    size_t list = member(document->index, 0, span_of(key));
-    size_t root = list == ABSENT ? ABSENT : element(document->index, list, position);
+    const json_t *list = tree_member(document->value, key, JSON_ARRAY);
+    size_t root = member(document->index, 0, span_of(key));
 
-    if (!value || root == ABSENT)
-        return (struct yaml_document){0};
-    return (struct yaml_document){
-        .value = tree_share(value),
-        .place = document->index->nodes[root].place,
-        .index = part(document->index, root),
-    };
+    if (!list || root == ABSENT)
+        return;
+    out->documents = text_alloc(json_array_size(list) * sizeof *out->documents);
+    for (size_t i = root + 1;
+         inside(document->index, root, i) && out->count < json_array_size(list);
+         i = document->index->nodes[i].end) {
+        out->documents[out->count] = (struct yaml_document){
+            .value = tree_share(json_array_get(list, out->count)),
+            .place = document->index->nodes[i].place,
+            .index = part(document->index, i),
+        };
+        out->count++;
+    }
 }
