@@ -8,21 +8,23 @@
 
 #include "base/auto.h"
 #include "base/limits.h"
+#include "base/scan_value.h"
 #include "base/text.h"
 
-/* Bytes of text for one entry of the table: what Kubernetes writes has 12 to 16. */
+/* Bytes of text for one entry of the table: what Kubernetes writes has 9 to 12. */
 #define BYTES_PER_VALUE 8
 
 /* An object of more members, or of more keys with escapes, has its keys sorted to find duplicates;
  * below that, each key is compared with those before it that look alike. */
 #define FEW_MEMBERS 32
 #define FEW_ESCAPED 8
+#define ESCAPED_KEY_MAX_BYTES 256
 
 #define KEY_SHOWN_MAX_CHARS 60
 
 /* An open object or list. */
 struct level {
-    uint64_t looks;   /* one bit for each key seen, by look() */
+    uint64_t looks;   /* look() of each key so far */
     uint32_t entry;   /* index in the table */
     uint32_t members; /* that have begun */
     uint32_t escaped; /* keys with escapes */
@@ -30,11 +32,11 @@ struct level {
 };
 
 struct parser {
-    struct scan *scan;
-    const char *end;
+    struct scan scan;
+    const char *begin, *end; /* of the text */
     struct error *err;
-    uint32_t depth;
-    struct level levels[JSON_MAX_DEPTH];
+    struct level *level; /* the innermost; levels[0] is outside of everything */
+    struct level levels[JSON_MAX_DEPTH + 1];
 };
 
 /* Failures: every step of the parser returns the place behind what it took, or NULL. */
@@ -60,7 +62,7 @@ static struct place locate(const struct scan *scan, const char *at)
 
 static const char *expected(struct parser *p, const char *at, const char *what)
 {
-    struct place place = locate(p->scan, at);
+    struct place place = locate(&p->scan, at);
     unsigned char found = at < p->end ? (unsigned char)*at : 0;
 
     if (at == p->end)
@@ -77,7 +79,7 @@ static const char *expected(struct parser *p, const char *at, const char *what)
 
 static const char *refuse(struct parser *p, const char *at, enum error_code code, const char *why)
 {
-    struct place place = locate(p->scan, at);
+    struct place place = locate(&p->scan, at);
 
     error_set(p->err, code, "%u:%u: %s", place.line, place.column, why);
     return NULL;
@@ -132,50 +134,20 @@ static const char *character(struct parser *p, const char *at)
     return expected(p, at, "UTF-8");
 }
 
-/* The value of four hexadecimal digits, or -1. */
-static int32_t hex4(const char *at, const char *end)
-{
-    int32_t value = 0;
-
-    if (end - at < 4)
-        return -1;
-    for (size_t i = 0; i < 4; i++) {
-        char c = at[i], lower = (char)(c | 0x20);
-
-        if (c >= '0' && c <= '9')
-            value = value * 16 + c - '0';
-        else if (lower >= 'a' && lower <= 'f')
-            value = value * 16 + lower - 'a' + 10;
-        else
-            return -1;
-    }
-    return value;
-}
-
-static bool is_high(int32_t unit)
-{
-    return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static bool is_low(int32_t unit)
-{
-    return unit >= 0xdc00 && unit <= 0xdfff;
-}
-
 /* "\uXXXX", or two of them that are one character. */
 static const char *unicode_escape(struct parser *p, const char *at, uint8_t *flags)
 {
-    int32_t unit = hex4(at + 2, p->end);
+    int32_t unit = scan_hex4(at + 2, p->end);
 
     if (unit < 0)
         return expected(p, at, "four hexadecimal digits after \\u");
-    if (is_low(unit))
+    if (scan_is_low(unit))
         return refuse(p, at, ERROR_BAD_REQUEST, "a low surrogate without a high one before it");
     if (unit == 0)
         *flags |= SCAN_NUL;
-    if (!is_high(unit))
+    if (!scan_is_high(unit))
         return at + 6;
-    if (p->end - at < 8 || at[6] != '\\' || at[7] != 'u' || !is_low(hex4(at + 8, p->end)))
+    if (p->end - at < 8 || at[6] != '\\' || at[7] != 'u' || !scan_is_low(scan_hex4(at + 8, p->end)))
         return refuse(p, at, ERROR_BAD_REQUEST, "a high surrogate without a low one behind it");
     return at + 12;
 }
@@ -185,31 +157,17 @@ static const char *escape(struct parser *p, const char *at, uint8_t *flags)
     *flags |= SCAN_ESCAPED;
     if (p->end - at < 2)
         return expected(p, p->end, "an escape");
-    switch (at[1]) {
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        return at + 2;
-    case 'u':
+    if (at[1] == 'u')
         return unicode_escape(p, at, flags);
-    default:
+    if (!scan_escapes[(unsigned char)at[1]])
         return expected(p, at + 1, "one of \"\\/bfnrtu after a backslash");
-    }
+    return at + 2;
 }
 
-/* Takes a string from behind its opening quote on. */
-static inline const char *string(struct parser *p, const char *at, uint8_t *flags)
+/* The rest of a string, from something that is not plain on. */
+static const char *string_rest(struct parser *p, const char *at, uint8_t *flags)
 {
-    for (at = plain(at, p->end); at; at = at ? plain(at, p->end) : NULL) {
-        if (at == p->end)
-            return expected(p, at, "the end of a string");
-        if (*at == '"')
-            return at + 1;
+    while (at && (at = plain(at, p->end)) < p->end && *at != '"') {
         if (*at == '\\')
             at = escape(p, at, flags);
         else if ((unsigned char)*at >= 0x80)
@@ -217,7 +175,16 @@ static inline const char *string(struct parser *p, const char *at, uint8_t *flag
         else
             return expected(p, at, "an escape instead of a control character");
     }
-    return NULL;
+    return !at || at < p->end ? at : expected(p, at, "the end of a string");
+}
+
+/* Takes a string with both quotes. */
+static inline const char *string(struct parser *p, const char *at, uint8_t *flags)
+{
+    at = plain(at + 1, p->end);
+    if (at == p->end || *at != '"')
+        at = string_rest(p, at, flags);
+    return at ? at + 1 : NULL;
 }
 
 /* Numbers. */
@@ -227,37 +194,6 @@ static const char *digits(const char *at, const char *end)
     while (at < end && *at >= '0' && *at <= '9')
         at++;
     return at;
-}
-
-/* The integer of these bytes, which are known to be one; false when it is beyond int64. */
-static bool integer(struct span bytes, int64_t *value)
-{
-    bool negative = bytes.data[0] == '-';
-    int64_t sum = 0;
-
-    for (size_t i = negative; i < bytes.length; i++) {
-        int64_t digit = bytes.data[i] - '0';
-
-        if (__builtin_mul_overflow(sum, 10, &sum) ||
-            __builtin_add_overflow(sum, negative ? -digit : digit, &sum))
-            return false;
-    }
-    *value = sum;
-    return true;
-}
-
-/* The real number of these bytes, which are known to be one; infinite when it is too large. */
-static double real(struct span bytes)
-{
-    char few[64];
-    AUTO(free) char *many = NULL;
-    char *copy = few;
-
-    if (bytes.length >= sizeof few)
-        copy = many = text_dup(bytes.data, bytes.length);
-    memcpy(copy, bytes.data, bytes.length);
-    copy[bytes.length] = '\0';
-    return strtod(copy, NULL);
 }
 
 /* The places behind the fraction and behind the exponent, or NULL. */
@@ -291,11 +227,11 @@ static bool number_fits(struct span bytes, uint8_t flags)
     int64_t ignored;
 
     if (!(flags & SCAN_REAL))
-        return bytes.length <= 18 || integer(bytes, &ignored);
+        return bytes.length <= 18 || scan_integer(bytes, &ignored);
     if (bytes.length < 300 && !memchr(bytes.data, 'e', bytes.length) &&
         !memchr(bytes.data, 'E', bytes.length))
         return true;
-    return __builtin_isfinite(real(bytes));
+    return __builtin_isfinite(scan_real(bytes));
 }
 
 static const char *number(struct parser *p, const char *start, uint8_t *flags)
@@ -319,135 +255,36 @@ static const char *number(struct parser *p, const char *start, uint8_t *flags)
 
 static bool grow(struct parser *p, const char *at)
 {
-    struct scan *scan = p->scan;
-    size_t room = scan->room ? 2 * (size_t)scan->room : scan->text.length / BYTES_PER_VALUE + 16;
+    size_t bytes = (size_t)(p->end - p->begin);
+    size_t room = p->scan.room ? 2 * (size_t)p->scan.room : bytes / BYTES_PER_VALUE + 16;
 
-    if (scan->count == JSON_MAX_VALUES) {
+    if (p->scan.count == JSON_MAX_VALUES) {
         refuse(p, at, ERROR_TOO_LARGE, "more values than are accepted");
         return false;
     }
     if (room > JSON_MAX_VALUES)
         room = JSON_MAX_VALUES;
-    scan->values = text_realloc(scan->values, room * sizeof *scan->values);
-    scan->room = (uint32_t)room;
+    p->scan.values = text_realloc(p->scan.values, room * sizeof *p->scan.values);
+    p->scan.room = (uint32_t)room;
     return true;
 }
 
-/* A new entry that ends with itself. */
-static inline struct scan_value *add(struct parser *p, const char *at, enum scan_type type)
+/* Enters what was taken from `start` to `at` and returns `at`; a failed taking is handed on. */
+static inline const char *enter(struct parser *p, const char *start, const char *at,
+                                enum scan_type type, uint8_t flags)
 {
-    struct scan *scan = p->scan;
+    struct scan *scan = &p->scan;
+    uint32_t index = scan->count;
 
-    if (scan->count == scan->room && !grow(p, at))
+    if (!at || (index == scan->room && !grow(p, start)))
         return NULL;
-
-    struct scan_value *value = &scan->values[scan->count++];
-
-    *value = (struct scan_value){
-        .start = (uint32_t)(at - scan->text.data), .next = scan->count, .type = (uint8_t)type};
-    return value;
-}
-
-static inline const char *finish(struct parser *p, struct scan_value *value, const char *end)
-{
-    if (end)
-        value->end = (uint32_t)(end - p->scan->text.data);
-    return end;
-}
-
-/* Unescaped values. */
-
-/* The bytes between the quotes. */
-static struct span inside(const struct scan *scan, const struct scan_value *string)
-{
-    return (struct span){scan->text.data + string->start + 1,
-                         (size_t)(string->end - string->start - 2)};
-}
-
-static size_t encode(uint32_t point, char *out)
-{
-    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
-    size_t length = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-
-    for (size_t i = length - 1; i > 0; i--) {
-        out[i] = (char)(0x80 | (point & 0x3f));
-        point >>= 6;
-    }
-    out[0] = (char)(leads[length] | point);
-    return length;
-}
-
-/* Decodes the escape at *at (known to be good), moves behind it; returns how many bytes it is. */
-static size_t decode(const char **at, const char *end, char out[4])
-{
-    static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    char letter = (*at)[1];
-
-    *at += 2;
-    if (letter != 'u') {
-        out[0] = values[strchr(letters, letter) - letters];
-        return 1;
-    }
-
-    int32_t point = hex4(*at, end);
-
-    *at += 4;
-    if (is_high(point)) {
-        point = 0x10000 + ((point - 0xd800) << 10) + (hex4(*at + 2, end) - 0xdc00);
-        *at += 6;
-    }
-    return encode((uint32_t)point, out);
-}
-
-/* Writes the value of a string's inside to `out` (never longer); returns its length. */
-static size_t unescape(struct span raw, char *out)
-{
-    const char *at = raw.data, *end = raw.data + raw.length;
-    char *to = out, four[4];
-
-    while (at < end) {
-        if (*at != '\\') {
-            *to++ = *at++;
-            continue;
-        }
-
-        size_t length = decode(&at, end, four);
-
-        memcpy(to, four, length);
-        to += length;
-    }
-    return (size_t)(to - out);
-}
-
-/* Compares the inside of a string, unescaped, with a value. */
-static bool raw_equals(struct span raw, struct span value)
-{
-    const char *at = raw.data, *end = raw.data + raw.length;
-    char four[4];
-
-    if (value.length > raw.length)
-        return false;
-    while (at < end) {
-        size_t length = 1;
-
-        if (*at == '\\')
-            length = decode(&at, end, four);
-        else
-            four[0] = *at++;
-        if (length > value.length || memcmp(four, value.data, length) != 0)
-            return false;
-        value.data += length;
-        value.length -= length;
-    }
-    return value.length == 0;
-}
-
-static bool string_equals(const struct scan *scan, const struct scan_value *string,
-                          struct span value)
-{
-    struct span raw = inside(scan, string);
-
-    return string->flags & SCAN_ESCAPED ? raw_equals(raw, value) : span_equal(raw, value);
+    scan->count = index + 1;
+    scan->values[index] = (struct scan_value){.start = (uint32_t)(start - p->begin),
+                                              .end = (uint32_t)(at - p->begin),
+                                              .next = index + 1,
+                                              .type = (uint8_t)type,
+                                              .flags = flags};
+    return at;
 }
 
 /* Duplicate keys. */
@@ -459,19 +296,20 @@ struct name {
     uint32_t entry;
 };
 
-/* By hash only to compare fewer bytes: keys made to collide cost no more than a longer compare. */
+/* By length and hash only to compare fewer bytes: keys made to collide cost no more than longer
+ * compares, so the hash needs no secret. Equal keys stay in the order of the text. */
 static int by_key(const void *left, const void *right)
 {
     const struct name *a = left, *b = right;
 
-    if (a->hash != b->hash)
-        return a->hash < b->hash ? -1 : 1;
     if (a->key.length != b->key.length)
         return a->key.length < b->key.length ? -1 : 1;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
 
     int order = memcmp(a->key.data, b->key.data, a->key.length);
 
-    return order ? order : a->entry < b->entry ? -1 : a->entry > b->entry;
+    return order ? order : a->entry < b->entry ? -1 : 1;
 }
 
 /* FNV-1a. */
@@ -486,10 +324,10 @@ static uint64_t hash(struct span key)
 
 static const char *duplicate(struct parser *p, uint32_t entry)
 {
-    const struct scan_value *key = &p->scan->values[entry];
-    const char *at = p->scan->text.data + key->start;
-    struct place place = locate(p->scan, at);
-    AUTO(free) char *shown = text_printable(inside(p->scan, key), KEY_SHOWN_MAX_CHARS);
+    const struct scan_value *key = &p->scan.values[entry];
+    const char *at = p->scan.text.data + key->start;
+    struct place place = locate(&p->scan, at);
+    AUTO(free) char *shown = text_printable(scan_inside(&p->scan, key), KEY_SHOWN_MAX_CHARS);
 
     error_set(p->err, ERROR_BAD_REQUEST, "%u:%u: the key \"%s\" stands twice in one object",
               place.line, place.column, shown);
@@ -502,10 +340,10 @@ static void names_of(const struct scan *scan, uint32_t object, struct name *name
     uint32_t end = scan->count;
 
     for (uint32_t i = object + 1; i < end; i = scan->values[i + 1].next) {
-        struct span key = inside(scan, &scan->values[i]);
+        struct span key = scan_inside(scan, &scan->values[i]);
 
         if (scan->values[i].flags & SCAN_ESCAPED) {
-            key = (struct span){bytes, unescape(key, bytes)};
+            key = (struct span){bytes, scan_unescape(key, bytes)};
             bytes += key.length;
         }
         *names++ = (struct name){hash(key), key, i};
@@ -526,114 +364,124 @@ static size_t escaped_bytes(const struct scan *scan, uint32_t object)
 static const char *all_differ(struct parser *p, const struct level *level, const char *at)
 {
     AUTO(free) struct name *names = text_alloc(level->members * sizeof *names);
-    AUTO(free) char *bytes = text_alloc(escaped_bytes(p->scan, level->entry));
+    AUTO(free) char *bytes = text_alloc(escaped_bytes(&p->scan, level->entry));
     uint32_t first = SCAN_NONE;
 
-    names_of(p->scan, level->entry, names, bytes);
+    names_of(&p->scan, level->entry, names, bytes);
     qsort(names, level->members, sizeof *names, by_key);
     for (uint32_t i = 1; i < level->members; i++)
-        if (names[i].hash == names[i - 1].hash && span_equal(names[i].key, names[i - 1].key) &&
-            names[i].entry < first)
+        if (names[i].entry < first && span_equal(names[i].key, names[i - 1].key))
             first = names[i].entry;
     return first == SCAN_NONE ? at : duplicate(p, first);
 }
 
-static bool keys_equal(const struct scan *scan, const struct scan_value *a,
-                       const struct scan_value *b)
+/* Compares the key that was entered last, of this value, with those before it in the object. */
+static const char *differs(struct parser *p, struct span value, const char *at)
 {
-    if (!(a->flags & SCAN_ESCAPED))
-        return string_equals(scan, b, inside(scan, a));
-    if (!(b->flags & SCAN_ESCAPED))
-        return string_equals(scan, a, inside(scan, b));
-
-    AUTO(free) char *value = text_alloc(a->end - a->start);
-
-    return raw_equals(inside(scan, b), (struct span){value, unescape(inside(scan, a), value)});
-}
-
-/* Compares the key just read with those before it in the same object. */
-static const char *differs(struct parser *p, const struct level *level, const char *at)
-{
-    const struct scan *scan = p->scan;
+    const struct scan *scan = &p->scan;
     uint32_t last = scan->count - 1;
 
-    for (uint32_t i = level->entry + 1; i < last; i = scan->values[i + 1].next)
-        if (keys_equal(scan, &scan->values[i], &scan->values[last]))
+    for (uint32_t i = p->level->entry + 1; i < last; i = scan->values[i + 1].next)
+        if (scan_string_equals(scan, &scan->values[i], value))
             return duplicate(p, last);
     return at;
 }
 
-/* A bit that equal keys without escapes share, and most others do not. */
-static uint64_t look(struct span key)
+/* True when the keys of this object are sorted at its end. */
+static inline bool is_crowded(const struct level *level)
 {
-    size_t n = key.length;
+    return level->members > FEW_MEMBERS || level->escaped > FEW_ESCAPED;
+}
+
+/* One bit of 64, by a few bytes of a key. */
+static inline uint64_t look(struct span value)
+{
+    size_t n = value.length;
     unsigned mix = (unsigned)n * 7;
 
     if (n)
-        mix += (unsigned char)key.data[n - 1] * 5u + (unsigned char)key.data[n / 2] * 11u;
+        mix += (unsigned char)value.data[n - 1] * 5u + (unsigned char)value.data[n / 2] * 11u;
     return UINT64_C(1) << (mix & 63);
 }
 
-static const char *new_key(struct parser *p, const struct scan_value *key, const char *at)
+/* Compares the value of the new key with the others only when one of them looks the same. */
+static inline const char *new_value(struct parser *p, struct span value, const char *at)
 {
-    struct level *level = &p->levels[p->depth - 1];
-    uint64_t bit = look(inside(p->scan, key));
+    struct level *level = p->level;
+    uint64_t bit = look(value);
     bool seen = level->looks & bit;
 
     level->looks |= bit;
-    level->escaped += key->flags & SCAN_ESCAPED;
-    if (level->members > FEW_MEMBERS || level->escaped > FEW_ESCAPED)
-        return at; /* looked at when the object ends */
-    return seen || level->escaped ? differs(p, level, at) : at;
+    return seen && !is_crowded(level) ? differs(p, value, at) : at;
+}
+
+static const char *new_escaped_key(struct parser *p, const struct scan_value *key, const char *at)
+{
+    struct span raw = scan_inside(&p->scan, key);
+    char value[ESCAPED_KEY_MAX_BYTES];
+
+    if (key->flags & SCAN_NUL)
+        return refuse(p, p->begin + key->start, ERROR_BAD_REQUEST, "NUL in a key");
+    p->level->escaped += raw.length > sizeof value ? FEW_ESCAPED + 1 : 1;
+    if (is_crowded(p->level))
+        return at;
+    return new_value(p, (struct span){value, scan_unescape(raw, value)}, at);
+}
+
+/* Judges the key that was entered last. */
+static inline const char *new_key(struct parser *p, const char *at)
+{
+    const struct scan_value *key = &p->scan.values[p->scan.count - 1];
+
+    if (key->flags & SCAN_ESCAPED)
+        return new_escaped_key(p, key, at);
+    return new_value(p, scan_inside(&p->scan, key), at);
 }
 
 /* The grammar. */
 
+static inline bool blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static inline const char *blanks(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    if (at < end && (unsigned char)*at > ' ')
+        return at;
+    while (at < end && blank(*at))
         at++;
     return at;
 }
 
-static const char *open_container(struct parser *p, const char *at, enum scan_type type)
+static inline const char *open_container(struct parser *p, const char *at, enum scan_type type)
 {
-    if (p->depth == JSON_MAX_DEPTH)
+    if (p->level == p->levels + JSON_MAX_DEPTH)
         return refuse(p, at, ERROR_BAD_REQUEST, "nested too deeply");
-    if (!add(p, at, type))
-        return NULL;
-    p->levels[p->depth++] =
-        (struct level){.entry = p->scan->count - 1, .closer = type == SCAN_OBJECT ? '}' : ']'};
-    return at + 1;
+    *++p->level = (struct level){.entry = p->scan.count, .closer = type == SCAN_OBJECT ? '}' : ']'};
+    return enter(p, at, at + 1, type, 0);
 }
 
-static const char *close_container(struct parser *p, const char *at)
+static inline const char *close_container(struct parser *p, const char *at)
 {
-    const struct level *level = &p->levels[--p->depth];
-    struct scan_value *value = &p->scan->values[level->entry];
+    const struct level *level = p->level--;
+    struct scan_value *value = &p->scan.values[level->entry];
 
-    value->next = p->scan->count;
-    value->end = (uint32_t)(at + 1 - p->scan->text.data);
-    if (value->type == SCAN_OBJECT &&
-        (level->members > FEW_MEMBERS || level->escaped > FEW_ESCAPED))
-        return all_differ(p, level, at + 1);
-    return at + 1;
+    value->next = p->scan.count;
+    value->end = (uint32_t)(at + 1 - p->begin);
+    return value->type == SCAN_OBJECT && is_crowded(level) ? all_differ(p, level, at + 1) : at + 1;
 }
 
 /* A key and its colon. */
 static inline const char *key(struct parser *p, const char *at)
 {
-    at = blanks(at, p->end);
-    if (at == p->end || *at != '"')
-        return expected(p, at, "a key in double quotes");
+    uint8_t flags = 0;
+    const char *start = blanks(at, p->end);
 
-    struct scan_value *value = add(p, at, SCAN_STRING);
-
-    if (!value || !(at = finish(p, value, string(p, at + 1, &value->flags))))
-        return NULL;
-    if (value->flags & SCAN_NUL)
-        return refuse(p, p->scan->text.data + value->start, ERROR_BAD_REQUEST, "NUL in a key");
-    if (!(at = new_key(p, value, at)))
+    if (start == p->end || *start != '"')
+        return expected(p, start, "a key in double quotes");
+    at = string(p, start, &flags);
+    if (!(at = enter(p, start, at, SCAN_STRING, flags)) || !(at = new_key(p, at)))
         return NULL;
     at = blanks(at, p->end);
     return at < p->end && *at == ':' ? at + 1 : expected(p, at, "':'");
@@ -644,25 +492,18 @@ static const char *literal(struct parser *p, const char *at, enum scan_type type
     static const char *const words[] = {
         [SCAN_TRUE] = "true", [SCAN_FALSE] = "false", [SCAN_NULL] = "null"};
     size_t length = strlen(words[type]);
-    struct scan_value *value = add(p, at, type);
 
-    if (!value)
-        return NULL;
-    for (size_t i = 0; i < length; i++)
-        if (at + i == p->end || at[i] != words[type][i])
-            return expected(p, at, "a JSON value");
-    return finish(p, value, at + length);
+    if ((size_t)(p->end - at) < length || memcmp(at, words[type], length) != 0)
+        return expected(p, at, "a JSON value");
+    return enter(p, at, at + length, type, 0);
 }
 
-static const char *scalar(struct parser *p, const char *at, enum scan_type type)
+static inline const char *scalar(struct parser *p, const char *start, enum scan_type type)
 {
-    struct scan_value *value = add(p, at, type);
+    uint8_t flags = 0;
+    const char *at = type == SCAN_STRING ? string(p, start, &flags) : number(p, start, &flags);
 
-    if (!value)
-        return NULL;
-    if (type == SCAN_STRING)
-        return finish(p, value, string(p, at + 1, &value->flags));
-    return finish(p, value, number(p, at, &value->flags));
+    return enter(p, start, at, type, flags);
 }
 
 /* A value; of an object or list only its opening. */
@@ -692,18 +533,16 @@ static inline const char *value(struct parser *p, const char *at)
 /* What stands behind a value or an opening: closings, then the way to the next member. */
 static inline const char *behind(struct parser *p, const char *at)
 {
-    while (at && p->depth) {
-        struct level *level = &p->levels[p->depth - 1];
-
+    while (at && p->level != p->levels) {
         at = blanks(at, p->end);
-        if (at < p->end && *at == level->closer)
+        if (at < p->end && *at == p->level->closer)
             at = close_container(p, at);
-        else if (level->members++ == 0)
+        else if (p->level->members++ == 0)
             return at;
         else if (at < p->end && *at == ',')
             return at + 1;
         else
-            return expected(p, at, level->closer == '}' ? "',' or '}'" : "',' or ']'");
+            return expected(p, at, p->level->closer == '}' ? "',' or '}'" : "',' or ']'");
     }
     return at;
 }
@@ -711,12 +550,11 @@ static inline const char *behind(struct parser *p, const char *at)
 static bool document(struct parser *p, const char *at)
 {
     do {
-        if (p->depth && p->levels[p->depth - 1].closer == '}')
+        if (p->level->closer == '}')
             at = key(p, at);
         if (at)
-            at = value(p, at);
-        at = behind(p, at);
-    } while (at && p->depth);
+            at = behind(p, value(p, at));
+    } while (at && p->level != p->levels);
     if (!at)
         return false;
     at = blanks(at, p->end);
@@ -730,188 +568,22 @@ bool scan_text(struct scan *scan, struct span text, struct error *err)
 
     if (text.length >= UINT32_MAX)
         return error_set(err, ERROR_TOO_LARGE, "a text of more than 4 GiB");
-    *scan = (struct scan){.text = {begin, text.length}};
-    p.scan = scan;
+    p.scan = (struct scan){.text = {begin, text.length}};
+    p.begin = begin;
     p.end = begin + text.length;
     p.err = err;
-    p.depth = 0;
-    if (document(&p, begin))
-        return true;
-    scan_done(scan);
-    return false;
+    p.level = p.levels;
+    p.levels[0] = (struct level){0};
+    if (!document(&p, begin)) {
+        scan_done(&p.scan);
+        return false;
+    }
+    *scan = p.scan;
+    return true;
 }
 
 void scan_done(struct scan *scan)
 {
     free(scan->values);
     *scan = (struct scan){0};
-}
-
-/* Questions. */
-
-static uint32_t member(const struct scan *scan, uint32_t object, struct span key)
-{
-    if (object >= scan->count || scan->values[object].type != SCAN_OBJECT)
-        return SCAN_NONE;
-    for (uint32_t i = object + 1; i < scan->values[object].next; i = scan->values[i + 1].next)
-        if (string_equals(scan, &scan->values[i], key))
-            return i + 1;
-    return SCAN_NONE;
-}
-
-uint32_t scan_member(const struct scan *scan, uint32_t object, const char *key)
-{
-    return member(scan, object, span_of(key));
-}
-
-uint32_t scan_path(const struct scan *scan, uint32_t object, const char *path)
-{
-    struct span rest = span_of(path), step;
-
-    while (text_split(&rest, '.', &step))
-        object = member(scan, object, step);
-    return object;
-}
-
-bool scan_holds(const struct scan *scan, uint32_t value, const char *text)
-{
-    struct span wanted = span_of(text);
-
-    if (value >= scan->count)
-        return false;
-    for (uint32_t i = value; i < scan->values[value].next; i++)
-        if (scan->values[i].type == SCAN_STRING && string_equals(scan, &scan->values[i], wanted))
-            return true;
-    return false;
-}
-
-struct span scan_slice(const struct scan *scan, uint32_t value)
-{
-    if (value >= scan->count)
-        return (struct span){0};
-    return (struct span){scan->text.data + scan->values[value].start,
-                         scan->values[value].end - scan->values[value].start};
-}
-
-bool scan_is(const struct scan *scan, uint32_t value, const char *text)
-{
-    if (value >= scan->count || scan->values[value].type != SCAN_STRING ||
-        scan->values[value].flags & SCAN_ESCAPED)
-        return false;
-    return span_is(inside(scan, &scan->values[value]), text);
-}
-
-/* Trees. */
-
-struct builder {
-    const struct scan *scan;
-    char *scratch; /* for unescaped strings */
-    size_t room;
-};
-
-static void *or_abort(void *pointer)
-{
-    if (!pointer)
-        abort();
-    return pointer;
-}
-
-/* The value of a string; it lives until the next one is asked for. */
-static struct span string_value(struct builder *b, const struct scan_value *string)
-{
-    struct span raw = inside(b->scan, string);
-
-    if (!(string->flags & SCAN_ESCAPED))
-        return raw;
-    if (raw.length > b->room) {
-        b->room = 2 * raw.length;
-        b->scratch = text_realloc(b->scratch, b->room);
-    }
-    return (struct span){b->scratch, unescape(raw, b->scratch)};
-}
-
-static json_t *leaf(struct builder *b, const struct scan_value *value)
-{
-    struct span bytes = {b->scan->text.data + value->start, value->end - value->start};
-    int64_t number;
-
-    switch ((enum scan_type)value->type) {
-    case SCAN_STRING:
-        bytes = string_value(b, value);
-        return or_abort(json_stringn_nocheck(bytes.data, bytes.length));
-    case SCAN_NUMBER:
-        if (value->flags & SCAN_REAL || !integer(bytes, &number))
-            return or_abort(json_real(real(bytes)));
-        return or_abort(json_integer(number));
-    case SCAN_TRUE:
-        return json_true();
-    case SCAN_FALSE:
-        return json_false();
-    default:
-        return json_null();
-    }
-}
-
-static bool listed(const struct scan *scan, const struct scan_value *key, const char *const *names)
-{
-    for (; names && *names; names++)
-        if (string_equals(scan, key, span_of(*names)))
-            return true;
-    return false;
-}
-
-static json_t *build(struct builder *b, uint32_t index, const char *const *without);
-
-static json_t *build_object(struct builder *b, uint32_t index, const char *const *without)
-{
-    const struct scan_value *values = b->scan->values;
-    json_t *object = or_abort(json_object());
-
-    for (uint32_t i = index + 1; i < values[index].next; i = values[i + 1].next) {
-        if (listed(b->scan, &values[i], without))
-            continue;
-
-        json_t *member = build(b, i + 1, NULL);
-        struct span key = string_value(b, &values[i]);
-
-        if (json_object_setn_new_nocheck(object, key.data, key.length, member) < 0)
-            abort();
-    }
-    return object;
-}
-
-static json_t *build_array(struct builder *b, uint32_t index)
-{
-    const struct scan_value *values = b->scan->values;
-    json_t *array = or_abort(json_array());
-
-    for (uint32_t i = index + 1; i < values[index].next; i = values[i].next)
-        if (json_array_append_new(array, build(b, i, NULL)) < 0)
-            abort();
-    return array;
-}
-
-/* Recurses at most JSON_MAX_DEPTH times: the scan has seen to it. */
-static json_t *build(struct builder *b, uint32_t index, const char *const *without)
-{
-    switch (b->scan->values[index].type) {
-    case SCAN_OBJECT:
-        return build_object(b, index, without);
-    case SCAN_ARRAY:
-        return build_array(b, index);
-    default:
-        return leaf(b, &b->scan->values[index]);
-    }
-}
-
-json_t *scan_tree(const struct scan *scan, uint32_t value, const char *const *without)
-{
-    if (value >= scan->count)
-        return NULL;
-
-    struct builder b = {.scan = scan};
-    json_t *tree = build(&b, value, without);
-
-    free(b.scratch);
-    return tree;
 }

@@ -58,6 +58,9 @@ struct scan {
  * overflow, more than JSON_MAX_DEPTH levels of objects and lists, or more than JSON_MAX_VALUES
  * values and keys.
  *
+ * The work is linear in the length of the text, but for objects of many members, whose keys are
+ * sorted to find equal ones. Needs 64 KiB of stack, whatever the text holds.
+ *
  * @param text  Borrowed while the scan lives. At most 4 GiB - 2.
  * @return      False: ERROR_BAD_REQUEST with line and column (both from 1), or ERROR_TOO_LARGE;
  *              the scan is then empty.
@@ -88,7 +91,7 @@ bool scan_holds(const struct scan *scan, uint32_t value, const char *text);
 /** The raw bytes of a value, quotes included; {NULL, 0} of SCAN_NONE. */
 struct span scan_slice(const struct scan *scan, uint32_t value);
 
-/** True when the value is a string without escapes that holds exactly this. */
+/** True when the value is a string that equals `text` (unescaped). */
 bool scan_is(const struct scan *scan, uint32_t value, const char *text);
 
 /**
