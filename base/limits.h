@@ -59,3 +59,41 @@
 
 /* Characters of one value in a log line: an error message with file, line and column fits. */
 #define LOG_VALUE_MAX_CHARS 512u
+
+/* Bytes of one file of certificates: a CA bundle of a hundred certificates has 200 KB. */
+#define CERTS_MAX_BYTES (512u << 10)
+
+/* Milliseconds between two looks at the certificate files; until refused ones are tried again. */
+#define CERTS_LOOK_MS 500
+#define CERTS_RETRY_MS 10000
+
+/* Header lines and bytes of the path of one request: Go's client sends about ten, and knows two
+ * paths. */
+#define HEADERS_MAX 100u
+#define PATH_OF_REQUEST_MAX_BYTES 2048u
+
+/* Milliseconds for a TLS handshake, for the headers, and for a whole request. The API server waits
+ * 10 s by default and 30 s at most; an honest request takes less than one. */
+#define HANDSHAKE_TIMEOUT_MS 5000
+#define HEADER_TIMEOUT_MS 5000
+#define REQUEST_TIMEOUT_MS 10000
+
+/* Milliseconds between two requests of a connection: the API server's client keeps idle ones for
+ * 90 s, and who closes first loses a request. */
+#define KEEP_ALIVE_TIMEOUT_MS 120000
+
+/* Milliseconds after SIGTERM in which new connections are served (endpoints take a while to know),
+ * and in which everything is over (a pod has 30 s). */
+#define DRAIN_DELAY_MS 5000
+#define DRAIN_TIMEOUT_MS 15000
+
+/* Connections at once, some 45 KB each: an API server keeps 25 and bursts to a few hundred. And of
+ * the admin address: probes and scrapes. */
+#define CONNECTIONS_MAX 2048
+#define ADMIN_CONNECTIONS_MAX 64
+
+/* Connections of one worker: more than all of them, since the limit that counts is the total. */
+#define CONNECTIONS_OF_WORKER_MAX 1000000u
+
+/* Descriptors that are not connections: sockets, epoll, files of the catalog and certificates. */
+#define DESCRIPTORS_RESERVED 128u
