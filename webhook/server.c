@@ -1,0 +1,246 @@
+#include "webhook/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "webhook/listener.h"
+
+/* Milliseconds between two looks at deadlines: the precision of every time that a user sets. */
+#define TICK_MS 100
+
+struct server {
+    const struct options *options;
+    struct service service;
+    struct listener admission, admin;
+    int signals;
+    int64_t told_ms, delay_ms; /* the first signal; 0: none yet */
+    int64_t look_ms;           /* when the certificate files are looked at again */
+    bool hurried;              /* there was a second signal */
+};
+
+enum drain drain_next(int64_t since_ms, int64_t delay_ms, int64_t timeout_ms, size_t open)
+{
+    if (since_ms < 0)
+        return DRAIN_NOT;
+    if (since_ms >= timeout_ms)
+        return DRAIN_OVER;
+    if (since_ms < delay_ms)
+        return DRAIN_LEAVING;
+    return open > 0 ? DRAIN_CLOSING : DRAIN_OVER;
+}
+
+/* Blocked before the first thread, so that all threads inherit it. */
+static int catch_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* Each connection is a descriptor; what is missing must show now, not under load. */
+static size_t connections_possible(size_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted + DESCRIPTORS_RESERVED)
+        return wanted;
+
+    size_t possible =
+        limit.rlim_cur > DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED : 1;
+
+    log_warn("fewer connections than wanted: the limit of open files is low",
+             LOG_N("wanted", (int64_t)wanted), LOG_N("possible", (int64_t)possible));
+    return possible;
+}
+
+static size_t cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+static void look_at_certificates(struct server *server, int64_t now_ms)
+{
+    struct certs_store *store = server->service.certs;
+    struct error err;
+
+    server->look_ms = now_ms + CERTS_LOOK_MS;
+    switch (certs_store_look(store, clock_now_s(), now_ms, &err)) {
+    case CERTS_SAME:
+        return;
+    case CERTS_REFUSED: {
+        AUTO(credentials) struct credentials *old = certs_store_get(store);
+
+        metrics_add(&server->service.metrics, METRIC_CERT_ERRORS, 1);
+        log_error("certificate refused", LOG_S("error", err.message),
+                  LOG_S("in-use", old ? "the last good one" : "none"));
+        return;
+    }
+    case CERTS_TAKEN: {
+        AUTO(credentials) struct credentials *now = certs_store_get(store);
+        const struct certs_facts *facts = credentials_facts(now);
+        char until[CLOCK_TEXT_BYTES];
+
+        clock_format(facts->not_after_s * 1000, until);
+        metrics_add(&server->service.metrics, METRIC_CERT_RELOADS, 1);
+        log_info("certificate taken", LOG_S("name", facts->name), LOG_S("serial", facts->serial),
+                 LOG_S("key", facts->algorithm), LOG_S("expires", until));
+    }
+    }
+}
+
+static void obey(struct server *server, int signal, int64_t now_ms)
+{
+    if (signal == SIGHUP) {
+        look_at_certificates(server, now_ms);
+        return;
+    }
+    if (server->told_ms) {
+        server->hurried = true;
+        return;
+    }
+    server->told_ms = now_ms;
+    server->delay_ms = signal == SIGTERM ? server->options->drain_delay_ms : 0;
+    atomic_store(&server->service.leaving, true);
+    log_info("shutting down", LOG_S("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"),
+             LOG_N("connections", (int64_t)listener_count(&server->admission)));
+}
+
+static void read_signals(struct server *server, int64_t now_ms)
+{
+    struct signalfd_siginfo info;
+
+    while (read(server->signals, &info, sizeof info) == sizeof info)
+        obey(server, (int)info.ssi_signo, now_ms);
+}
+
+static bool start(struct server *server, const struct options *options, struct error *err)
+{
+    struct connection_times admin_times = options->times;
+    struct listener_plan admission = {
+        LISTENER_ADMISSION,
+        options->listen,
+        options->times,
+        connections_possible((size_t)options->connections_max),
+        options->workers ? (size_t)options->workers : cores(),
+    };
+    struct listener_plan admin = {LISTENER_ADMIN, options->admin_listen, admin_times,
+                                  ADMIN_CONNECTIONS_MAX, 1};
+
+    return listener_start(&server->admin, &admin, &server->service, err) &&
+           listener_start(&server->admission, &admission, &server->service, err);
+}
+
+/* Accepting, deadlines, certificates: all that is not an answer happens here, in one thread. */
+static void turn(struct server *server)
+{
+    struct pollfd ready[] = {
+        {server->signals, POLLIN, 0},
+        {server->admission.fd, POLLIN, 0},
+        {server->admin.fd, POLLIN, 0},
+    };
+    int count = poll(ready, sizeof ready / sizeof *ready, TICK_MS);
+    int64_t now_ms = clock_mono_ms();
+
+    listener_watch(&server->admission, now_ms);
+    listener_watch(&server->admin, now_ms);
+    if (now_ms >= server->look_ms)
+        look_at_certificates(server, now_ms);
+    if (count <= 0)
+        return;
+    read_signals(server, now_ms);
+    if (ready[1].revents)
+        listener_accept(&server->admission);
+    if (ready[2].revents)
+        listener_accept(&server->admin);
+}
+
+static void serve(struct server *server)
+{
+    enum drain drain = DRAIN_NOT;
+
+    while (drain != DRAIN_OVER && !server->hurried) {
+        turn(server);
+        drain =
+            drain_next(server->told_ms ? clock_mono_ms() - server->told_ms : -1, server->delay_ms,
+                       server->options->drain_timeout_ms, listener_count(&server->admission));
+        if (drain >= DRAIN_CLOSING)
+            listener_close(&server->admission);
+    }
+}
+
+static enum exit_code end(struct server *server)
+{
+    int64_t lost = metrics_get(&server->service.metrics, METRIC_IN_FLIGHT);
+
+    if (lost > 0)
+        log_warn("ended before every request was answered", LOG_N("requests", lost));
+    else
+        log_info("ended");
+    return lost > 0 || server->hurried ? EXIT_CUT_SHORT : EXIT_FINE;
+}
+
+static void release(struct server *server)
+{
+    listener_stop(&server->admission);
+    listener_stop(&server->admin);
+    certs_store_free(server->service.certs);
+    state_stop(server->service.state);
+    close(server->signals);
+    free(server);
+}
+
+static struct server *make(const struct options *options, const struct settings *settings)
+{
+    struct certs_files files = {options->tls_cert, options->tls_key, options->client_ca};
+    struct server *server = text_alloc(sizeof *server);
+
+    *server = (struct server){
+        .options = options,
+        .service = {.settings = settings,
+                    .certs = certs_store_make(&files),
+                    .body_max = options->body_max,
+                    .body_budget = options->body_budget},
+        .admission.fd = -1,
+        .admin.fd = -1,
+        .signals = catch_signals(),
+    };
+    server->service.state = state_start(options->catalog);
+    look_at_certificates(server, clock_mono_ms());
+    return server;
+}
+
+enum exit_code server_run(const struct options *options, const struct settings *settings,
+                          struct error *err)
+{
+    struct server *server = make(options, settings);
+    enum exit_code code = EXIT_CANNOT;
+
+    if (start(server, options, err)) {
+        serve(server);
+        code = end(server);
+    }
+    release(server);
+    return code;
+}

@@ -1,0 +1,50 @@
+#include "webhook/service.h"
+
+#include "base/auto.h"
+
+static bool check(struct text *text, const char *name, bool good, const char *why)
+{
+    if (text && good)
+        text_addf(text, "[+]%s ok\n", name);
+    if (text && !good)
+        text_addf(text, "[-]%s: %s\n", name, why);
+    return good;
+}
+
+static const char *certificate_trouble(const struct credentials *credentials, int64_t now_s)
+{
+    if (!credentials)
+        return "no good certificate was found";
+    return certs_valid(credentials_facts(credentials), now_s) ? NULL : "not valid at this time";
+}
+
+bool service_ready(struct service *service, int64_t now_s, struct text *text)
+{
+    AUTO(credentials) struct credentials *credentials = certs_store_get(service->certs);
+    const char *trouble = certificate_trouble(credentials, now_s);
+    struct state_facts facts = state_look(service->state);
+    bool catalog = check(text, "catalog", facts.loaded_s != 0, "never read without an error");
+    bool certificate = check(text, "certificate", !trouble, trouble ? trouble : "");
+    bool staying = check(text, "shutdown", !atomic_load(&service->leaving), "under way");
+
+    if (text && catalog && !facts.good)
+        text_puts(text, "[!]catalog: the last reading failed, the one before is in use\n");
+    return catalog && certificate && staying;
+}
+
+void service_metrics(struct service *service, int64_t now_s, struct text *text)
+{
+    AUTO(credentials) struct credentials *credentials = certs_store_get(service->certs);
+    struct state_facts facts = state_look(service->state);
+    struct metrics_now now = {
+        .certificate_not_after_s = credentials ? credentials_facts(credentials)->not_after_s : 0,
+        .catalog_loaded_s = facts.loaded_s,
+        .catalog_objects = facts.objects,
+        .catalog_loads = facts.loads,
+        .catalog_errors = facts.errors,
+        .catalog_good = facts.good,
+        .ready = service_ready(service, now_s, NULL),
+    };
+
+    metrics_format(&service->metrics, &now, text);
+}
