@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/auto.h"
-#include "base/limits.h"
 #include "base/tree.h"
 #include "kube/catalog_files.h"
 
@@ -13,7 +12,6 @@
 struct loading {
     struct catalog_documents documents;
     json_t *known; /* identity of an object -> its number in `documents` */
-    size_t bytes;
     struct text *warnings;
     struct error *err;
 };
@@ -169,7 +167,7 @@ static bool take(struct loading *loading, const char *file, struct yaml_document
 static void forward(struct text *warnings, const char *file, const struct text *remarks)
 {
     struct span rest = {text_get(remarks), remarks->length}, line;
-    AUTO(free) char *shown = text_printable(span_of(file), PATH_MAX_BYTES);
+    AUTO(free) char *shown = text_printable(span_of(file), SIZE_MAX);
 
     while (text_split(&rest, '\n', &line))
         text_addf(warnings, "%s:%.*s\n", shown, (int)line.length, line.data);
@@ -183,11 +181,6 @@ static bool load_file(struct loading *loading, const char *path)
 
     if (!catalog_load(path, &text, loading->err))
         return false;
-    loading->bytes += text.length;
-    if (loading->bytes > CATALOG_MAX_BYTES)
-        return error_set(loading->err, ERROR_TOO_LARGE,
-                         "%s: more than %u bytes with the files before", catalog_shown(file),
-                         CATALOG_MAX_BYTES);
     if (!yaml_read(&yaml, (struct span){text_get(&text), text.length}, &remarks, loading->err)) {
         enum error_code code = loading->err->code;
         AUTO(free) char *what = text_dup(loading->err->message, strlen(loading->err->message));
@@ -215,9 +208,10 @@ bool catalog_documents(const char *path, struct catalog_documents *out, struct t
             *err = entries.items[i].trouble;
             return false;
         }
+    }
+    for (size_t i = 0; i < entries.count; i++)
         if (entries.items[i].kind == CATALOG_FILE && !load_file(&loading, entries.items[i].path))
             return false;
-    }
     *out = loading.documents;
     loading.documents = (struct catalog_documents){0};
     return true;

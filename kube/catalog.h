@@ -55,10 +55,10 @@ struct catalog_watch;
 
 /**
  * Follows changes of a folder (or file), with all that catalog_read() would read there, and calls
- * back from a thread of its own: 80 ms after the last change, at most a second after the first.
- * The folder may be deleted and made again, or replaced through a link; that is noticed within a
- * second. A callback may come without any change; a change never goes without a callback. What
- * changes while the callback runs causes another one.
+ * back from a thread of its own: 60 ms after the last change, at most a second after the first.
+ * The folder may be deleted and made again, or replaced through a link; that is noticed within
+ * another half a second. A callback may come without any change; a change never goes without a
+ * callback. What changes while the callback runs causes another one.
  *
  * Start it before the first catalog_read(), so that no change falls between.
  *

@@ -22,6 +22,7 @@ struct walk {
     struct catalog_entries *entries;
     struct identity *seen;
     size_t seen_count;
+    uint64_t bytes;
 };
 
 static void auto_walk(struct walk *walk)
@@ -129,6 +130,22 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* What has a manifest's name. */
+static void walk_file(struct walk *walk, const char *path, const struct stat *status, bool link)
+{
+    if (!room(walk, path))
+        return;
+    walk->bytes += S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0;
+    if (!S_ISREG(status->st_mode))
+        no_file(&push(walk, CATALOG_TROUBLE, path)->trouble, path, status->st_mode);
+    else if (walk->bytes > CATALOG_MAX_BYTES)
+        error_set(&push(walk, CATALOG_TROUBLE, path)->trouble, ERROR_TOO_LARGE,
+                  "%s: more than %u bytes with the files before", catalog_shown(path),
+                  CATALOG_MAX_BYTES);
+    else
+        push(walk, CATALOG_FILE, path)->link = link;
+}
+
 static void walk_folder(struct walk *walk, const char *path, unsigned level);
 
 static void walk_entry(struct walk *walk, const char *folder, const struct dirent *entry,
@@ -146,17 +163,10 @@ static void walk_entry(struct walk *walk, const char *folder, const struct diren
             refused(&push(walk, CATALOG_TROUBLE, path)->trouble, path, number);
         return;
     }
-    if (!manifest) {
-        if (S_ISDIR(status.st_mode) && enter(walk, &status))
-            walk_folder(walk, path, level + 1);
-        return;
-    }
-    if (!room(walk, path))
-        return;
-    if (S_ISREG(status.st_mode))
-        push(walk, CATALOG_FILE, path)->link = entry->d_type != DT_REG;
-    else
-        no_file(&push(walk, CATALOG_TROUBLE, path)->trouble, path, status.st_mode);
+    if (manifest)
+        walk_file(walk, path, &status, entry->d_type != DT_REG);
+    else if (S_ISDIR(status.st_mode) && enter(walk, &status))
+        walk_folder(walk, path, level + 1);
 }
 
 static void walk_folder(struct walk *walk, const char *path, unsigned level)
@@ -201,10 +211,8 @@ void catalog_list(const char *path, struct catalog_entries *entries)
     } else if (S_ISDIR(status.st_mode)) {
         enter(&walk, &status);
         walk_folder(&walk, path, 1);
-    } else if (S_ISREG(status.st_mode)) {
-        push(&walk, CATALOG_FILE, path)->link = true;
     } else {
-        no_file(&push(&walk, CATALOG_TROUBLE, path)->trouble, path, status.st_mode);
+        walk_file(&walk, path, &status, true);
     }
 }
 

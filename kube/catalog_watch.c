@@ -14,12 +14,12 @@
 #include "kube/catalog_files.h"
 
 /* A change is reported after so long without another one, at most so long after the first. */
-#define QUIET_MS 80
+#define QUIET_MS 60
 #define POSTPONED_MAX_MS 1000
 
 /* How often it is looked whether the path still leads to the same folder: no event tells when it
  * is made again, or when a link on the way to it is turned. */
-#define LOOK_MS 1000
+#define LOOK_MS 500
 
 /* How often a change is assumed when the system had no more watches to give. */
 #define BLIND_MS 5000
