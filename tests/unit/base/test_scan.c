@@ -406,7 +406,8 @@ static const struct {
     {"0.", "0", 3000000, "1", true}, {"1", "0", 3000000, "e-3000000", true},
     {"1e", "0", 3000000, "1", true}, {"1e", "9", 3000000, "", false},
     {"1e-", "9", 3000000, "", true}, {"-0.", "1", 62, "", true},
-    {"0.", "1", 61, "", true},       {"0.", "1", 60, "", true},
+    {"0.", "1", 61, "", true},       {"0.", "1", 62, "", true},
+    {"0.", "1", 60, "", true},
 };
 
 START_TEST(long_numbers)
@@ -549,6 +550,20 @@ START_TEST(crowded_objects)
 
         ck_assert(!scan_text(&scan, span_text(&text), &err));
         ck_assert_msg(strncmp(err.message, place, strlen(place)) == 0, "%s", err.message);
+    }
+END_TEST
+
+/* Of several twins the one that stands first is named, wherever sorting puts it. */
+START_TEST(the_first_twin_is_named)
+    {
+        AUTO(text) struct text text = {0};
+        struct error err = {0};
+
+        for (int i = 0; i < 200; i++)
+            add_key(&text, "%03d", i % 100);
+        text_putc(&text, '}');
+        ck_assert(!scans(span_text(&text), &err));
+        ck_assert_str_eq(err.message, "1:802: the key \"000\" stands twice in one object");
     }
 END_TEST
 
@@ -939,6 +954,7 @@ SUITE(base_scan)
     suite_rows(tests, long_numbers, long_number_rows);
     suite_rows(tests, equal_keys_are_refused, key_rows);
     suite_rows(tests, crowded_objects, crowd_rows);
+    tcase_add_test(tests, the_first_twin_is_named);
     tcase_add_test(tests, keys_that_collide);
     tcase_add_loop_test(tests, long_escaped_keys, 0, 6);
     suite_rows(tests, depth_is_bounded, depth_rows);
