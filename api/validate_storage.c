@@ -1,0 +1,257 @@
+#include "api/keys.h"
+#include "api/quantity.h"
+#include "api/syntax.h"
+#include "api/validate_core.h"
+#include "api/validate_shared.h"
+#include "base/tree.h"
+
+/* ---- backends ---- */
+
+static const struct member s3_members[] = {
+    {"endpoint", STRING, REQUIRED, .check = syntax_s3_endpoint,
+     .hint = "the address of the service, such as s3.amazonaws.com"},
+    {"bucket", STRING, REQUIRED, .check = syntax_bucket},
+    {"prefix", STRING, .check = syntax_prefix},
+    {"region", STRING, .check = syntax_line},
+    {"insecureTLS", BOOLEAN},
+};
+
+static const struct schema s3 = {MEMBERS(s3_members)};
+
+static const struct member gcs_members[] = {
+    {"bucket", STRING, REQUIRED, .check = syntax_bucket},
+    {"prefix", STRING, .check = syntax_prefix},
+    {"maxConnections", INTEGER, .min = 0, .max = INT64_MAX},
+};
+
+/* Google's and Backblaze's stores are described by the same members. */
+static const struct schema gcs = {MEMBERS(gcs_members)};
+
+static const struct member azure_members[] = {
+    {"container", STRING, REQUIRED, .check = syntax_bucket},
+    {"prefix", STRING, .check = syntax_prefix},
+    {"maxConnections", INTEGER, .min = 0, .max = INT64_MAX},
+};
+
+static const struct schema azure = {MEMBERS(azure_members)};
+
+static const struct member swift_members[] = {
+    {"container", STRING, REQUIRED, .check = syntax_bucket},
+    {"prefix", STRING, .check = syntax_prefix},
+};
+
+static const struct schema swift = {MEMBERS(swift_members)};
+
+static void also_rest(struct judge *judge, const json_t *object)
+{
+    struct span url = tree_span(object, "url");
+
+    if (url.length > 7 && memcmp(url.data, "http://", 7) == 0)
+        judge_warning(judge, REASON_INVALID, "url",
+                      "http sends user and password unprotected, https is recommended");
+}
+
+static const struct member rest_members[] = {
+    {"url", STRING, REQUIRED, .check = syntax_rest_url,
+     .hint = "the address of the server, such as https://rest.example.com/backup"},
+};
+
+static const struct schema rest = {MEMBERS(rest_members), .also = also_rest};
+
+/* The first folder of a path: "stash" of "/stash/data". */
+static struct span first_element(struct span path)
+{
+    struct span element = {0};
+
+    while (text_split(&path, '/', &element))
+        if (element.length && !span_is(element, "."))
+            return element;
+    return (struct span){0};
+}
+
+static void also_local(struct judge *judge, const json_t *object)
+{
+    static const char *const read_only[] = {"configMap", "secret", "downwardAPI",
+                                            "projected", "image",  NULL};
+    static const char *const ours[] = {"stash", "stash-tmp", "stash-volumes", NULL};
+    struct span first = first_element(tree_span(object, "mountPath"));
+
+    for (size_t i = 0; ours[i]; i++)
+        if (span_is(first, ours[i]))
+            judge_error(judge, REASON_FORBIDDEN, "mountPath", "/%s belongs to the agent", ours[i]);
+    for (size_t i = 0; read_only[i]; i++)
+        if (judge_get(object, read_only[i]))
+            judge_error(judge, REASON_NOT_SUPPORTED, read_only[i],
+                        "nothing can be written to such a volume");
+    if (judge_get(object, "emptyDir") || judge_get(object, "ephemeral"))
+        judge_warning(judge, REASON_INVALID, NULL,
+                      "such a volume goes with its pod, and the backups with it");
+}
+
+static const struct member local_members[] = {
+    {"mountPath", STRING, REQUIRED, .check = syntax_absolute_path},
+    {"subPath", STRING, .check = syntax_relative_path},
+};
+
+static const struct schema local = {MEMBERS(local_members), .inlined = &volume_source_schema,
+                                    .also = also_local};
+
+static const struct member backend_members[] = {
+    {"storageSecretName", STRING, REQUIRED, .check = syntax_subdomain,
+     .hint = "the Secret that holds RESTIC_PASSWORD and the credentials of the store"},
+    {"local", OBJECT, CHOICE, .of = &local},
+    {"s3", OBJECT, CHOICE, .of = &s3},
+    {"gcs", OBJECT, CHOICE, .of = &gcs},
+    {"azure", OBJECT, CHOICE, .of = &azure},
+    {"swift", OBJECT, CHOICE, .of = &swift},
+    {"b2", OBJECT, CHOICE, .of = &gcs},
+    {"rest", OBJECT, CHOICE, .of = &rest},
+};
+
+static const struct schema backend = {MEMBERS(backend_members), .choose = EXACTLY_ONE};
+
+/* ---- who may use it ---- */
+
+static void also_usage(struct judge *judge, const json_t *object)
+{
+    bool by_label = span_is(tree_span(object, "from"), "Selector");
+    const json_t *selector = judge_get(object, "selector");
+
+    if (by_label && !selector)
+        judge_error(judge, REASON_REQUIRED, "selector", "is required when from is Selector");
+    if (!by_label && selector)
+        judge_error(judge, REASON_FORBIDDEN, "selector", "is allowed only when from is Selector");
+}
+
+static const char *const froms[] = {"All", "Same", "Selector", NULL};
+
+static const struct member usage_members[] = {
+    {"from", STRING, .words = froms},
+    {"selector", OBJECT, .of = &selector_schema},
+};
+
+const struct schema usage_schema = {MEMBERS(usage_members), .also = also_usage};
+
+static void also_policy(struct judge *judge, const json_t *object)
+{
+    if (!judge_get(object, "allowedNamespaces"))
+        judge_warning(judge, REASON_REQUIRED, "allowedNamespaces",
+                      "without it nobody may use the Repository");
+}
+
+static const struct member policy_members[] = {
+    {"allowedNamespaces", OBJECT, .of = &usage_schema},
+};
+
+static const struct schema policy = {MEMBERS(policy_members), .also = also_policy};
+
+/* ---- Repository ---- */
+
+static void also_repository(struct judge *judge, const json_t *object)
+{
+    static const char *const unwiped[] = {"local", "b2", "rest", NULL};
+
+    for (size_t i = 0; unwiped[i] && tree_true(object, "wipeOut"); i++)
+        if (judge_get(tree_get(object, "backend"), unwiped[i]))
+            judge_error(judge, REASON_FORBIDDEN, "wipeOut",
+                        "a %s backend can not be wiped out: remove its data yourself", unwiped[i]);
+}
+
+static const struct member repository_members[] = {
+    {"backend", OBJECT, REQUIRED, .of = &backend, .hint = "where backups are kept"},
+    {"wipeOut", BOOLEAN},
+    {"usagePolicy", OBJECT, .of = &policy},
+    {"agentSecretName", STRING, .check = syntax_subdomain},
+};
+
+const struct schema repository_schema = {MEMBERS(repository_members), .also = also_repository};
+
+/* ---- a location does not move ---- */
+
+static const struct {
+    const char *backend;
+    const char *members[3];
+} locations[] = {
+    {"local", {"subPath"}},
+    {"s3", {"endpoint", "bucket", "prefix"}},
+    {"gcs", {"bucket", "prefix"}},
+    {"azure", {"container", "prefix"}},
+    {"swift", {"container", "prefix"}},
+    {"b2", {"bucket", "prefix"}},
+    {"rest", {"url"}},
+};
+
+#define LOCATIONS (sizeof locations / sizeof *locations)
+
+/* The backend that is used: of several, the first in this order. */
+static size_t used_backend(const json_t *backends)
+{
+    size_t i = 0;
+
+    while (i < LOCATIONS && !judge_get(backends, locations[i].backend))
+        i++;
+    return i;
+}
+
+/* Slashes around a prefix or behind an address change nothing. */
+static bool same_place(struct span a, struct span b)
+{
+    struct span *const both[] = {&a, &b};
+
+    for (size_t i = 0; i < 2; i++) {
+        while (both[i]->length && both[i]->data[0] == '/')
+            *both[i] = (struct span){both[i]->data + 1, both[i]->length - 1};
+        while (both[i]->length && both[i]->data[both[i]->length - 1] == '/')
+            both[i]->length--;
+    }
+    return span_equal(a, b);
+}
+
+/* The volume itself: what is left of `local` when the places within pod and volume are gone. */
+static json_t *volume_of(const json_t *object)
+{
+    json_t *volume = json_is_object(object) ? json_copy((json_t *)object) : json_object();
+
+    json_object_del(volume, "mountPath");
+    json_object_del(volume, "subPath");
+    return volume;
+}
+
+static bool same_volume(const json_t *a, const json_t *b)
+{
+    AUTO(json) json_t *volume_a = volume_of(a);
+    AUTO(json) json_t *volume_b = volume_of(b);
+
+    return tree_equal(volume_a, volume_b);
+}
+
+void judge_storage_change(struct judge *judge, const json_t *old, const json_t *spec)
+{
+    static const char sentence[] = "the location of a Repository can not change: make a new "
+                                   "Repository, this one keeps its data";
+    const json_t *before = tree_get(old, "backend"), *after = tree_get(spec, "backend");
+    size_t used = used_backend(before);
+
+    if (used == LOCATIONS)
+        return;
+
+    const char *name = locations[used].backend;
+    const json_t *a = tree_get(before, name), *b = tree_get(after, name);
+    size_t mark = judge_enter(judge, "backend");
+
+    if (used_backend(after) != used) {
+        judge_error(judge, REASON_FORBIDDEN, NULL, "%s", sentence);
+        judge_leave(judge, mark);
+        return;
+    }
+    judge_enter(judge, name);
+    if (used == 0 && !same_volume(a, b))
+        judge_error(judge, REASON_FORBIDDEN, NULL, "%s", sentence);
+    for (size_t i = 0; i < 3 && locations[used].members[i]; i++) {
+        const char *member = locations[used].members[i];
+
+        if (!same_place(tree_span(a, member), tree_span(b, member)))
+            judge_error(judge, REASON_FORBIDDEN, member, "%s", sentence);
+    }
+    judge_leave(judge, mark);
+}
