@@ -1,0 +1,61 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+/** What the administrator of the installation chose. {0} before settings_default() or
+ *  settings_parse(). */
+struct settings {
+    char *agent_image;             /* owned */
+    char *agent_image_pull_policy; /* owned; Always, IfNotPresent or Never */
+    json_t *agent_pull_secrets;    /* owned; [{name}], for Jobs only; may be empty */
+    json_t *agent_resources;       /* owned; {requests: {cpu, memory}, limits: {cpu, memory}} */
+    bool deny;                     /* enforcement: Deny; an owner's mistake is refused */
+    json_t *excluded;              /* owned; names of namespaces */
+    char *cluster_name;            /* owned; "" when the cluster has none */
+    int64_t concurrent_sessions;   /* at most so many at once in the whole cluster */
+    int64_t writes_per_second;     /* to the API server */
+    char *pushgateway_url;         /* owned; NULL: there is none */
+    enum log_level log_level;
+};
+
+/** The built-in settings: those of an empty file. */
+void settings_default(struct settings *settings);
+
+/**
+ * Reads settings: the built-in ones, and in their place what the tree has.
+ *
+ *   agent: {image, imagePullPolicy, imagePullSecrets: [{name}],
+ *           resources: {requests: {cpu, memory}, limits: {cpu, memory}}}
+ *   enforcement: Warn | Deny
+ *   excludedNamespaces: [name]
+ *   clusterName: name
+ *   limits: {concurrentSessions, writesPerSecond}
+ *   pushgateway: {url}
+ *   logLevel: debug | info | warn | error
+ *
+ * @param settings  Filled in; release with settings_done().
+ * @param tree      Borrowed; NULL and null are an empty file.
+ * @return          False: ERROR_INVALID, the message begins with the key: one that is not known
+ *                  (with the one that was probably meant), or a value that can not be.
+ *
+ * Spec: design, What owners and administrators can write.
+ */
+bool settings_parse(struct settings *settings, const json_t *tree, struct error *err) MUST_CHECK;
+
+void settings_done(struct settings *settings);
+
+static inline void auto_settings(struct settings *settings)
+{
+    settings_done(settings);
+}
+
+/** True when nothing in this namespace is ever touched. */
+bool settings_excludes(const struct settings *settings, const char *space);
+
+/** True when an owner's mistake is refused, whatever the blueprint says. */
+bool settings_deny(const struct settings *settings);
