@@ -3,21 +3,8 @@
 #include "api/keys.h"
 #include "base/auto.h"
 #include "base/tree.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
-
-/* Single quotes stand for double ones. */
-static json_t *json(const char *text)
-{
-    AUTO(free) char *quoted = text_dup(text, strlen(text));
-
-    for (char *c = quoted; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-
-    json_t *tree = json_loads(quoted, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-
-    ck_assert_msg(tree != NULL, "%s", text);
-    return tree;
-}
 
 static char *dump(const json_t *tree)
 {
@@ -415,7 +402,7 @@ static const struct {
 
 START_TEST(params)
     {
-        AUTO(json) json_t *tree = json(param_rows[_i].tree);
+        AUTO(json) json_t *tree = json_row(param_rows[_i].tree);
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
 
@@ -548,7 +535,7 @@ static const char *const shape_rows[] = {"null", "[]", "'x'", "1", "{}"};
 
 START_TEST(no_annotations)
     {
-        AUTO(json) json_t *tree = json(shape_rows[_i]);
+        AUTO(json) json_t *tree = json_row(shape_rows[_i]);
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
 
@@ -562,9 +549,9 @@ END_TEST
 START_TEST(values_that_are_no_strings)
     {
         AUTO(json)
-        json_t *tree = json("{'stash.appscode.com/backup-blueprint': 1,"
-                            " 'stash.appscode.com/schedule': null,"
-                            " 'granary.dev/stamp': {}, 'x/y': []}");
+        json_t *tree = json_row("{'stash.appscode.com/backup-blueprint': 1,"
+                                " 'stash.appscode.com/schedule': null,"
+                                " 'granary.dev/stamp': {}, 'x/y': []}");
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
 

@@ -3,28 +3,15 @@
 #include "api/own.h"
 #include "base/auto.h"
 #include "base/tree.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
-
-/* Single quotes stand for double ones. */
-static json_t *json(const char *text)
-{
-    AUTO(free) char *quoted = text_dup(text, strlen(text));
-
-    for (char *c = quoted; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-
-    json_t *tree = json_loads(quoted, 0, NULL);
-
-    ck_assert_msg(tree != NULL, "%s", text);
-    return tree;
-}
 
 static json_t *blueprint_with(const char *overrides)
 {
-    json_t *blueprint = json("{'metadata': {'name': 'daily'}, 'spec': {}}");
+    json_t *blueprint = json_row("{'metadata': {'name': 'daily'}, 'spec': {}}");
 
     if (overrides)
-        tree_put_new(json_object_get(blueprint, "spec"), "overrides", json(overrides));
+        tree_put_new(json_object_get(blueprint, "spec"), "overrides", json_row(overrides));
     return blueprint;
 }
 
@@ -87,15 +74,15 @@ static const struct {
 
 START_TEST(what_owners_may_set)
     {
-        AUTO(json) json_t *tree = json(everything);
-        AUTO(json) json_t *blueprint = json("{'metadata': {'name': 'daily'}, 'spec': {}}");
+        AUTO(json) json_t *tree = json_row(everything);
+        AUTO(json) json_t *blueprint = json_row("{'metadata': {'name': 'daily'}, 'spec': {}}");
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
 
         if (allowed_rows[_i].overrides) {
             AUTO(free) char *spec = text_format("{'overrides': %s}", allowed_rows[_i].overrides);
 
-            tree_put_new(blueprint, "spec", json(spec));
+            tree_put_new(blueprint, "spec", json_row(spec));
         }
         annotations_parse(&annotations, tree, &findings);
         ck_assert_uint_eq(findings.count, 0);
@@ -137,7 +124,7 @@ END_TEST
 
 START_TEST(findings_point_at_the_annotation)
     {
-        AUTO(json) json_t *tree = json("{'stash.appscode.com/volume-mounts': 'v:/a'}");
+        AUTO(json) json_t *tree = json_row("{'stash.appscode.com/volume-mounts': 'v:/a'}");
         AUTO(json) json_t *blueprint = blueprint_with("[]");
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
@@ -253,12 +240,12 @@ START_TEST(bounds)
         AUTO(free) char *overrides = text_format("[%s]", bound_rows[_i].override);
         AUTO(json) json_t *blueprint = blueprint_with(overrides);
         AUTO(json)
-        json_t *spec =
-            json("{'retentionPolicy': {'name': 'p', 'prune': false, 'keepTags': ['t'],"
-                 " 'keepWeekly': 9, 'keepWithin': '2d'}, 'schedule': '@weekly',"
-                 " 'runtimeSettings': {'pod': {'a': 'b'}, 'container': {'nice': {'adjustment': 3},"
-                 " 'resources': {'requests': {'memory': '10Mi'},"
-                 " 'limits': {'cpu': '500m', 'memory': '1Gi'}}}}}");
+        json_t *spec = json_row(
+            "{'retentionPolicy': {'name': 'p', 'prune': false, 'keepTags': ['t'],"
+            " 'keepWeekly': 9, 'keepWithin': '2d'}, 'schedule': '@weekly',"
+            " 'runtimeSettings': {'pod': {'a': 'b'}, 'container': {'nice': {'adjustment': 3},"
+            " 'resources': {'requests': {'memory': '10Mi'},"
+            " 'limits': {'cpu': '500m', 'memory': '1Gi'}}}}}");
         AUTO(json) json_t *untouched = tree_copy(spec);
         AUTO(json) json_t *tree = json_object();
         AUTO(annotations) struct annotations annotations = {0};
@@ -270,7 +257,7 @@ START_TEST(bounds)
         annotations_bound(&annotations, blueprint, &findings);
 
         AUTO(json) json_t *own = own_settings(&annotations, spec);
-        AUTO(json) json_t *wanted = json(bound_rows[_i].own);
+        AUTO(json) json_t *wanted = json_row(bound_rows[_i].own);
         AUTO(free) char *got = tree_format(own, NULL);
 
         ck_assert_msg(tree_equal(own, wanted), "%s", got);
@@ -285,14 +272,14 @@ END_TEST
 START_TEST(own_settings_without_a_blueprints)
     {
         AUTO(json)
-        json_t *tree = json("{'granary.dev/retention': 'last=1',"
-                            " 'granary.dev/resources': 'cpu=1,memory=1Gi'}");
-        AUTO(json) json_t *spec = json("{'runtimeSettings': [], 'retentionPolicy': null}");
+        json_t *tree = json_row("{'granary.dev/retention': 'last=1',"
+                                " 'granary.dev/resources': 'cpu=1,memory=1Gi'}");
+        AUTO(json) json_t *spec = json_row("{'runtimeSettings': [], 'retentionPolicy': null}");
         AUTO(json)
         json_t *wanted =
-            json("{'retentionPolicy': {'name': 'owner', 'prune': true, 'keepLast': 1},"
-                 " 'runtimeSettings': {'container': {'resources': {'requests': {'cpu': '1',"
-                 " 'memory': '1Gi'}}}}}");
+            json_row("{'retentionPolicy': {'name': 'owner', 'prune': true, 'keepLast': 1},"
+                     " 'runtimeSettings': {'container': {'resources': {'requests': {'cpu': '1',"
+                     " 'memory': '1Gi'}}}}}");
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(findings) struct findings findings = {0};
 
@@ -307,7 +294,7 @@ END_TEST
 /* Bounding the copy leaves what it is a copy of. */
 START_TEST(a_copy_is_its_own)
     {
-        AUTO(json) json_t *tree = json(everything);
+        AUTO(json) json_t *tree = json_row(everything);
         AUTO(json) json_t *blueprint = blueprint_with("[]");
         AUTO(annotations) struct annotations annotations = {0};
         AUTO(annotations) struct annotations copy = {0};
@@ -360,7 +347,7 @@ static const struct {
 
 START_TEST(overrides)
     {
-        AUTO(json) json_t *override = json(override_rows[_i].override);
+        AUTO(json) json_t *override = json_row(override_rows[_i].override);
         struct error err = {0};
 
         ck_assert_int_eq(override_check(override, &err), override_rows[_i].error == NULL);

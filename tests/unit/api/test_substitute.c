@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/tree.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 static const struct variables variables = {
@@ -325,19 +326,6 @@ START_TEST(a_long_value_is_refused)
     }
 END_TEST
 
-static json_t *json(const char *text)
-{
-    AUTO(free) char *quoted = text_dup(text, strlen(text));
-
-    for (char *c = quoted; *c; c++)
-        *c = *c == '\'' ? '"' : *c;
-
-    json_t *tree = json_loads(quoted, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-
-    ck_assert_msg(tree != NULL, "%s", text);
-    return tree;
-}
-
 static const struct {
     const char *tree, *result, *error;
 } tree_rows[] = {
@@ -375,14 +363,14 @@ static const struct {
 START_TEST(a_whole_tree)
     {
         struct substitution how = {.variables = &variables, .blueprint = "daily"};
-        AUTO(json) json_t *before = json(tree_rows[_i].tree);
+        AUTO(json) json_t *before = json_row(tree_rows[_i].tree);
         AUTO(json) json_t *untouched = tree_copy(before);
         struct error err = {0};
         AUTO(json) json_t *after = substitute_tree(before, &how, "spec", &err);
 
         ck_assert(tree_equal(before, untouched));
         if (tree_rows[_i].result) {
-            AUTO(json) json_t *wanted = json(tree_rows[_i].result);
+            AUTO(json) json_t *wanted = json_row(tree_rows[_i].result);
 
             ck_assert_msg(tree_equal(after, wanted), "%s", err.message);
         } else {
@@ -396,7 +384,8 @@ END_TEST
 START_TEST(unchanged_parts_are_shared)
     {
         struct substitution how = {.variables = &variables, .blueprint = "daily"};
-        AUTO(json) json_t *before = json("{'a': {'b': ['c', 'd']}, 'e': ['${TARGET_NAME}', {}]}");
+        AUTO(json)
+        json_t *before = json_row("{'a': {'b': ['c', 'd']}, 'e': ['${TARGET_NAME}', {}]}");
         struct error err = {0};
         AUTO(json) json_t *after = substitute_tree(before, &how, "spec", &err);
 
@@ -414,7 +403,7 @@ END_TEST
 START_TEST(hooks_alone)
     {
         struct substitution how = {.variables = &variables, .blueprint = "daily"};
-        AUTO(json) json_t *before = json("['${HOME}']");
+        AUTO(json) json_t *before = json_row("['${HOME}']");
         struct error err = {0};
         AUTO(json) json_t *after = substitute_tree(before, &how, "spec.hooks.preBackup", &err);
 
@@ -434,8 +423,8 @@ START_TEST(each_use_is_told)
         struct substitution how = {
             .variables = &variables, .blueprint = "daily", .used = note, .context = &told};
         AUTO(json)
-        json_t *before =
-            json("{'a': [{'b': '${TARGET_NAME}'}], 'c': '${TARGET_NAMESPACE:=${TARGET_NAME}}'}");
+        json_t *before = json_row(
+            "{'a': [{'b': '${TARGET_NAME}'}], 'c': '${TARGET_NAMESPACE:=${TARGET_NAME}}'}");
         struct error err = {0};
         AUTO(json) json_t *after = substitute_tree(before, &how, "spec", &err);
 
@@ -449,7 +438,7 @@ START_TEST(check_finds_all_at_once)
     {
         AUTO(findings) struct findings findings = {0};
         AUTO(json)
-        json_t *spec = json(
+        json_t *spec = json_row(
             "{'a': '${', 'b': ['${TARGET_NAEM}', '${TARGET_APP_VERSION}', '${X:=1}'],"
             " 'hooks': ['${X}'], 'repoNamespace': '${TARGET_NAME:3}', 'c': '${TARGET_NAME#[}'}");
 
@@ -511,7 +500,7 @@ static const struct {
 START_TEST(variables_of_targets)
     {
         AUTO(variables) struct variables found = {0};
-        AUTO(json) json_t *spec = json(variable_rows[_i].spec);
+        AUTO(json) json_t *spec = json_row(variable_rows[_i].spec);
 
         variables_of_target(&found, variable_rows[_i].api_version, variable_rows[_i].kind, "shop",
                             "data", spec);
