@@ -126,7 +126,7 @@ static bool check_strength(const struct certs_part *part, gnutls_x509_crt_t cert
     if ((algorithm == GNUTLS_PK_RSA || algorithm == GNUTLS_PK_RSA_PSS) && bits < RSA_MIN_BITS)
         return error_set(err, ERROR_INVALID, "%s: an RSA key of %u bits, at least %d are needed",
                          part->name, bits, RSA_MIN_BITS);
-    if (!root && (sign < 0 || !gnutls_sign_is_secure(sign)))
+    if (!root && (sign < 0 || !gnutls_sign_is_secure2(sign, GNUTLS_SIGN_FLAG_SECURE_FOR_CERTS)))
         return error_set(err, ERROR_INVALID, "%s: signed with %s, which clients refuse", part->name,
                          sign < 0 ? "an unknown algorithm" : gnutls_sign_get_name(sign));
     return true;

@@ -150,30 +150,29 @@ static void take(struct certs_store *store, struct credentials *credentials)
     credentials_unref(old);
 }
 
-/* The same refusal twice is no news. */
-static enum certs_news refuse(struct certs_store *store, int64_t mono_ms, const struct error *err)
+/* A second refusal of unchanged files is news only when its reason is another one. */
+static enum certs_news refuse(struct certs_store *store, bool news, int64_t mono_ms,
+                              const struct error *err)
 {
-    bool again = strcmp(store->refusal, err->message) == 0;
-
+    news = news || strcmp(store->refusal, err->message) != 0;
     store->retry_ms = mono_ms + CERTS_RETRY_MS;
     memcpy(store->refusal, err->message, sizeof store->refusal);
-    return again ? CERTS_SAME : CERTS_REFUSED;
+    return news ? CERTS_REFUSED : CERTS_SAME;
 }
 
 enum certs_news certs_store_look(struct certs_store *store, int64_t now_s, int64_t mono_ms,
                                  struct error *err)
 {
-    bool retry = store->retry_ms != 0 && mono_ms >= store->retry_ms;
+    bool news = changed(store);
 
-    if (!changed(store) && !retry)
+    if (!news && (store->retry_ms == 0 || mono_ms < store->retry_ms))
         return CERTS_SAME;
 
     struct credentials *credentials = load(store, now_s, err);
 
     if (!credentials)
-        return refuse(store, mono_ms, err);
+        return refuse(store, news, mono_ms, err);
     store->retry_ms = 0;
-    store->refusal[0] = '\0';
     take(store, credentials);
     return CERTS_TAKEN;
 }

@@ -25,7 +25,8 @@ enum certs_news {
 /**
  * Looks whether a file changed (also by a symbolic link on its way, as in a mounted Secret), and
  * loads all of them if so. Refused files are tried again when they change, and every
- * CERTS_RETRY_MS since a certificate may become valid; the same refusal is said once.
+ * CERTS_RETRY_MS since a certificate may become valid; the same refusal of unchanged files is said
+ * once.
  * From one thread only.
  *
  * @param now_s    Wall clock, to judge validity.

@@ -4,6 +4,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,18 +79,28 @@ static void begin_tls(struct client *client, struct MHD_Connection *connection)
                                        handshake_finished);
 }
 
-static void *client_make(struct worker *worker, struct MHD_Connection *connection)
+/* In the thread that accepts, so that the connection counts from its first moment. */
+static struct client *client_make(struct worker *worker, int fd)
 {
     struct client *client = text_alloc(sizeof *client);
     bool tls = worker->listener->kind == LISTENER_ADMISSION;
 
     client->worker = worker;
-    client->watched.fd =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    if (tls)
-        begin_tls(client, connection);
+    client->watched.fd = fd;
     connections_enter(&worker->listener->connections, &client->watched,
                       tls ? PHASE_HANDSHAKE : PHASE_HEAD, clock_mono_ms());
+    atomic_fetch_add(&worker->connections, 1);
+    return client;
+}
+
+static struct client *client_begin(const struct listener *listener,
+                                   struct MHD_Connection *connection)
+{
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    struct client *client = listener->by_fd[fd];
+
+    if (listener->kind == LISTENER_ADMISSION)
+        begin_tls(client, connection);
     return client;
 }
 
@@ -97,11 +108,13 @@ static void *client_make(struct worker *worker, struct MHD_Connection *connectio
 static void client_free(struct client *client)
 {
     struct worker *worker = client->worker;
+    struct listener *listener = worker->listener;
     bool cut = atomic_load(&client->watched.phase) == PHASE_CUT;
 
-    connections_leave(&worker->listener->connections, &client->watched);
+    connections_leave(&listener->connections, &client->watched);
+    listener->by_fd[client->watched.fd] = NULL;
     if (client->credentials && client->heard && !client->agreed && !cut)
-        metrics_add(&worker->listener->service->metrics, METRIC_HANDSHAKE_FAILURES, 1);
+        metrics_add(&listener->service->metrics, METRIC_HANDSHAKE_FAILURES, 1);
     credentials_unref(client->credentials);
     free(client);
     atomic_fetch_sub(&worker->connections, 1);
@@ -110,8 +123,10 @@ static void client_free(struct client *client)
 static void notify_connection(void *context, struct MHD_Connection *connection,
                               void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
+    struct worker *worker = context;
+
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        *socket_context = client_make(context, connection);
+        *socket_context = client_begin(worker->listener, connection);
     else
         client_free(TAKE(*socket_context));
 }
@@ -182,6 +197,16 @@ static bool start_workers(struct listener *listener, struct error *err)
     return true;
 }
 
+/* One more than the highest descriptor that we can get. */
+static size_t descriptors(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS_MAX
+               ? limit.rlim_cur
+               : DESCRIPTORS_MAX;
+}
+
 bool listener_start(struct listener *listener, const struct listener_plan *plan,
                     struct service *service, struct error *err)
 {
@@ -196,7 +221,9 @@ bool listener_start(struct listener *listener, const struct listener_plan *plan,
         .connections_max = plan->connections_max,
         .worker_count = plan->workers,
         .workers = text_alloc(plan->workers * sizeof *listener->workers),
+        .fd_count = descriptors(),
     };
+    listener->by_fd = text_alloc(listener->fd_count * sizeof *listener->by_fd);
     connections_init(&listener->connections, &plan->times);
     if (listener->fd < 0 || !start_workers(listener, err))
         return false;
@@ -236,19 +263,23 @@ static void hand_over(struct listener *listener, int fd, const struct sockaddr *
 {
     struct worker *worker = least_busy(listener);
 
+    /* a connection that libmicrohttpd closed without a word, for want of memory */
+    if (listener->by_fd[fd])
+        client_free(listener->by_fd[fd]);
+    listener->by_fd[fd] = client_make(worker, fd);
     if (listener->kind == LISTENER_ADMISSION)
         metrics_add(&listener->service->metrics, METRIC_CONNECTIONS, 1);
-    atomic_fetch_add(&worker->connections, 1);
     /* it closes the socket itself when it fails */
     if (MHD_add_connection(worker->daemon, fd, name, size) != MHD_YES)
-        atomic_fetch_sub(&worker->connections, 1);
+        client_free(listener->by_fd[fd]);
 }
 
 static void welcome(struct listener *listener, int fd, const struct sockaddr *name, socklen_t size)
 {
     bool full = listener_count(listener) >= listener->connections_max;
 
-    if (!can_speak(listener) || (full && !connections_make_room(&listener->connections))) {
+    if ((size_t)fd >= listener->fd_count || !can_speak(listener) ||
+        (full && !connections_make_room(&listener->connections))) {
         turn_away(listener, fd);
         return;
     }
@@ -314,6 +345,7 @@ void listener_stop(struct listener *listener)
         if (listener->workers[i].daemon)
             MHD_stop_daemon(listener->workers[i].daemon);
     free(listener->workers);
+    free(listener->by_fd);
     connections_done(&listener->connections);
     *listener = (struct listener){.fd = -1};
 }

@@ -22,7 +22,7 @@ struct worker {
     atomic_size_t connections; /* handed over and not closed yet */
 };
 
-/** One connection, from its begin in a worker to its end. */
+/** One connection, from accept() to its end. */
 struct client {
     struct connection watched;
     struct worker *worker;
@@ -40,6 +40,8 @@ struct listener {
     struct connections connections;
     size_t connections_max, worker_count;
     struct worker *workers;
+    struct client **by_fd; /* how a client gets through libmicrohttpd to its worker */
+    size_t fd_count;
 };
 
 /** What a listener is made of. */
