@@ -1,0 +1,186 @@
+"""The end: SIGTERM loses no request. Catalogue H19, PF7 as far as it concerns one process."""
+
+import concurrent.futures
+import os
+import signal
+import socket
+import threading
+import time
+
+from harness import (SLOW, Webhook, check, check_allowed, check_equal, ends, eventually, post,
+                     read_answer, review, send, test)
+
+
+@test("H19")
+def requests_under_way_are_answered():
+    with Webhook("--drain-delay", "300ms", "--drain-timeout", "5s") as webhook:
+        request = post(review(size=20000))
+        half = [webhook.tls() for _ in range(100)]
+        for connection in half:
+            connection.sendall(request[:-100])
+        eventually(lambda: webhook.metric("requests_in_flight") == 100, "all are under way")
+        webhook.kill(signal.SIGTERM)
+        eventually(lambda: not webhook.ready(), "not ready")
+        check("[-]shutdown: under way" in webhook.admin("/readyz")[2], "readyz does not say why")
+        check_equal(webhook.admin("/livez")[0], 200, "livez")
+        # new ones are still served: others learn of the end with a delay
+        with webhook.tls() as late:
+            late.sendall(post(review()))
+            answer = read_answer(late)
+            check_allowed(answer)
+            check_equal(answer.headers["Connection"], "close", "Connection")
+            check(ends(late), "stays open after its answer")
+        time.sleep(0.5)
+        for connection in half:
+            connection.sendall(request[-100:])
+            answer = read_answer(connection)
+            check_allowed(answer)
+            check_equal(answer.headers["Connection"], "close", "Connection")
+            connection.close()
+        check_equal(webhook.wait(), 0, "exit code")
+
+
+@test("H19")
+def after_the_delay_nobody_new_is_let_in():
+    with Webhook("--drain-delay", "300ms", "--drain-timeout", "3s") as webhook:
+        with webhook.tls() as idle:
+            idle.sendall(post(review()))
+            check_allowed(read_answer(idle))
+            began = time.monotonic()
+            webhook.kill(signal.SIGTERM)
+
+            def refused():
+                try:
+                    webhook.tcp().close()
+                    return False
+                except ConnectionRefusedError:
+                    return True
+
+            eventually(refused, "new connections are refused")
+            check(time.monotonic() - began > 0.25, "refused before the delay is over")
+            # an idle one is still good for a request
+            idle.sendall(post(review()))
+            answer = read_answer(idle)
+            check_allowed(answer)
+            check_equal(answer.headers["Connection"], "close", "Connection")
+        check_equal(webhook.wait(), 0, "exit code")
+        check(time.monotonic() - began < 2.5 * SLOW, "waits although nobody is there")
+
+
+@test("H19")
+def idle_connections_are_closed_at_the_deadline():
+    with Webhook("--drain-delay", "0s", "--drain-timeout", "1s") as webhook:
+        with webhook.tls() as idle:
+            began = time.monotonic()
+            webhook.kill(signal.SIGTERM)
+            check(ends(idle), "still open")
+            check(0.8 < time.monotonic() - began < 2 * SLOW, "closed at the wrong time")
+        check_equal(webhook.wait(), 0, "exit code")
+
+
+@test("H19")
+def a_request_that_never_ends_is_said_to_be_lost():
+    with Webhook("--drain-delay", "0s", "--drain-timeout", "1s", wanted_exit=3) as webhook:
+        with webhook.tls() as slow:
+            slow.sendall(post(review())[:-1])
+            eventually(lambda: webhook.metric("requests_in_flight") == 1, "under way")
+            webhook.kill(signal.SIGTERM)
+            check_equal(webhook.wait(), 3, "exit code")
+        webhook.log("ended before every request was answered.*requests=1")
+
+
+@test("H19")
+def a_second_signal_ends_at_once():
+    with Webhook("--drain-delay", "20s", "--drain-timeout", "30s", wanted_exit=3) as webhook:
+        began = time.monotonic()
+        webhook.kill(signal.SIGTERM)
+        webhook.log("shutting down.*SIGTERM")
+        check_allowed_one(webhook)
+        webhook.kill(signal.SIGTERM)
+        check_equal(webhook.wait(), 3, "exit code")
+        check(time.monotonic() - began < 3 * SLOW, "took long")
+
+
+def check_allowed_one(webhook):
+    with webhook.tls() as connection:
+        connection.sendall(post(review()))
+        check_allowed(read_answer(connection))
+
+
+@test("H19")
+def an_interrupt_does_not_wait():
+    with Webhook("--drain-delay", "20s", "--drain-timeout", "30s") as webhook:
+        began = time.monotonic()
+        webhook.kill(signal.SIGINT)
+        check_equal(webhook.wait(), 0, "exit code")
+        check(time.monotonic() - began < 2 * SLOW, "took long")
+
+
+class Traffic:
+    """Clients that go where the newest webhook is, and notice every lost request."""
+
+    def __init__(self, number):
+        self.current, self.stopped = None, threading.Event()
+        self.answers, self.pool = [0] * number, concurrent.futures.ThreadPoolExecutor(number)
+        self.number = number
+
+    def start(self):
+        self.tasks = [self.pool.submit(self.client, n) for n in range(self.number)]
+
+    def client(self, number):
+        connection = None
+        while not self.stopped.is_set():
+            connection = connection or self.current.tls()
+            connection.sendall(post(review(f"{number}-{self.answers[number]}", 3000)))
+            answer = read_answer(connection)
+            check_allowed(answer, f"{number}-{self.answers[number]}")
+            self.answers[number] += 1
+            if answer.headers["Connection"] == "close" or self.answers[number] % 50 == 0:
+                connection.close()
+                connection = None
+        if connection:
+            connection.close()
+
+    def stop(self):
+        self.stopped.set()
+        for task in self.tasks:
+            task.result(timeout=20 * SLOW)
+        self.pool.shutdown()
+
+
+@test("H19", serial=True)
+def rolling_restarts_under_load_lose_nothing():
+    """100 restarts by hand: GRANARY_RESTARTS=100."""
+    restarts = int(os.environ.get("GRANARY_RESTARTS", "10"))
+    traffic = Traffic(8)
+    options = ["--drain-delay", "200ms", "--drain-timeout", "5s", "--log-level", "info"]
+    old = Webhook(*options, end=signal.SIGTERM)
+    traffic.current = old
+    traffic.start()
+    try:
+        for _ in range(restarts):
+            new = Webhook(*options, end=signal.SIGTERM)
+            before = sum(traffic.answers)
+            traffic.current = new
+            old.kill(signal.SIGTERM)
+            check_equal(old.wait(), 0, "exit code")
+            with old:
+                old = new
+            eventually(lambda: sum(traffic.answers) > before + 20, "traffic goes on")
+    finally:
+        traffic.stop()
+        with old:
+            pass
+    check(all(traffic.answers), f"somebody did nothing: {traffic.answers}")
+
+
+@test("PF7")
+def a_broken_pipe_ends_nobody():
+    with Webhook() as webhook:
+        for _ in range(20):
+            connection = webhook.tls()
+            send(connection, post(review()) * 50)
+            connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        webhook.kill(signal.SIGPIPE)
+        check_allowed_one(webhook)
