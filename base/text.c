@@ -79,15 +79,20 @@ void text_putc(struct text *text, char c)
 void text_addv(struct text *text, const char *format, va_list args)
 {
     va_list again;
+    size_t room;
+    int length;
 
+    /* most pieces are short: one pass is enough when they fit at once */
+    reserve(text, 63);
+    room = text->room - text->length;
     va_copy(again, args);
-
-    int length = vsnprintf(NULL, 0, format, again);
-
+    length = vsnprintf(text->data + text->length, room, format, again);
     va_end(again);
     assert(length >= 0);
-    reserve(text, (size_t)length);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+    if ((size_t)length >= room) {
+        reserve(text, (size_t)length);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+    }
     text->length += (size_t)length;
 }
 
@@ -124,6 +129,16 @@ char *text_format(const char *format, ...)
     return text_take(&text);
 }
 
+/* How each byte stands in a JSON string: 0 as it is, 'u' as \\u00xx, else behind a backslash. */
+static const char escapes[256] = {
+    [0x00] = 'u', [0x01] = 'u', [0x02] = 'u', [0x03] = 'u',  [0x04] = 'u', [0x05] = 'u',
+    [0x06] = 'u', [0x07] = 'u', [0x0b] = 'u', [0x0e] = 'u',  [0x0f] = 'u', [0x10] = 'u',
+    [0x11] = 'u', [0x12] = 'u', [0x13] = 'u', [0x14] = 'u',  [0x15] = 'u', [0x16] = 'u',
+    [0x17] = 'u', [0x18] = 'u', [0x19] = 'u', [0x1a] = 'u',  [0x1b] = 'u', [0x1c] = 'u',
+    [0x1d] = 'u', [0x1e] = 'u', [0x1f] = 'u', ['\b'] = 'b',  ['\t'] = 't', ['\n'] = 'n',
+    ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\',
+};
+
 void text_add_json(struct text *text, const char *data, size_t length)
 {
     size_t start = 0;
@@ -131,15 +146,15 @@ void text_add_json(struct text *text, const char *data, size_t length)
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)data[i];
 
-        if (c >= 0x20 && c != '"' && c != '\\')
+        if (!escapes[c])
             continue;
         text_add(text, data + start, i - start);
         start = i + 1;
-        if (c == '"' || c == '\\') {
-            text_putc(text, '\\');
-            text_putc(text, (char)c);
-        } else {
+        if (escapes[c] == 'u') {
             text_addf(text, "\\u%04x", c);
+        } else {
+            text_putc(text, '\\');
+            text_putc(text, escapes[c]);
         }
     }
     text_add(text, data + start, length - start);

@@ -183,11 +183,10 @@ bool tree_equal(const json_t *a, const json_t *b)
 
 char *tree_format(const json_t *tree, size_t *length)
 {
-    char *text = json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    struct text text = {0};
 
-    if (!text)
-        abort();
+    tree_write(&text, tree, true);
     if (length)
-        *length = strlen(text);
-    return text;
+        *length = text.length;
+    return text_take(&text);
 }

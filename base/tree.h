@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "base/text.h"
 
 /*
  * Helpers on a JSON tree. The type says who owns: `json_t *` returned is a new reference,
@@ -73,6 +74,12 @@ void tree_push_text(json_t *list, const char *value);
 
 /** Deep equality; numbers by value and type, as jansson's json_equal(). NULL equals NULL. */
 bool tree_equal(const json_t *a, const json_t *b);
+
+/**
+ * Appends compact JSON: the bytes of `jq -c` (sorted: `jq -cS`), without the cost of jansson's
+ * dumper, which is a third of a decision. NULL appends nothing.
+ */
+void tree_write(struct text *out, const json_t *tree, bool sorted);
 
 /** Compact JSON with sorted keys on the heap; the caller frees it. Length in *length if given. */
 char *tree_format(const json_t *tree, size_t *length);

@@ -71,7 +71,7 @@ START_TEST(json_strings_are_escaped)
         AUTO(text) struct text text = {0};
 
         text_add_json(&text, "a\"\\\n\0z", 6);
-        ck_assert_str_eq(text_get(&text), "a\\\"\\\\\\u000a\\u0000z");
+        ck_assert_str_eq(text_get(&text), "a\\\"\\\\\\n\\u0000z");
     }
 END_TEST
 

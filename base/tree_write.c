@@ -1,0 +1,147 @@
+#include "base/tree.h"
+
+#include <stdlib.h>
+
+/* Members that are sorted without asking for memory. */
+#define SORTED_ON_STACK 32
+
+static void add_string(struct text *out, const char *data, size_t length)
+{
+    text_putc(out, '"');
+    text_add_json(out, data, length);
+    text_putc(out, '"');
+}
+
+static void add_integer(struct text *out, json_int_t value)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    unsigned long long rest =
+        value < 0 ? 0ull - (unsigned long long)value : (unsigned long long)value;
+
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        digits[--at] = '-';
+    text_add(out, digits + at, sizeof digits - at);
+}
+
+/* Real numbers are rare, and how they are written best is the library's business. */
+static void add_real(struct text *out, const json_t *value)
+{
+    AUTO(free) char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+    if (!text)
+        abort();
+    text_puts(out, text);
+}
+
+static void add_member(struct text *out, const char *key, const json_t *value, bool first,
+                       bool sorted)
+{
+    if (!first)
+        text_putc(out, ',');
+    add_string(out, key, strlen(key));
+    text_putc(out, ':');
+    tree_write(out, value, sorted);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void sort_few(const char **keys, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const char *key = keys[i];
+        size_t place = i;
+
+        for (; place > 0 && strcmp(keys[place - 1], key) > 0; place--)
+            keys[place] = keys[place - 1];
+        keys[place] = key;
+    }
+}
+
+static void add_sorted(struct text *out, const json_t *object)
+{
+    size_t size = json_object_size(object), count = 0;
+    const char *few[SORTED_ON_STACK], *key;
+    AUTO(free) const char **many = size > SORTED_ON_STACK ? text_alloc(size * sizeof *many) : NULL;
+    const char **keys = many ? many : few;
+    const json_t *value;
+
+    tree_each (object, key, value)
+        keys[count++] = key;
+    if (many)
+        qsort(keys, count, sizeof *keys, by_key);
+    else
+        sort_few(keys, count);
+    for (size_t i = 0; i < count; i++)
+        add_member(out, keys[i], json_object_get(object, keys[i]), i == 0, true);
+}
+
+static void add_object(struct text *out, const json_t *object, bool sorted)
+{
+    const json_t *value;
+    const char *key;
+    bool first = true;
+
+    text_putc(out, '{');
+    if (sorted) {
+        add_sorted(out, object);
+    } else {
+        tree_each (object, key, value) {
+            add_member(out, key, value, first, false);
+            first = false;
+        }
+    }
+    text_putc(out, '}');
+}
+
+static void add_list(struct text *out, const json_t *list, bool sorted)
+{
+    const json_t *value;
+    size_t i;
+
+    text_putc(out, '[');
+    tree_items (list, i, value) {
+        if (i)
+            text_putc(out, ',');
+        tree_write(out, value, sorted);
+    }
+    text_putc(out, ']');
+}
+
+void tree_write(struct text *out, const json_t *tree, bool sorted)
+{
+    if (!tree)
+        return;
+    switch (json_typeof(tree)) {
+    case JSON_OBJECT:
+        add_object(out, tree, sorted);
+        break;
+    case JSON_ARRAY:
+        add_list(out, tree, sorted);
+        break;
+    case JSON_STRING:
+        add_string(out, json_string_value(tree), json_string_length(tree));
+        break;
+    case JSON_INTEGER:
+        add_integer(out, json_integer_value(tree));
+        break;
+    case JSON_REAL:
+        add_real(out, tree);
+        break;
+    case JSON_TRUE:
+        text_puts(out, "true");
+        break;
+    case JSON_FALSE:
+        text_puts(out, "false");
+        break;
+    case JSON_NULL:
+        text_puts(out, "null");
+        break;
+    }
+}
