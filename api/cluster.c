@@ -3,16 +3,19 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "api/backend.h"
+#include "api/keys.h"
+#include "api/validate.h"
 #include "base/text.h"
 #include "base/tree.h"
-
-#define STASH "stash.appscode.com"
 
 /* Objects by key. jansson's object is the hash table, seeded at start. */
 struct cluster {
     atomic_uint references;
     size_t size;
     json_t *blueprints, *namespaces, *tasks; /* by name */
+    json_t *repositories_at;                 /* by location: list */
+    json_t *faults;                          /* of blueprints, by name */
     json_t *repositories, *configurations;   /* by "namespace/name" */
     json_t *configurations_of, *restores_of,
         *repositories_of; /* "group/Kind/namespace/name": list */
@@ -57,7 +60,7 @@ static char *reference_key(const json_t *object)
 
 static char *annotated_key(const json_t *object)
 {
-    const char *target = tree_text(tree_at(object, "metadata.annotations"), "granary.dev/target");
+    const char *target = tree_text(tree_at(object, "metadata.annotations"), KEY_TARGET);
 
     return target ? text_format("%s", target) : NULL;
 }
@@ -102,6 +105,15 @@ static void put_pointing(json_t *lists, char *key, const json_t *object)
         put_sorted(lists, owned, object);
 }
 
+static void put_located(json_t *lists, const json_t *repository)
+{
+    AUTO(text) struct text location = {0};
+
+    backend_location(&location, tree_at(repository, "spec.backend"));
+    if (location.length)
+        put_sorted(lists, text_get(&location), repository);
+}
+
 static void put_named(json_t *table, const json_t *object)
 {
     tree_put_new(table, tree_text(tree_get(object, "metadata"), "name"), tree_share(object));
@@ -123,6 +135,7 @@ static void index_stash(struct cluster *cluster, const char *kind, const json_t 
     } else if (!strcmp(kind, "Repository")) {
         put_placed(cluster->repositories, object);
         put_pointing(cluster->repositories_of, annotated_key(object), object);
+        put_located(cluster->repositories_at, object);
     } else if (!strcmp(kind, "BackupConfiguration")) {
         put_placed(cluster->configurations, object);
         put_pointing(cluster->configurations_of, reference_key(object), object);
@@ -137,10 +150,27 @@ static void index_object(struct cluster *cluster, const json_t *object)
 
     if (!kind || !tree_text(tree_get(object, "metadata"), "name"))
         return;
-    if (span_is(group_of(object), STASH))
+    if (span_is(group_of(object), GROUP_STASH))
         index_stash(cluster, kind, object);
     else if (!strcmp(kind, "Namespace") && group_of(object).length == 0)
         put_named(cluster->namespaces, object);
+}
+
+static void judge_blueprint(struct cluster *cluster, const char *name, const json_t *blueprint)
+{
+    AUTO(findings) struct findings findings = {0};
+
+    validate_object(&(struct validation){.object = blueprint}, &findings);
+    for (size_t i = 0; i < findings.count; i++) {
+        if (findings.items[i].level != FINDING_ERROR)
+            continue;
+
+        AUTO(free)
+        char *fault = text_format("%s: %s", findings.items[i].field, findings.items[i].message);
+
+        tree_put_text(cluster->faults, name, fault);
+        return;
+    }
 }
 
 static const char **names_of(const json_t *table)
@@ -159,11 +189,14 @@ struct cluster *cluster_make(const json_t *objects)
 {
     struct cluster *cluster = text_alloc(sizeof *cluster);
     const json_t *object;
+    const char *name;
     size_t i;
 
     cluster->references = 1;
     cluster->size = json_array_size(objects);
     cluster->blueprints = json_object();
+    cluster->repositories_at = json_object();
+    cluster->faults = json_object();
     cluster->namespaces = json_object();
     cluster->tasks = json_object();
     cluster->repositories = json_object();
@@ -173,6 +206,8 @@ struct cluster *cluster_make(const json_t *objects)
     cluster->repositories_of = json_object();
     tree_items (objects, i, object)
         index_object(cluster, object);
+    tree_each (cluster->blueprints, name, object)
+        judge_blueprint(cluster, name, object);
     cluster->blueprint_names = names_of(cluster->blueprints);
     return cluster;
 }
@@ -191,6 +226,8 @@ void cluster_unref(const struct cluster *cluster)
     if (!last || atomic_fetch_sub(&last->references, 1) != 1)
         return;
     json_decref(last->blueprints);
+    json_decref(last->repositories_at);
+    json_decref(last->faults);
     json_decref(last->namespaces);
     json_decref(last->tasks);
     json_decref(last->repositories);
@@ -205,6 +242,11 @@ void cluster_unref(const struct cluster *cluster)
 const json_t *cluster_blueprint(const struct cluster *cluster, const char *name)
 {
     return tree_get(cluster->blueprints, name);
+}
+
+const char *cluster_blueprint_fault(const struct cluster *cluster, const char *name)
+{
+    return tree_text(cluster->faults, name);
 }
 
 const json_t *cluster_namespace(const struct cluster *cluster, const char *name)
@@ -259,6 +301,11 @@ static const json_t *pointing(const json_t *lists, const char *group, const char
     AUTO(free) char *key = target_key(span_of(group), kind, space, name);
 
     return tree_get(lists, key);
+}
+
+const json_t *cluster_repositories_at(const struct cluster *cluster, const char *location)
+{
+    return tree_get(cluster->repositories_at, location);
 }
 
 const json_t *cluster_configurations_of(const struct cluster *cluster, const char *group,

@@ -41,6 +41,10 @@ const json_t *cluster_configuration(const struct cluster *cluster, const char *s
                                     const char *name);
 const json_t *cluster_task(const struct cluster *cluster, const char *name);
 
+/** What is wrong with a blueprint (the first finding of validate_object(), "field: message"),
+ * judged once when the snapshot was made; NULL when it is sound or absent. Borrowed. */
+const char *cluster_blueprint_fault(const struct cluster *cluster, const char *name);
+
 /** NULL-terminated names of all blueprints, for did-you-mean. Borrowed. */
 const char *const *cluster_blueprint_names(const struct cluster *cluster);
 
@@ -60,6 +64,13 @@ const json_t *cluster_restores_of(const struct cluster *cluster, const char *gro
                                   const char *kind, const char *space, const char *name);
 const json_t *cluster_repositories_of(const struct cluster *cluster, const char *group,
                                       const char *kind, const char *space, const char *name);
+
+/**
+ * Repositories whose data lies at this place (backend_location()), of all namespaces.
+ *
+ * @return Borrowed array of objects, or NULL when there are none.
+ */
+const json_t *cluster_repositories_at(const struct cluster *cluster, const char *location);
 
 /** How many objects the snapshot holds, for metrics. */
 size_t cluster_size(const struct cluster *cluster);
