@@ -1,0 +1,22 @@
+#pragma once
+
+#include <jansson.h>
+
+#include "api/plan.h"
+#include "api/settings.h"
+
+/** Everything that our containers are made of. All borrowed. */
+struct making {
+    const struct carry *carry;
+    const struct settings *settings;
+    const json_t *owner; /* the owner's template, without our part */
+};
+
+/** Container `stash`. New reference. Spec: design, What is put into a pod. */
+json_t *container_sidecar(const struct making *making);
+
+/** Init container `stash-init`. New reference. */
+json_t *container_init(const struct making *making);
+
+/** The volumes that our containers need, in a fixed order: identity, scratch, local. New array. */
+json_t *container_volumes(const struct carry *carry);

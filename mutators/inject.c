@@ -1,0 +1,408 @@
+#include "mutators/inject.h"
+
+#include <stdlib.h>
+
+#include "api/keys.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "mutators/container.h"
+#include "mutators/meaning.h"
+
+static const char *const our_volumes[] = {VOLUME_IDENTITY, VOLUME_SCRATCH, VOLUME_LOCAL, NULL};
+/* what Stash put into pods, of today and of its releases before 2022 */
+static const char *const stash_volumes[] = {
+    VOLUME_SCRATCH, VOLUME_LOCAL, "stash-scratchdir", "stash-podinfo", "stash-secret-volume", NULL};
+
+/* Where one element of ours stands: a list below spec, and its name. */
+struct place {
+    const char *list, *name;
+};
+
+static const struct place sidecar_place = {"containers", CONTAINER_SIDECAR};
+static const struct place init_place = {"initContainers", CONTAINER_INIT};
+
+static const json_t *list_of(const json_t *template, const char *list)
+{
+    return tree_get(tree_get(template, "spec"), list);
+}
+
+static const json_t *element(const json_t *template, struct place place)
+{
+    return tree_named(list_of(template, place.list), place.name);
+}
+
+enum template_owner template_owner_of(const json_t *template)
+{
+    const json_t *annotations = tree_at(template, "metadata.annotations");
+
+    if (tree_text(annotations, KEY_AGENT))
+        return TEMPLATE_OURS;
+    if (tree_text(annotations, KEY_STASH_BACKUP_HASH) ||
+        tree_text(annotations, KEY_STASH_RESTORE_HASH))
+        return TEMPLATE_STASH;
+    if (element(template, sidecar_place) || element(template, init_place))
+        return TEMPLATE_FOREIGN;
+    for (size_t i = 0; our_volumes[i]; i++)
+        if (tree_named(list_of(template, "volumes"), our_volumes[i]))
+            return TEMPLATE_FOREIGN;
+    return TEMPLATE_CLEAN;
+}
+
+/* What the names in this template mean, when the stored one may know it better: a request that
+ * dropped our mark but not our container is still about ours. */
+static enum template_owner owner_given(const json_t *template, const json_t *previous)
+{
+    enum template_owner now = template_owner_of(template);
+    enum template_owner before = previous ? template_owner_of(previous) : TEMPLATE_CLEAN;
+
+    return now == TEMPLATE_FOREIGN && (before == TEMPLATE_OURS || before == TEMPLATE_STASH) ? before
+                                                                                            : now;
+}
+
+/*
+ * A template is copied only where its lists are edited: the object, its spec and metadata, our
+ * three lists and the annotations. Everything below is shared with the original and never edited.
+ */
+static void own_member(json_t *object, const char *key)
+{
+    const json_t *value = tree_get(object, key);
+
+    if (json_is_object(value) || json_is_array(value))
+        tree_put_new(object, key, json_copy((json_t *)value));
+}
+
+static json_t *editable(const json_t *template)
+{
+    static const char *const lists[] = {"containers", "initContainers", "volumes"};
+    json_t *copy = json_copy((json_t *)template);
+
+    own_member(copy, "spec");
+    own_member(copy, "metadata");
+    own_member(json_object_get(copy, "metadata"), "annotations");
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        own_member(json_object_get(copy, "spec"), lists[i]);
+    return copy;
+}
+
+static void drop_if_empty(json_t *object, const char *key)
+{
+    const json_t *value = tree_get(object, key);
+
+    if (value && json_object_size(value) == 0 && json_array_size(value) == 0)
+        json_object_del(object, key);
+}
+
+static json_t *spec_of(json_t *template)
+{
+    return json_object_get(template, "spec");
+}
+
+static void remove_named(json_t *template, const char *list, const char *name)
+{
+    json_t *items = json_object_get(spec_of(template), list);
+    long index = tree_named_index(items, name);
+
+    if (index < 0)
+        return;
+    json_array_remove(items, (size_t)index);
+    drop_if_empty(spec_of(template), list);
+}
+
+static void remove_annotation(json_t *template, const char *key)
+{
+    json_t *metadata = json_object_get(template, "metadata");
+    json_t *annotations = json_object_get(metadata, "annotations");
+
+    if (json_object_del(annotations, key) == 0)
+        drop_if_empty(metadata, "annotations");
+}
+
+static void remove_volumes(json_t *template, const char *const *names)
+{
+    for (; *names; names++)
+        remove_named(template, "volumes", *names);
+}
+
+json_t *template_strip(const json_t *template, enum template_owner owner)
+{
+    json_t *stripped = editable(template);
+
+    if (owner != TEMPLATE_OURS && owner != TEMPLATE_STASH)
+        return stripped;
+    remove_named(stripped, sidecar_place.list, sidecar_place.name);
+    remove_named(stripped, init_place.list, init_place.name);
+    remove_volumes(stripped, owner == TEMPLATE_OURS ? our_volumes : stash_volumes);
+    remove_annotation(stripped, KEY_AGENT);
+    remove_annotation(stripped, KEY_STASH_BACKUP_HASH);
+    remove_annotation(stripped, KEY_STASH_RESTORE_HASH);
+    return stripped;
+}
+
+bool template_same_owner_part(const json_t *template, const json_t *previous)
+{
+    if (tree_equal(template, previous))
+        return true;
+
+    AUTO(json) json_t *now = template_strip(template, owner_given(template, previous));
+    AUTO(json) json_t *before = template_strip(previous, template_owner_of(previous));
+
+    return tree_equal(now, before);
+}
+
+/* Our part, ready to be placed. */
+struct part {
+    json_t *sidecar, *init; /* NULL: not wanted */
+    json_t *volumes;        /* array */
+    json_t *mark;           /* string, NULL when nothing is wanted */
+};
+
+static void part_done(struct part *part)
+{
+    json_decref(part->sidecar);
+    json_decref(part->init);
+    json_decref(part->volumes);
+    json_decref(part->mark);
+}
+
+static inline void auto_part(struct part *part)
+{
+    part_done(part);
+}
+
+/* The mark: version, hash of the inputs, hash of what stands in the template. */
+static json_t *mark(const struct part *part, const json_t *inputs)
+{
+    AUTO(json) json_t *whole = json_array();
+    AUTO(text) struct text value = {0};
+    char hex[2][65];
+
+    tree_push_new(whole, tree_share(part->sidecar));
+    tree_push_new(whole, tree_share(part->init));
+    tree_push_new(whole, tree_share(part->volumes));
+
+    AUTO(free) char *said = tree_format(inputs, NULL), *made = tree_format(whole, NULL);
+
+    text_sha256(span_of(said), hex[0]);
+    text_sha256(span_of(made), hex[1]);
+    text_addf(&value, "v1.%.8s.%.8s", hex[0], hex[1]);
+    return json_string(text_get(&value));
+}
+
+static void keep_volume(struct part *part, const json_t *previous, const char *name)
+{
+    const json_t *volume = tree_named(list_of(previous, "volumes"), name);
+
+    if (volume && !tree_named(part->volumes, name))
+        tree_push_new(part->volumes, tree_copy(volume));
+}
+
+static bool ours(const char *volume)
+{
+    for (size_t i = 0; our_volumes[i]; i++)
+        if (volume && !strcmp(volume, our_volumes[i]))
+            return true;
+    return false;
+}
+
+/* Drops the mounts of volumes that the owner took away; false when no data is left to mount. */
+static bool fit(json_t *container, const json_t *template, const json_t *previous)
+{
+    json_t *mounts = json_object_get(container, "volumeMounts");
+    size_t left = 0;
+
+    for (size_t i = json_array_size(mounts); i-- > 0;) {
+        const char *name = tree_text(json_array_get(mounts, i), "name");
+
+        if (ours(name))
+            continue;
+        if (name && tree_named(list_of(previous, "volumes"), name) &&
+            !tree_named(list_of(template, "volumes"), name))
+            json_array_remove(mounts, i);
+        else
+            left++;
+    }
+    if (pod_has_resources(template))
+        json_object_del(container, "resources");
+    return left > 0;
+}
+
+static json_t *fitted(const json_t *template, const json_t *previous, struct place place)
+{
+    AUTO(json) json_t *container = tree_copy(element(previous, place));
+
+    return container && fit(container, template, previous) ? TAKE(container) : NULL;
+}
+
+static bool mounts_volume(const json_t *container, const char *volume)
+{
+    return tree_named(tree_get(container, "volumeMounts"), volume) != NULL;
+}
+
+static void keep_volumes(struct part *part, const json_t *previous)
+{
+    for (size_t i = 0; our_volumes[i]; i++)
+        if (mounts_volume(part->sidecar, our_volumes[i]) ||
+            mounts_volume(part->init, our_volumes[i]))
+            keep_volume(part, previous, our_volumes[i]);
+}
+
+/* What of the stored part stays beside what is planned. */
+static void keep(struct part *part, const struct plan *plan, const json_t *owner,
+                 const json_t *previous, bool init)
+{
+    bool ours_before = previous && template_owner_of(previous) == TEMPLATE_OURS;
+
+    if (ours_before && init && !part->init)
+        part->init = tree_copy(element(previous, init_place));
+    if (ours_before && plan->backup_broken && !part->sidecar)
+        part->sidecar = fitted(owner, previous, sidecar_place);
+    if (ours_before && (part->init || part->sidecar))
+        keep_volumes(part, previous);
+}
+
+static struct part part_of_plan(const struct plan *plan, const struct settings *settings,
+                                const json_t *owner, const json_t *previous, bool kept_init)
+{
+    const struct carry *carry = &plan->carry;
+    struct making making = {.carry = carry, .settings = settings, .owner = owner};
+    struct part part = {.volumes = json_array()};
+    bool init = carry->restore || carry->restore_if_exists;
+
+    if (carry->backup)
+        part.sidecar = container_sidecar(&making);
+    if (init)
+        part.init = container_init(&making);
+    if (carry->backup || init) {
+        json_decref(part.volumes);
+        part.volumes = container_volumes(carry);
+    }
+    keep(&part, plan, owner, previous, kept_init);
+    if (part.sidecar || part.init)
+        part.mark = mark(&part, carry->inputs);
+    return part;
+}
+
+typedef bool same_meaning(const json_t *a, const json_t *b);
+
+/* Where an element goes that is not in the list yet: where it was, else at the wanted end. */
+static size_t new_place(const json_t *items, const json_t *previous, struct place place, bool first)
+{
+    long before = tree_named_index(list_of(previous, place.list), place.name);
+    size_t size = json_array_size(items);
+
+    if (before >= 0)
+        return (size_t)before < size ? (size_t)before : size;
+    return first ? 0 : size;
+}
+
+/* Replaces the element of this name as a whole, unless both mean the same: then its bytes stay. */
+static void put(json_t *template, const json_t *previous, struct place place, const json_t *wanted,
+                same_meaning *same)
+{
+    struct error err;
+    json_t *items = tree_list(spec_of(template), place.list, &err);
+    long index = tree_named_index(items, place.name);
+    int done = 0;
+
+    if (index < 0)
+        done = json_array_insert_new(
+            items, new_place(items, previous, place, !strcmp(place.list, init_place.list)),
+            tree_share(wanted));
+    else if (!same(json_array_get(items, (size_t)index), wanted))
+        done = json_array_set_new(items, (size_t)index, tree_share(wanted));
+    if (done < 0)
+        abort();
+}
+
+static void put_or_remove(json_t *template, const json_t *previous, struct place place,
+                          const json_t *wanted)
+{
+    if (wanted)
+        put(template, previous, place, wanted, container_same_meaning);
+    else
+        remove_named(template, place.list, place.name);
+}
+
+static void put_mark(json_t *template, const json_t *value)
+{
+    struct error err;
+
+    if (!value) {
+        remove_annotation(template, KEY_AGENT);
+        return;
+    }
+
+    json_t *metadata = tree_object(template, "metadata", &err);
+    json_t *annotations = tree_object(metadata, "annotations", &err);
+
+    tree_put_new(annotations, KEY_AGENT, tree_copy(value));
+}
+
+static void put_volumes(json_t *template, const json_t *previous, const json_t *wanted,
+                        const char *const *names)
+{
+    const json_t *volume;
+    size_t i;
+
+    for (; *names; names++)
+        if (!tree_named(wanted, *names))
+            remove_named(template, "volumes", *names);
+    tree_items (wanted, i, volume)
+        put(template, previous, (struct place){"volumes", tree_text(volume, "name")}, volume,
+            volume_same_meaning);
+}
+
+static json_t *place_part(const json_t *template, const json_t *previous, const struct part *part,
+                          enum template_owner owner)
+{
+    json_t *wanted = editable(template);
+
+    if (owner == TEMPLATE_STASH)
+        remove_volumes(wanted, stash_volumes);
+    put_or_remove(wanted, previous, init_place, part->init);
+    put_or_remove(wanted, previous, sidecar_place, part->sidecar);
+    put_volumes(wanted, previous, part->volumes, our_volumes);
+    put_mark(wanted, part->mark);
+    remove_annotation(wanted, KEY_STASH_BACKUP_HASH);
+    remove_annotation(wanted, KEY_STASH_RESTORE_HASH);
+    return wanted;
+}
+
+json_t *template_inject(const struct plan *plan, const struct settings *settings,
+                        const json_t *template, const json_t *previous, bool keep_init)
+{
+    enum template_owner owner = owner_given(template, previous);
+
+    if (owner == TEMPLATE_FOREIGN)
+        return tree_share(template);
+
+    AUTO(json) json_t *owners = template_strip(template, owner);
+    AUTO(part) struct part part = part_of_plan(plan, settings, owners, previous, keep_init);
+
+    if (owner == TEMPLATE_CLEAN && !part.mark)
+        return tree_share(template);
+
+    return place_part(template, previous, &part, owner);
+}
+
+json_t *template_keep(const json_t *template, const json_t *previous)
+{
+    enum template_owner owner = owner_given(template, previous),
+                        before = template_owner_of(previous);
+    AUTO(part) struct part part = {.volumes = json_array()};
+
+    if (before != TEMPLATE_OURS || owner == TEMPLATE_FOREIGN)
+        return tree_share(template);
+
+    AUTO(json) json_t *owners = template_strip(template, owner);
+
+    if (!pod_is_windows(owners)) {
+        part.sidecar = fitted(owners, previous, sidecar_place);
+        part.init = fitted(owners, previous, init_place);
+    }
+    if (part.sidecar || part.init) {
+        keep_volumes(&part, previous);
+        part.mark = tree_copy(tree_get(tree_at(previous, "metadata.annotations"), KEY_AGENT));
+    }
+    return place_part(owners, previous, &part, owner);
+}
