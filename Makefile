@@ -58,7 +58,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/libgranary.a: $(LIBRARY)
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar qcs $@ $^
 
 $(BUILD)/granary-webhook: $(BUILD)/webhook/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
