@@ -1,0 +1,215 @@
+#include "cli/arguments.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+
+static const struct option_row {
+    char letter; /* 0: none */
+    bool common; /* every sub-command has it */
+    const char *name, *argument, *help;
+} rows[] = {
+    {'f', true, "filename", "FILE",
+     "manifest, folder of manifests, or - for standard input; may be repeated"},
+    {0, true, "catalog", "DIR", "folder of manifests: what else is known of the cluster"},
+    {0, true, "settings", "FILE", "settings of the installation (default: the built-in ones)"},
+    {'n', true, "namespace", "NS", "for objects that name none (default: default)"},
+    {'o', true, "output", "FORM", NULL},
+    {0, false, "answer", "FILE", "show this recorded AdmissionReview answer, and compare it"},
+    {0, false, "strict", NULL, "count warnings as errors"},
+    {'h', true, "help", NULL, "this text"},
+    {'V', true, "version", NULL, "version and commit"},
+};
+
+static const char *const form_names[] = {
+    [FORM_YAML] = "yaml", [FORM_JSON] = "json",     [FORM_PATCH] = "patch",
+    [FORM_DIFF] = "diff", [FORM_REVIEW] = "review", [FORM_TEXT] = "text",
+};
+
+static bool belongs(const struct command *command, const struct option_row *row)
+{
+    if (row->common)
+        return true;
+    for (const char *const *name = command->only; *name; name++)
+        if (!strcmp(*name, row->name))
+            return true;
+    return false;
+}
+
+static void describe_to_getopt(const struct command *command, struct option *list, char *letters)
+{
+    *letters++ = ':';
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct option_row *row = &rows[i];
+
+        if (!belongs(command, row))
+            continue;
+        *list++ = (struct option){row->name, row->argument ? required_argument : no_argument, NULL,
+                                  (int)i + 256};
+        if (row->letter)
+            *letters++ = row->letter;
+        if (row->letter && row->argument)
+            *letters++ = ':';
+    }
+    *list = (struct option){0};
+    *letters = '\0';
+}
+
+static const struct option_row *row_of(int key)
+{
+    if (key >= 256)
+        return &rows[key - 256];
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (rows[i].letter && rows[i].letter == key)
+            return &rows[i];
+    return NULL;
+}
+
+static bool take_form(const struct command *command, struct arguments *arguments, const char *text,
+                      struct error *err)
+{
+    AUTO(text) struct text known = {0};
+
+    for (size_t i = 0; i < command->form_count; i++) {
+        const char *name = form_names[command->forms[i]];
+
+        if (!strcmp(name, text)) {
+            arguments->form = command->forms[i];
+            return true;
+        }
+        text_addf(&known, "%s%s", i ? ", " : "", name);
+    }
+    return error_set(err, ERROR_INVALID, "-o %s: %s writes %s", text, command->name,
+                     text_get(&known));
+}
+
+static bool take_file(struct arguments *arguments, const char *path, struct error *err)
+{
+    for (size_t i = 0; i < arguments->file_count; i++)
+        if (!strcmp(arguments->files[i], path))
+            return error_set(err, ERROR_INVALID, "-f %s is given twice", path);
+    arguments->files =
+        text_realloc(arguments->files, (arguments->file_count + 1) * sizeof *arguments->files);
+    arguments->files[arguments->file_count++] = path;
+    return true;
+}
+
+static bool take_value(const struct command *command, const struct option_row *row,
+                       struct arguments *arguments, const char *text, struct error *err)
+{
+    const struct {
+        const char *name, **to;
+    } texts[] = {{"catalog", &arguments->catalog},
+                 {"settings", &arguments->settings},
+                 {"namespace", &arguments->space},
+                 {"answer", &arguments->answer}};
+
+    if (row->argument && !*text)
+        return error_set(err, ERROR_INVALID, "--%s: its value is empty", row->name);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (!strcmp(texts[i].name, row->name))
+            *texts[i].to = text;
+    if (!strcmp(row->name, "strict"))
+        arguments->strict = true;
+    if (!strcmp(row->name, "output"))
+        return take_form(command, arguments, text, err);
+    return strcmp(row->name, "filename") != 0 || take_file(arguments, text, err);
+}
+
+/* What getopt did not understand: argv[optind - 1] is the word, or holds the letter. */
+static enum arguments_verdict not_understood(const struct command *command, int key, char **argv,
+                                             struct error *err)
+{
+    const char *names[COUNT(rows) + 1] = {0}, *word = argv[optind - 1];
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (belongs(command, &rows[i]))
+            names[count++] = rows[i].name;
+
+    const char *meant =
+        word[0] == '-' && word[1] == '-' ? text_did_you_mean(span_of(word + 2), names) : NULL;
+
+    if (key == ':')
+        error_set(err, ERROR_INVALID, "%s: its value is missing", word);
+    else
+        error_set(err, ERROR_INVALID, "%s: no such option%s%s%s", word,
+                  meant ? ", did you mean --" : "", meant ? meant : "", meant ? "?" : "");
+    return ARGUMENTS_BAD;
+}
+
+static enum arguments_verdict check(const struct arguments *arguments, int argc, char **argv,
+                                    struct error *err)
+{
+    if (optind < argc) {
+        error_set(err, ERROR_INVALID, "\"%s\" is not expected: a file is given as -f FILE",
+                  argv[optind]);
+        return ARGUMENTS_BAD;
+    }
+    if (arguments->file_count == 0) {
+        error_set(err, ERROR_INVALID, "-f FILE is needed (- for standard input)");
+        return ARGUMENTS_BAD;
+    }
+    return ARGUMENTS_RUN;
+}
+
+enum arguments_verdict arguments_parse(const struct command *command, int argc, char **argv,
+                                       struct arguments *arguments, struct error *err)
+{
+    struct option list[COUNT(rows) + 1];
+    char letters[2 * COUNT(rows) + 2];
+    int key;
+
+    *arguments = (struct arguments){.space = "default", .form = command->forms[0]};
+    describe_to_getopt(command, list, letters);
+    opterr = 0;
+    optind = 0;
+    while ((key = getopt_long(argc, argv, letters, list, NULL)) != -1) {
+        const struct option_row *row = row_of(key);
+
+        if (key == '?' || key == ':')
+            return not_understood(command, key, argv, err);
+        if (row->letter == 'h')
+            return ARGUMENTS_HELP;
+        if (row->letter == 'V')
+            return ARGUMENTS_VERSION;
+        if (!take_value(command, row, arguments, optarg, err))
+            return ARGUMENTS_BAD;
+    }
+    return check(arguments, argc, argv, err);
+}
+
+void arguments_done(struct arguments *arguments)
+{
+    free(arguments->files);
+    *arguments = (struct arguments){0};
+}
+
+static void help_row(FILE *out, const struct command *command, const struct option_row *row)
+{
+    AUTO(text) struct text left = {0}, forms = {0};
+
+    if (row->letter)
+        text_addf(&left, "-%c, ", row->letter);
+    text_addf(&left, "--%s%s%s", row->name, row->argument ? " " : "",
+              row->argument ? row->argument : "");
+    for (size_t i = 0; i < command->form_count; i++)
+        text_addf(&forms, "%s%s%s", i ? ", " : "", form_names[command->forms[i]],
+                  i ? "" : " (default)");
+    fprintf(out, "  %-22s  %s\n", text_get(&left), row->help ? row->help : text_get(&forms));
+}
+
+void arguments_help(FILE *out, const struct command *command)
+{
+    fprintf(out, "kubectl-granary %s: %s\n\n%s\noptions:\n", command->name, command->summary,
+            command->about);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (belongs(command, &rows[i]))
+            help_row(out, command, &rows[i]);
+    fprintf(out, "\nexamples:\n%s", command->examples);
+}
