@@ -1,14 +1,32 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "api/settings.h"
+#include "base/auto.h"
+#include "kube/settings_file.h"
 #include "webhook/once.h"
 #include "webhook/server.h"
 
+static bool take_settings(struct settings *settings, const struct options *options,
+                          struct error *err)
+{
+    if (!options->settings)
+        settings_default(settings);
+    else if (!settings_read(settings, options->settings, err))
+        return false;
+    settings->deny = settings->deny || options->enforce;
+    return true;
+}
+
 static enum exit_code run(const struct options *options, struct error *err)
 {
+    AUTO(settings) struct settings settings = {0};
+
+    if (!take_settings(&settings, options, err))
+        return EXIT_CANNOT;
     if (options->once)
-        return once_run(options, NULL, stdin, stdout, err);
-    return server_run(options, NULL, err);
+        return once_run(options, &settings, stdin, stdout, err);
+    return server_run(options, &settings, err);
 }
 
 int main(int argc, char **argv)
