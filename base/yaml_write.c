@@ -207,10 +207,16 @@ static void write_string(struct text *out, struct span text, size_t indent)
 
 /* Everything else */
 
+/* The fewest digits that are read as the same number. */
 static void write_real(struct text *out, double value)
 {
-    AUTO(free) char *digits = text_format("%.17g", value);
+    char digits[32];
 
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
     text_puts(out, digits);
     if (!strpbrk(digits, ".e"))
         text_puts(out, ".0");

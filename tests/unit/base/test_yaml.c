@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/tree.h"
 #include "base/yaml.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 /* All documents of a text as one list of compact JSON, or "code message". */
@@ -93,29 +94,17 @@ static const struct {
      "[{'\xf0\x9f\x98\x80':['x\xf0\x9f\x98\x81\\\\ud83d','\xf0\x9f\x98\x80']}]"},
     {"{a: '\\ud83d\\ude00', b: c\"\\ud83d\\ude00\"}",
      "[{'a':'\\\\ud83d\\\\ude00','b':'c\\\"\\\\ud83d\\\\ude00\\\"'}]"},
+    {"[true\"\\ud83d\\ude00\"]", "[['true\\\"\\\\ud83d\\\\ude00\\\"']]"},
 };
-
-/* JSON as the rows write it, with ' for ". */
-static char *with_quotes(const char *json)
-{
-    char *text = text_dup(json, strlen(json));
-
-    for (char *c = text; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    return text;
-}
 
 START_TEST(reads)
     {
         AUTO(text) struct text warnings = {0};
         AUTO(free) char *json = outcome(span_of(read_rows[_i].yaml), &warnings);
-        AUTO(free) char *plain = with_quotes(read_rows[_i].json);
-        AUTO(json) json_t *wanted = json_loads(plain, JSON_ALLOW_NUL, NULL);
+        AUTO(json) json_t *wanted = json_row(read_rows[_i].json);
         AUTO(json) json_t *got = json_loads(json, JSON_ALLOW_NUL, NULL);
 
-        ck_assert_msg(wanted && tree_equal(got, wanted), "%s\nis read as %s, not %s",
-                      read_rows[_i].yaml, json, plain);
+        ck_assert_msg(tree_equal(got, wanted), "%s\nis read as %s", read_rows[_i].yaml, json);
         ck_assert_str_eq(text_get(&warnings), "");
     }
 END_TEST
@@ -140,6 +129,8 @@ static const struct {
     {"[1_000, 0b11, -0x1F, 0X1F, 1_0.5]", "[[\"1_000\",\"0b11\",\"-0x1F\",\"0X1F\",\"1_0.5\"]]",
      "1:2: \"1_000\" " NUMBER "1:9: \"0b11\" " NUMBER "1:15: \"-0x1F\" " NUMBER
      "1:22: \"0X1F\" " NUMBER "1:28: \"1_0.5\" " NUMBER},
+    {"[0B11, 0O17, 0o1_7]", "[[\"0B11\",\"0O17\",\"0o1_7\"]]",
+     "1:2: \"0B11\" " NUMBER "1:8: \"0O17\" " NUMBER "1:14: \"0o1_7\" " NUMBER},
     {"[_1, a_1, 0b12, _, 0xG]", "[[\"_1\",\"a_1\",\"0b12\",\"_\",\"0xG\"]]", ""},
 };
 
@@ -263,10 +254,152 @@ START_TEST(refuses)
     }
 END_TEST
 
+/* Bounds. Each text is made of a piece that is repeated, between a start and an end. */
+static const struct {
+    const char *what, *start, *piece, *end;
+    size_t count;
+    const char *outcome; /* how it begins */
+} bound_rows[] = {
+    /* Y2: libyaml alone takes a minute for this one */
+    {"brackets", "", "[", "", 200000, "413 1:65: more than 64 levels"},
+    {"braces", "", "{\"a\":", "", 200000, "413 1:321: more than 64 levels"},
+    {"keys in brackets", "", "[a: ", "", 200000, "413 1:129: more than 64 levels"},
+    /* Y3 */
+    {"dashes", "", "- ", "", 100000, "413 1:129: more than 64 levels"},
+    {"questions", "", "? ", "", 100000, "422 1:3: a key must be a string"},
+    {"colons", "", ": ", "", 100000, "422 1:1: "},
+    /* Y4 */
+    {"anchors", "", "- &a x\n", "", 30000, "422 1:3: anchors and aliases"},
+    /* Y7: bytes */
+    {"bytes", "#", "x", "", YAML_MAX_BYTES - 1, "[]"},
+    {"a byte too much", "#", "x", "", YAML_MAX_BYTES, "413 1:1: more than 1048576 bytes"},
+    /* nodes */
+    {"values", "[", "1,", "]", YAML_MAX_NODES - 1, "[["},
+    {"a value too much", "[", "1,", "]", YAML_MAX_NODES, "413 1:200000: more than 100000 values"},
+    {"documents", "", "--- a\n", "", 100000, "["},
+    {"a document too much", "", "--- a\n", "", 100001, "413 100001:5: more than 100000 values"},
+    {"empty documents", "", "---\n", "", 200000, "413 100002:1: more than 100000 values"},
+    {"directives", "", "%TAG !a! x\n", "--- a\n", 64, "422 2:1: found duplicate %TAG"},
+    {"a directive too much", "", "%TAG !a! x\n", "--- a\n", 65, "413 65:1: more than 64 direct"},
+    /* what is long, but not deep */
+    {"one long word", "", "a", "", 1000000, "[\"aaaa"},
+    {"one word on many lines", "", "a\n", "", 500000, "[\"a a a"},
+    {"one text on many lines", "\"", "a\n\n", "\"", 300000, "[\"a\\na\\na"},
+    {"quotes", "'", "''", "'", 500000, "[\"''''"},
+    {"escapes", "\"", "\\n", "\"", 500000, "[\"\\n\\n"},
+    {"block", "a: |\n", "  x\n", "", 250000, "[{\"a\":\"x\\nx\\n"},
+    {"blanks", "a", " ", "b", 1000000, "[\"a      "},
+    {"empty lines", "a: b", "\n", "", 1000000, "[{\"a\":\"b\"}]"},
+    {"lines of comment", "", "#\n", "", 500000, "[]"},
+    {"a long tag", "!", "a", " x", 1000000, "422 1:1: tag \"!aaaa"},
+    {"an escaped tag", "!<", "%41", "> x", 300000, "422 1:1: tag \"AAAA"},
+    {"pairs of escapes", "[\"", "\\ud83d\\ude00", "\"]", 80000, "[[\"\xf0\x9f\x98\x80\xf0"},
+};
+
+START_TEST(bounds)
+    {
+        AUTO(text) struct text text = {0};
+        struct timespec start, end;
+
+        text_puts(&text, bound_rows[_i].start);
+        for (size_t i = 0; i < bound_rows[_i].count; i++)
+            text_puts(&text, bound_rows[_i].piece);
+        text_puts(&text, bound_rows[_i].end);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
+
+        AUTO(free) char *got = outcome((struct span){text.data, text.length}, NULL);
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+        ck_assert_msg(strncmp(got, bound_rows[_i].outcome, strlen(bound_rows[_i].outcome)) == 0,
+                      "%s: %.100s", bound_rows[_i].what, got);
+        /* usually a tenth of a second; what is quadratic takes minutes */
+        ck_assert_int_lt(end.tv_sec - start.tv_sec, 20);
+    }
+END_TEST
+
+START_TEST(levels_are_counted)
+    {
+        AUTO(text) struct text text = {0};
+
+        for (unsigned i = 0; i < YAML_MAX_DEPTH; i++)
+            text_putc(&text, '[');
+
+        size_t open = text.length;
+
+        for (unsigned i = 0; i < YAML_MAX_DEPTH; i++)
+            text_putc(&text, ']');
+
+        AUTO(free) char *full = outcome((struct span){text.data, text.length}, NULL);
+
+        ck_assert_int_eq(full[0], '[');
+        text.data[open] = '[';
+
+        AUTO(free) char *over = outcome((struct span){text.data, text.length}, NULL);
+
+        ck_assert_str_eq(over, "413 1:65: more than 64 levels of nesting");
+    }
+END_TEST
+
+/* 40,000 keys in one map, each looked up when it is added. */
+START_TEST(many_keys)
+    {
+        AUTO(text) struct text text = {0};
+
+        for (int i = 0; i < 40000; i++)
+            text_addf(&text, "key%d: 1\n", i);
+
+        AUTO(free) char *got = outcome((struct span){text.data, text.length}, NULL);
+
+        ck_assert_int_eq(got[0], '[');
+        text_puts(&text, "key0: 1\n");
+
+        AUTO(free) char *again = outcome((struct span){text.data, text.length}, NULL);
+
+        ck_assert_str_eq(again, "422 40001:1: duplicate key \"key0\" (first at 1:1)");
+    }
+END_TEST
+
+/* A text may hold NUL, and need not end in one. */
+START_TEST(bytes_are_counted)
+    {
+        AUTO(free) char *nul = outcome((struct span){"a: b\0c", 6}, NULL);
+        AUTO(free) char *cut = outcome((struct span){"a: bcd", 4}, NULL);
+        AUTO(free) char *absent = outcome((struct span){0}, NULL);
+
+        ck_assert_str_eq(nul, "422 1:5: control characters are not allowed (0x00)");
+        ck_assert_str_eq(cut, "[{\"a\":\"b\"}]");
+        ck_assert_str_eq(absent, "[]");
+    }
+END_TEST
+
+/* Cut anywhere, a text is read or refused (each copy has the exact size, for sanitizers). */
+START_TEST(cut_texts)
+    {
+        static const char text[] = "%YAML 1.2\n---\na: [x, 'y', \"\\u00e9\", {b: !!str c}]\n"
+                                   "d: |2-\n   e\n? f\n: >+\n  g\n\n\xc3\xa9: # h\n...\n--- i\n";
+
+        for (size_t i = 0; i < sizeof text; i++) {
+            AUTO(free) char *copy = malloc(i);
+
+            ck_assert(copy != NULL || i == 0);
+            memcpy(copy, text, i);
+
+            AUTO(free) char *got = outcome((struct span){copy, i}, NULL);
+
+            ck_assert(got[0] == '[' || strncmp(got, "422 ", 4) == 0);
+        }
+    }
+END_TEST
+
 SUITE(base_yaml)
 {
     suite_rows(tests, reads, read_rows);
     suite_rows(tests, remarks, remark_rows);
     tcase_add_test(tests, remarks_are_bounded);
     suite_rows(tests, refuses, refusal_rows);
+    suite_rows(tests, bounds, bound_rows);
+    tcase_add_test(tests, levels_are_counted);
+    tcase_add_test(tests, many_keys);
+    tcase_add_test(tests, bytes_are_counted);
+    tcase_add_test(tests, cut_texts);
 }
