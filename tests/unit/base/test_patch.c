@@ -9,6 +9,12 @@
 #include "tests/unit/suite.h"
 
 /*
+ * That every branch of patch_diff.c, patch_apply.c and pointer.c is taken shows
+ *     make COVERAGE=1 check && gcovr -r . --object-directory build/coverage --branches \
+ *         --filter 'base/(patch|pointer)'
+ */
+
+/*
  * patch_diff()
  */
 
@@ -100,6 +106,9 @@ static const struct {
      "[{'op': 'replace', 'path': '/0', 'value': 9},"
      " {'op': 'replace', 'path': '/1', 'value': {'d': 4}},"
      " {'op': 'replace', 'path': '/2', 'value': [3, 4]}]"},
+    /* ... and also where both are as long */
+    {"[{'name': 'xxxxxxxxxxxx', 'a': 1, 'b': 2}]", "[{'name': 'xxxxxxxxxxxx'}]",
+     "[{'op': 'remove', 'path': '/0/a'}, {'op': 'remove', 'path': '/0/b'}]"},
     /* the same name finds itself, wherever it stands by now */
     {"[{'name': 'app', 'image': 'registry.example/app:1'}, {'name': 'log'}]",
      "[{'name': 'ours', 'image': 'registry.example/ours:1'},"
@@ -138,6 +147,65 @@ START_TEST(diff)
         AUTO(free) char *text = tree_format(patch, NULL);
 
         ck_assert_msg(tree_equal(patch, wanted), "%s", text);
+        check_applies(before, after, patch);
+    }
+END_TEST
+
+static const struct {
+    const char *list;      /* NULL: absent */
+    const char *operation; /* that puts the element 9 at its end */
+} list_rows[] = {
+    {NULL, "{'op': 'add', 'path': '/%s', 'value': [9]}"},
+    {"null", "{'op': 'replace', 'path': '/%s', 'value': [9]}"},
+    {"[]", "{'op': 'add', 'path': '/%s/0', 'value': 9}"},
+    {"[1, 2]", "{'op': 'add', 'path': '/%s/2', 'value': 9}"},
+};
+
+static const char *const list_keys[] = {"volumes", "containers", "initContainers", "env"};
+
+#define LIST_SHAPES (sizeof list_rows / sizeof *list_rows)
+#define LIST_KEYS (sizeof list_keys / sizeof *list_keys)
+
+/* One list of this shape, the same list with the element, and the operation that leads there. */
+static void put_list(json_t *before, json_t *after, json_t *patch, const char *key, size_t shape)
+{
+    AUTO(free) char *operation = text_format(list_rows[shape].operation, key);
+    json_t *list = list_rows[shape].list ? json_row(list_rows[shape].list) : NULL;
+    json_t *longer = json_is_array(list) ? tree_copy(list) : json_array();
+
+    json_array_append_new(patch, json_row(operation));
+    json_array_append_new(longer, json_integer(9));
+    tree_put_new(before, key, list);
+    tree_put_new(after, key, longer);
+}
+
+static bool holds(const json_t *patch, const json_t *operation)
+{
+    const json_t *item;
+    size_t i;
+
+    tree_items (patch, i, item)
+        if (tree_equal(item, operation))
+            return true;
+    return false;
+}
+
+/* J23: all combinations of lists that are absent, null, empty or present. */
+START_TEST(diff_of_all_shapes_of_lists)
+    {
+        AUTO(json) json_t *before = json_object();
+        AUTO(json) json_t *after = json_object();
+        AUTO(json) json_t *wanted = json_array();
+        size_t combination = (size_t)_i;
+
+        for (size_t i = 0; i < LIST_KEYS; i++, combination /= LIST_SHAPES)
+            put_list(before, after, wanted, list_keys[i], combination % LIST_SHAPES);
+
+        AUTO(json) json_t *patch = patch_diff(before, after, "");
+
+        ck_assert_uint_eq(json_array_size(patch), LIST_KEYS);
+        for (size_t i = 0; i < LIST_KEYS; i++)
+            ck_assert(holds(patch, json_array_get(wanted, i)));
         check_applies(before, after, patch);
     }
 END_TEST
@@ -216,18 +284,29 @@ static json_t *nested(unsigned levels, int value)
     return tree;
 }
 
+static size_t steps_of(const char *pointer)
+{
+    size_t steps = 0;
+
+    for (; *pointer; pointer++)
+        steps += *pointer == '/';
+    return steps;
+}
+
 /* What lies deeper than a diff goes is replaced as a whole. */
 START_TEST(diff_of_deep_trees)
     {
-        static const unsigned levels[] = {PATCH_MAX_DEPTH, PATCH_MAX_DEPTH + 2, 600};
+        static const unsigned levels[] = {PATCH_MAX_DEPTH - 1, PATCH_MAX_DEPTH, PATCH_MAX_DEPTH + 1,
+                                          600};
         AUTO(json) json_t *before = nested(levels[_i], 1);
         AUTO(json) json_t *after = nested(levels[_i], 2);
         AUTO(json) json_t *patch = patch_diff(before, after, "");
-        AUTO(json) json_t *none = patch_diff(before, before, "");
+        const json_t *operation = json_array_get(patch, 0);
 
         ck_assert_uint_eq(json_array_size(patch), 1);
-        ck_assert_str_eq(tree_text(json_array_get(patch, 0), "op"), "replace");
-        ck_assert_uint_eq(json_array_size(none), 0);
+        ck_assert_str_eq(tree_text(operation, "op"), "replace");
+        ck_assert_uint_eq(steps_of(tree_text(operation, "path")),
+                          levels[_i] < PATCH_MAX_DEPTH ? levels[_i] : PATCH_MAX_DEPTH);
         check_applies(before, after, patch);
     }
 END_TEST
@@ -246,11 +325,12 @@ END_TEST
 SUITE(patch_diff)
 {
     suite_rows(tests, diff, diff_rows);
+    tcase_add_loop_test(tests, diff_of_all_shapes_of_lists, 0, 1 << (2 * LIST_KEYS));
     tcase_add_test(tests, diff_below_a_place);
     tcase_add_test(tests, diff_of_what_is_not_there);
     tcase_add_test(tests, diff_of_shared_trees);
     tcase_add_loop_test(tests, diff_of_long_lists, 0, 2);
-    tcase_add_loop_test(tests, diff_of_deep_trees, 0, 3);
+    tcase_add_loop_test(tests, diff_of_deep_trees, 0, 4);
     tcase_add_test(tests, diff_of_deep_equal_trees);
 }
 
@@ -325,6 +405,24 @@ START_TEST(copies_are_bounded)
     }
 END_TEST
 
+/* The bound itself is allowed: a string with its quotes that has so many bytes. */
+START_TEST(copies_up_to_the_bound)
+    {
+        size_t length = PATCH_MAX_COPY_BYTES - 2 + (size_t)_i;
+        AUTO(free) char *text = text_alloc(length + 1);
+
+        memset(text, 'x', length);
+
+        AUTO(json) json_t *document = json_pack("{s:s}", "a", text);
+        AUTO(json) json_t *patch = json_row("[{'op': 'copy', 'from': '/a', 'path': '/b'}]");
+        struct error err = {0};
+        AUTO(json) json_t *result = patch_apply(document, patch, &err);
+
+        ck_assert_int_eq(result != NULL, _i == 0);
+        ck_assert_int_eq(err.code, _i ? ERROR_TOO_LARGE : ERROR_NONE);
+    }
+END_TEST
+
 /* The result can not become so deep that whoever walks it runs out of stack. */
 START_TEST(depth_is_bounded)
     {
@@ -370,6 +468,7 @@ SUITE(patch_apply)
     tcase_add_test(tests, duplicate_members_are_no_operation);
     tcase_add_test(tests, no_patch_is_no_list);
     tcase_add_test(tests, copies_are_bounded);
+    tcase_add_loop_test(tests, copies_up_to_the_bound, 0, 2);
     tcase_add_loop_test(tests, depth_is_bounded, 0, 2);
     tcase_add_test(tests, keys_are_utf8);
 }

@@ -121,6 +121,8 @@ static const struct {
     {"\"", "/\"", 0},
     {"\xf0\x9f\x98\x80", "/\xf0\x9f\x98\x80", 0},
     {"a\0/b", "/a\0~1b", 4},
+    /* a span ends where its length says */
+    {"a/", "/a", 1},
 };
 
 static struct span row_span(const char *text, size_t length)
