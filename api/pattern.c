@@ -13,7 +13,7 @@ size_t pattern_char(struct span text)
 
 static struct span rest_of(struct span text, size_t from)
 {
-    return (struct span){text.data + from, text.length - from};
+    return (struct span){from ? text.data + from : text.data, text.length - from};
 }
 
 static void add(struct pattern *pattern, struct span item, bool literal)

@@ -47,7 +47,7 @@ struct expansion {
 
 static struct span rest_of(struct span text, size_t from)
 {
-    return (struct span){text.data + from, text.length - from};
+    return (struct span){from ? text.data + from : text.data, text.length - from};
 }
 
 static struct span head_of(struct span text, size_t length)
