@@ -1,4 +1,5 @@
-#include "api/duration.h"
+#include "api/annotation.h"
+#include "api/substitute.h"
 #include "api/syntax.h"
 #include "api/validate_core.h"
 #include "api/validate_shared.h"
@@ -6,81 +7,12 @@
 
 /* ---- overrides ---- */
 
-/* What owners may be allowed to set, and whether that can be bounded. */
-static const struct {
-    const char *key;
-    bool bounds;
-} override_keys[] = {
-    {"schedule", true},      {"retention", true},
-    {"resources", true},     {"timeout", true},
-    {"priority", true},      {"paths", false},
-    {"params", false},       {"paused", false},
-    {"exclude", false},      {"restore-if-exists", false},
-    {"dump-command", false}, {"dump-container", false},
-};
-
-#define OVERRIDE_KEYS (sizeof override_keys / sizeof *override_keys)
-
-static size_t override_index(struct span key)
-{
-    size_t i = 0;
-
-    while (i < OVERRIDE_KEYS && !span_is(key, override_keys[i].key))
-        i++;
-    return i;
-}
-
-static void key_fault(struct judge *judge, struct span key)
-{
-    const char *names[OVERRIDE_KEYS + 1] = {0};
-    AUTO(text) struct text list = {0};
-
-    for (size_t i = 0; i < OVERRIDE_KEYS; i++) {
-        names[i] = override_keys[i].key;
-        text_addf(&list, "%s%s", i ? ", " : "", names[i]);
-    }
-
-    const char *meant = text_did_you_mean(key, names);
-
-    if (meant)
-        judge_error(judge, REASON_NOT_SUPPORTED, "key", "unknown key, did you mean \"%s\"?", meant);
-    else
-        judge_error(judge, REASON_NOT_SUPPORTED, "key", "unknown key, expected one of %s",
-                    text_get(&list));
-}
-
-/* A bound of the schedule is the shortest interval: `min` alone, a duration. */
-static void judge_interval(struct judge *judge, const json_t *object)
-{
-    struct span min = tree_span(object, "min");
-    struct error err = {0};
-    int64_t ns;
-
-    if (judge_get(object, "max"))
-        judge_error(judge, REASON_FORBIDDEN, "max",
-                    "a schedule has only min, the shortest time between two backups");
-    if (min.length && !duration_parse_days(min, &ns, &err))
-        judge_error(judge, REASON_INVALID, "min", "%s", err.message);
-}
-
 static void also_override(struct judge *judge, const json_t *object)
 {
-    static const char *const bounds[] = {"min", "max", NULL};
-    struct span key = tree_span(object, "key");
-    size_t index = override_index(key);
+    struct error err = {0};
 
-    if (!key.length)
-        return;
-    if (index == OVERRIDE_KEYS) {
-        key_fault(judge, key);
-        return;
-    }
-    for (size_t i = 0; bounds[i] && !override_keys[index].bounds; i++)
-        if (judge_get(object, bounds[i]))
-            judge_error(judge, REASON_FORBIDDEN, bounds[i], "%s can not be bounded",
-                        override_keys[index].key);
-    if (span_is(key, "schedule"))
-        judge_interval(judge, object);
+    if (tree_span(object, "key").length && !override_check(object, &err))
+        judge_error(judge, REASON_INVALID, NULL, "%s", err.message);
 }
 
 static const struct member override_members[] = {
@@ -130,12 +62,22 @@ static void judge_location(struct judge *judge, const json_t *backend)
                           "share one place");
 }
 
+/* Strings that no target could resolve. */
+static void judge_variables(struct judge *judge, const json_t *spec)
+{
+    AUTO(findings) struct findings found = {0};
+
+    substitute_check(spec, "spec", &found);
+    judge_take(judge, &found);
+}
+
 static void also_blueprint(struct judge *judge, const json_t *spec)
 {
     if (!tree_span(spec, "schedule").length)
         judge_warning(judge, REASON_REQUIRED, "schedule",
                       "without it, each target must name its own schedule");
     judge_location(judge, judge_get(spec, "backend"));
+    judge_variables(judge, spec);
 }
 
 static const char *const enforcements[] = {"Warn", "Deny", NULL};
@@ -155,7 +97,7 @@ static const struct member blueprint_members[] = {
     {"backupHistoryLimit", INTEGER, FROM(0)},
     {"timeOut", STRING, .check = syntax_duration_positive},
     {"retryConfig", OBJECT, .of = &retry_schema},
-    {"overrides", OBJECT, LIST | UNIQUE, .of = &override, .key = "key", .at_most = OVERRIDE_KEYS},
+    {"overrides", OBJECT, LIST | UNIQUE, .of = &override, .key = "key"},
     {"allowedNamespaces", OBJECT, .of = &usage_schema},
     {"enforcement", STRING, .words = enforcements},
     {"existing", STRING, .words = existing},

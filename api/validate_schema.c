@@ -55,16 +55,34 @@ void judge_leave(struct judge *judge, size_t mark)
         judge->path.data[mark] = '\0';
 }
 
+/* False when no more findings fit; they are counted. */
+static bool has_room(struct judge *judge, enum finding_level level)
+{
+    if (judge->findings->count < FINDINGS_MAX)
+        return true;
+    judge->dropped++;
+    judge->dropped_error |= level == FINDING_ERROR;
+    return false;
+}
+
+void judge_take(struct judge *judge, const struct findings *found)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const struct finding *item = &found->items[i];
+
+        if (has_room(judge, item->level))
+            findings_add(judge->findings, item->level, item->reason, item->field, "%s",
+                         item->message);
+    }
+}
+
 static void say(struct judge *judge, enum finding_level level, const char *reason,
                 const char *member, const char *format, va_list args)
 {
     AUTO(text) struct text message = {0};
 
-    if (judge->findings->count >= FINDINGS_MAX) {
-        judge->dropped++;
-        judge->dropped_error |= level == FINDING_ERROR;
+    if (!has_room(judge, level))
         return;
-    }
 
     size_t mark = member ? judge_enter(judge, member) : judge->path.length;
 

@@ -96,6 +96,9 @@ void judge_error(struct judge *judge, const char *reason, const char *member, co
 void judge_warning(struct judge *judge, const char *reason, const char *member, const char *format,
                    ...) __attribute__((format(printf, 4, 5)));
 
+/** Adds what somebody else found (whole fields, not below the path), as far as there is room. */
+void judge_take(struct judge *judge, const struct findings *found);
+
 /** Moves the path down to a member, an index or a key of a map; leave with what it returned. */
 size_t judge_enter(struct judge *judge, const char *member);
 size_t judge_enter_index(struct judge *judge, size_t index);

@@ -1,5 +1,4 @@
-#include "api/keys.h"
-#include "api/quantity.h"
+#include "api/backend.h"
 #include "api/syntax.h"
 #include "api/validate_core.h"
 #include "api/validate_shared.h"
@@ -168,90 +167,14 @@ const struct schema repository_schema = {MEMBERS(repository_members), .also = al
 
 /* ---- a location does not move ---- */
 
-static const struct {
-    const char *backend;
-    const char *members[3];
-} locations[] = {
-    {"local", {"subPath"}},
-    {"s3", {"endpoint", "bucket", "prefix"}},
-    {"gcs", {"bucket", "prefix"}},
-    {"azure", {"container", "prefix"}},
-    {"swift", {"container", "prefix"}},
-    {"b2", {"bucket", "prefix"}},
-    {"rest", {"url"}},
-};
-
-#define LOCATIONS (sizeof locations / sizeof *locations)
-
-/* The backend that is used: of several, the first in this order. */
-static size_t used_backend(const json_t *backends)
-{
-    size_t i = 0;
-
-    while (i < LOCATIONS && !judge_get(backends, locations[i].backend))
-        i++;
-    return i;
-}
-
-/* Slashes around a prefix or behind an address change nothing. */
-static bool same_place(struct span a, struct span b)
-{
-    struct span *const both[] = {&a, &b};
-
-    for (size_t i = 0; i < 2; i++) {
-        while (both[i]->length && both[i]->data[0] == '/')
-            *both[i] = (struct span){both[i]->data + 1, both[i]->length - 1};
-        while (both[i]->length && both[i]->data[both[i]->length - 1] == '/')
-            both[i]->length--;
-    }
-    return span_equal(a, b);
-}
-
-/* The volume itself: what is left of `local` when the places within pod and volume are gone. */
-static json_t *volume_of(const json_t *object)
-{
-    json_t *volume = json_is_object(object) ? json_copy((json_t *)object) : json_object();
-
-    json_object_del(volume, "mountPath");
-    json_object_del(volume, "subPath");
-    return volume;
-}
-
-static bool same_volume(const json_t *a, const json_t *b)
-{
-    AUTO(json) json_t *volume_a = volume_of(a);
-    AUTO(json) json_t *volume_b = volume_of(b);
-
-    return tree_equal(volume_a, volume_b);
-}
-
 void judge_storage_change(struct judge *judge, const json_t *old, const json_t *spec)
 {
-    static const char sentence[] = "the location of a Repository can not change: make a new "
-                                   "Repository, this one keeps its data";
-    const json_t *before = tree_get(old, "backend"), *after = tree_get(spec, "backend");
-    size_t used = used_backend(before);
+    AUTO(text) struct text before = {0}, after = {0};
 
-    if (used == LOCATIONS)
-        return;
-
-    const char *name = locations[used].backend;
-    const json_t *a = tree_get(before, name), *b = tree_get(after, name);
-    size_t mark = judge_enter(judge, "backend");
-
-    if (used_backend(after) != used) {
-        judge_error(judge, REASON_FORBIDDEN, NULL, "%s", sentence);
-        judge_leave(judge, mark);
-        return;
-    }
-    judge_enter(judge, name);
-    if (used == 0 && !same_volume(a, b))
-        judge_error(judge, REASON_FORBIDDEN, NULL, "%s", sentence);
-    for (size_t i = 0; i < 3 && locations[used].members[i]; i++) {
-        const char *member = locations[used].members[i];
-
-        if (!same_place(tree_span(a, member), tree_span(b, member)))
-            judge_error(judge, REASON_FORBIDDEN, member, "%s", sentence);
-    }
-    judge_leave(judge, mark);
+    backend_location(&before, tree_get(old, "backend"));
+    backend_location(&after, tree_get(spec, "backend"));
+    if (before.length && strcmp(text_get(&before), text_get(&after)) != 0)
+        judge_error(judge, REASON_FORBIDDEN, "backend",
+                    "the location of a Repository can not change: make a new Repository, this one "
+                    "keeps its data");
 }

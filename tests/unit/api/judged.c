@@ -8,23 +8,11 @@
 #include "base/auto.h"
 #include "base/pointer.h"
 #include "base/tree.h"
+#include "tests/unit/json.h"
 
-json_t *judged_parse(const char *text)
+static json_t *value_of(const char *text)
 {
-    json_error_t detail;
-    AUTO(free) char *copy = text ? strdup(text) : NULL;
-
-    if (!text)
-        return NULL;
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-
-    json_t *value =
-        json_loads(copy, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &detail);
-
-    ck_assert_msg(value != NULL, "%s: %s", copy, detail.text);
-    return value;
+    return text ? json_row(text) : NULL;
 }
 
 static json_t *child(json_t *parent, const char *token, bool list_wanted)
@@ -112,10 +100,10 @@ static void judge(const json_t *object, const json_t *old, const struct judged *
 
 void judged_in(const char *object, const struct judged *row, const struct cluster *cluster)
 {
-    AUTO(json) json_t *tree = judged_parse(object);
+    AUTO(json) json_t *tree = json_row(object);
 
     if (row->pointer)
-        judged_set(tree, row->pointer, judged_parse(row->value));
+        judged_set(tree, row->pointer, value_of(row->value));
     judge(tree, NULL, row, cluster);
 }
 
@@ -126,11 +114,11 @@ void judged_row(const char *object, const struct judged *row)
 
 void judged_update(const char *old, const struct judged *row)
 {
-    AUTO(json) json_t *before = judged_parse(old);
-    AUTO(json) json_t *after = judged_parse(old);
+    AUTO(json) json_t *before = json_row(old);
+    AUTO(json) json_t *after = json_row(old);
 
     if (row->pointer)
-        judged_set(after, row->pointer, judged_parse(row->value));
+        judged_set(after, row->pointer, value_of(row->value));
     judge(after, before, row, NULL);
 }
 
@@ -163,7 +151,7 @@ static const char *const replacements[] = {
 
 size_t judged_mutations(const char *object)
 {
-    AUTO(json) json_t *original = judged_parse(object);
+    AUTO(json) json_t *original = json_row(object);
     AUTO(json) json_t *all = json_array();
     AUTO(text) struct text path = {0};
     size_t count = 0, i;
@@ -175,7 +163,7 @@ size_t judged_mutations(const char *object)
             AUTO(json) json_t *changed = tree_copy(original);
             AUTO(findings) struct findings findings = {0};
 
-            judged_set(changed, json_string_value(pointer), judged_parse(replacements[r]));
+            judged_set(changed, json_string_value(pointer), value_of(replacements[r]));
             validate_object(&(struct validation){changed, NULL, NULL}, &findings);
             validate_object(&(struct validation){changed, original, NULL}, &findings);
             validate_object(&(struct validation){original, changed, NULL}, &findings);

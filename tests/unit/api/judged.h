@@ -8,13 +8,10 @@
 /** A change of a valid object, and what is then said of it. */
 struct judged {
     const char *pointer; /* JSON pointer; missing parents are made. NULL: nothing is changed */
-    const char *value;   /* JSON in single quotes; NULL removes */
+    const char *value;   /* as json_row() reads it; NULL removes */
     const char *field;   /* of a finding; NULL: there must be none at all */
     const char *message; /* a part of it; begins with "warning: " for a warning */
 };
-
-/** JSON written with single quotes ("\'" is one); NULL of NULL. New reference. */
-json_t *judged_parse(const char *text);
 
 /** Sets (or, with NULL, removes) the value at a pointer; `value` is stolen. */
 void judged_set(json_t *object, const char *pointer, json_t *value);

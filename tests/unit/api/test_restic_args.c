@@ -2,6 +2,7 @@
 
 #include "base/auto.h"
 #include "tests/unit/api/judged.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 #define B RESTIC_BACKUP
@@ -49,7 +50,7 @@ static const struct {
 
 START_TEST(arguments)
     {
-        AUTO(json) json_t *args = judged_parse(rows[_i].args);
+        AUTO(json) json_t *args = json_row(rows[_i].args);
         struct error err = {0};
         size_t index = 99;
         bool fine = restic_args_check(args, rows[_i].command, &index, &err);

@@ -1,26 +1,12 @@
 #include "api/selector.h"
 
 #include "base/auto.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
-/* JSON in single quotes. */
 static json_t *parse(const char *text)
 {
-    json_error_t detail;
-    char copy[1024];
-
-    if (!text)
-        return NULL;
-    ck_assert_uint_lt(strlen(text), sizeof copy);
-    strcpy(copy, text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-
-    json_t *value = json_loads(copy, JSON_DECODE_ANY | JSON_ALLOW_NUL, &detail);
-
-    ck_assert_msg(value != NULL, "%s: %s", copy, detail.text);
-    return value;
+    return text ? json_row(text) : NULL;
 }
 
 #define LABELS "{'app': 'web', 'tier': 'db', 'empty': ''}"

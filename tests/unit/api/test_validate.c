@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/tree.h"
 #include "tests/unit/api/judged.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 static const struct {
@@ -90,7 +91,7 @@ END_TEST
 
 static size_t judge_paths(size_t count, struct findings *findings)
 {
-    AUTO(json) json_t *object = judged_parse(broken);
+    AUTO(json) json_t *object = json_row(broken);
     json_t *paths = json_array();
 
     for (size_t i = 0; i < count; i++) {
@@ -125,7 +126,7 @@ END_TEST
 
 START_TEST(many_unknown_fields_are_bounded)
     {
-        AUTO(json) json_t *object = judged_parse(broken);
+        AUTO(json) json_t *object = json_row(broken);
         AUTO(findings) struct findings findings = {0};
         json_t *spec = json_object_get(object, "spec");
 
@@ -141,7 +142,7 @@ END_TEST
 
 START_TEST(deep_values_are_walked_only_along_tables)
     {
-        AUTO(json) json_t *object = judged_parse(broken);
+        AUTO(json) json_t *object = json_row(broken);
         AUTO(findings) struct findings findings = {0};
         json_t *deep = json_array();
 

@@ -2,6 +2,7 @@
 
 #include "base/auto.h"
 #include "tests/unit/api/judged.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 /* As Stash's documentation has it: a volume of a Deployment, hooks, limits. */
@@ -245,7 +246,7 @@ END_TEST
 
 START_TEST(a_paused_configuration_needs_no_schedule)
     {
-        AUTO(json) json_t *object = judged_parse(workload);
+        AUTO(json) json_t *object = json_row(workload);
         AUTO(findings) struct findings findings = {0};
 
         judged_set(object, "/spec/schedule", NULL);
@@ -290,8 +291,8 @@ END_TEST
 START_TEST(a_label_does_not_open_the_target)
     {
         AUTO(free) char *text = text_format(ready, "", "Ready");
-        AUTO(json) json_t *old = judged_parse(text);
-        AUTO(json) json_t *object = judged_parse(text);
+        AUTO(json) json_t *old = json_row(text);
+        AUTO(json) json_t *object = json_row(text);
         AUTO(findings) struct findings findings = {0};
 
         judged_set(object, "/metadata/labels/granary.dev~1blueprint", json_string("x"));
@@ -331,7 +332,7 @@ START_TEST(a_repository_says_who_may_use_it)
                         " {'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': 'demo',"
                         " 'labels': {'a': 'b'}}}]",
                         usage_rows[_i].policy);
-        AUTO(json) json_t *list = judged_parse(objects);
+        AUTO(json) json_t *list = json_row(objects);
         AUTO(cluster) const struct cluster *cluster = cluster_make(list);
 
         judged_in(database, &usage_rows[_i].row, cluster);
