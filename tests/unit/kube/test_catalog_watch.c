@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -444,6 +445,26 @@ START_TEST(needs_something_to_follow)
     }
 END_TEST
 
+/* A program that has no file descriptors left hears it at the start, not by missing changes. */
+START_TEST(needs_descriptors)
+    {
+        AUTO(folder) struct folder folder = folder_make();
+        struct rlimit before, none;
+        struct error err = {0};
+
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = (struct rlimit){0, before.rlim_max};
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+        struct catalog_watch *watch = catalog_watch_start(folder.path, called, NULL, &err);
+
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_ptr_null(watch);
+        ck_assert_int_eq(err.code, ERROR_INTERNAL);
+        ck_assert_ptr_nonnull(strstr(err.message, " can not be watched: Too many open files"));
+    }
+END_TEST
+
 SUITE(kube_catalog_watch)
 {
     suite_rows(tests, follows, rows);
@@ -455,4 +476,5 @@ SUITE(kube_catalog_watch)
     tcase_add_test(tests, stops_at_once_and_for_ever);
     tcase_add_test(tests, starts_and_stops_without_leaks);
     tcase_add_test(tests, needs_something_to_follow);
+    tcase_add_test(tests, needs_descriptors);
 }
