@@ -243,8 +243,9 @@ END_TEST
 START_TEST(diff_of_shared_trees)
     {
         AUTO(json) json_t *shared = json_row("{'name': 'big', 'list': [1, 2, 3]}");
-        AUTO(json) json_t *before = json_pack("{s:[O, i]}", "a", shared, 1);
-        AUTO(json) json_t *after = json_pack("{s:[O, i, O]}", "a", shared, 2, shared);
+        AUTO(json) json_t *before = json_pack("{s:[O, i], s:O}", "a", shared, 1, "b", shared);
+        AUTO(json)
+        json_t *after = json_pack("{s:[O, i, O], s:O}", "a", shared, 2, shared, "b", shared);
         AUTO(json) json_t *patch = patch_diff(before, after, "");
 
         ck_assert_uint_eq(json_array_size(patch), 2);
