@@ -127,6 +127,7 @@ static bool find_blueprint(struct resolving *resolving)
                  blueprint_field(resolving), "there is no BackupBlueprint \"%s\"%s%s%s",
                  resolving->name, meant ? ": did you mean \"" : ", nothing is backed up by it yet",
                  meant ? meant : "", meant ? "\"?" : "");
+    trace(planning, "  There is none of that name.");
     broken(planning, "blueprint-missing");
     return false;
 }
@@ -141,6 +142,7 @@ static bool is_sound(const struct resolving *resolving)
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                  "BackupBlueprint \"%s\" is not valid (%s): please tell its administrator",
                  resolving->name, fault);
+    trace(planning, "  It is not valid: %s.", fault);
     broken(planning, "blueprint-invalid");
     return false;
 }
@@ -158,6 +160,7 @@ static bool is_allowed(const struct resolving *resolving)
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_FORBIDDEN,
                  blueprint_field(resolving),
                  "BackupBlueprint \"%s\" may not be used in namespace %s", resolving->name, space);
+    trace(planning, "  Its allowedNamespaces leave namespace %s out.", space);
     broken(planning, "blueprint-forbidden");
     return false;
 }
@@ -191,6 +194,7 @@ static bool resolve_spec(struct resolving *resolving)
     if (resolving->spec)
         return true;
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "", "%s", err.message);
+    trace(planning, "  Its variables can not be replaced: %s.", err.message);
     broken(planning, "blueprint-unresolved");
     return false;
 }
@@ -219,6 +223,7 @@ static bool settle_data(const struct resolving *resolving, struct selection *sel
     findings_add(&plan->mistakes, FINDING_WARNING, REASON_REQUIRED, "",
                  "there is nothing to back up: the pod mounts no volume of a "
                  "PersistentVolumeClaim");
+    trace(planning, "  Its pods mount nothing that could be backed up.");
     broken(planning, "nothing-to-back-up");
     return false;
 }
@@ -238,6 +243,7 @@ static bool name_is_taken(const struct resolving *resolving, const struct object
                  "a BackupConfiguration %s/%s that was made by hand stands in the way of "
                  "BackupBlueprint \"%s\": it is left as it is",
                  space, name, resolving->name);
+    trace(planning, "  BackupConfiguration %s/%s has the name, and was made by hand.", space, name);
     broken(planning, "name-taken");
     return true;
 }
@@ -351,8 +357,11 @@ static bool plan_pods(const struct resolving *resolving, const struct selection 
                             .selection = selection,
                             .name = resolving->name};
 
-    if (!is_workload(planning))
+    if (!is_workload(planning)) {
+        trace(planning, "  A Job: %s %s has no pods of its own.", target_of(planning)->kind->kind,
+              target_of(planning)->name);
         return false;
+    }
     add_inputs(planning, &demand);
     return carries(planning, &demand);
 }
@@ -379,6 +388,7 @@ static void make_backup(const struct resolving *resolving)
     if (*target_of(planning)->name && !objects_make(&in, &made, &err)) {
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                      "BackupBlueprint \"%s\": %s", resolving->name, err.message);
+        trace(planning, "  It does not fit: %s.", err.message);
         broken(planning, "blueprint-unfit");
         return;
     }
