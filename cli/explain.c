@@ -42,14 +42,18 @@ static const struct {
      "A PersistentVolumeClaim can be annotated itself: a Job backs it up."},
 };
 
-static const char *change_of(const struct plan *plan)
+/* A decision that stands: what ends it, what alters it, and at which price. */
+static void change_of_made(const struct explanation *it)
 {
-    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
-        if (!strcmp(outcomes[i].why, plan->why))
-            return outcomes[i].change;
-    return "Removing the reason (annotation, label, BackupConfiguration) ends the backup and keeps "
-           "its data. Another schedule or retention follows without restarting a pod; other "
-           "paths, mounts or resources restart the pods once.";
+    if (it->plan.backup_count)
+        explain_line(it, "Removing the reason (annotation, label, BackupConfiguration), or the "
+                         "annotation " KEY_BACKUP ": \"false\",");
+    if (it->plan.backup_count)
+        explain_line(it, "  ends the backup and keeps its data.");
+    explain_line(it, "Another schedule or retention follows by itself and restarts nothing.");
+    if (it->plan.carry.backup)
+        explain_line(it,
+                     "Other paths, mounts or resources of our container restart the pods once.");
 }
 
 static void decision_of_made(const struct explanation *it)
@@ -80,9 +84,11 @@ static void section_decision(const struct explanation *it)
 static void section_change(const struct explanation *it)
 {
     explain_head(it, "What would change that");
-    explain_line(it, "%s", change_of(&it->plan));
-    if (it->plan.state == PLAN_MADE && it->plan.backup_count)
-        explain_line(it, "The annotation " KEY_BACKUP ": \"false\" takes it out.");
+    if (it->plan.state == PLAN_MADE)
+        change_of_made(it);
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++)
+        if (!strcmp(outcomes[i].why, it->plan.why))
+            explain_line(it, "%s", outcomes[i].change);
 }
 
 /* ---- why ---- */

@@ -103,17 +103,12 @@ static bool is_about(const struct finding *finding, const char *key)
            finding->field[strlen(before) + length] == ']';
 }
 
-static bool say_mistakes(const struct explanation *it, const struct findings *findings,
+static void say_mistakes(const struct explanation *it, const struct findings *findings,
                          const char *key)
 {
-    bool any = false;
-
     for (size_t i = 0; i < findings->count; i++)
-        if (is_about(&findings->items[i], key)) {
+        if (is_about(&findings->items[i], key))
             explain_line(it, "  but: %s", findings->items[i].message);
-            any = true;
-        }
-    return any;
 }
 
 static void explain_annotation(const struct explanation *it, const char *key, const json_t *value)

@@ -240,7 +240,8 @@ static void judge_unknown(struct validating *validating, const struct catalog_do
                                         "AppBinding",
                                         NULL};
     struct span kind = tree_span(document->document.value, "kind");
-    const char *meant = text_did_you_mean(kind, kinds);
+    const char *nearest = text_did_you_mean(kind, kinds);
+    const char *meant = nearest && !span_is(kind, nearest) ? nearest : NULL;
     AUTO(free) char *shown = text_printable(kind, 63);
     AUTO(findings) struct findings findings = {0};
 
