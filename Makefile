@@ -80,7 +80,23 @@ check: $(BUILD)/tests/unit/unit ## unit, golden, properties, corpus replay: no n
 test: ## everything that needs no cluster; installs what is missing first
 	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev
 	@tests/install.sh "test" check
-	@tests/run.sh check
+	@tests/run.sh check check-integration check-cli
+
+.PHONY: demo
+demo: ## the real webhook asked over HTTPS, step by step; installs what is missing first
+	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev
+	@tests/install.sh "run the demo" curl openssl jq
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) examples/demo.sh
+
+.PHONY: install
+install: all ## into $(DESTDIR)$(PREFIX): bin, share/doc/granary
+	@install -d $(DESTDIR)$(PREFIX)/bin
+	@install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	@for file in LICENSE README.md SECURITY.md docs/*.md examples/*/*.yaml; do \
+		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/granary/$$file; \
+	done
+	@echo "Installed $(notdir $(PROGRAMS)) into $(DESTDIR)$(PREFIX)/bin"
 
 .PHONY: format
 format: ## clang-format, in place
