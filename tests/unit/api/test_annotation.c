@@ -257,6 +257,7 @@ static const struct {
     {KEY_SCHEDULE, "", "", "it is ignored"},
     {KEY_SCHEDULE, "TZ=UTC 1 * * * *", "", "it is ignored"},
     {KEY_SCHEDULE, "1 * * * *\n2 * * * *", "", "it is ignored"},
+    {KEY_SCHEDULE, FULL(FULL("1,1,")) "1 * * * *", "", "longer than 256 bytes"},
     {KEY_BACKUP, "false", "opted-out", NULL},
     {KEY_BACKUP, "true", "", NULL},
     {KEY_BACKUP, " false ", "opted-out", NULL},
@@ -452,6 +453,8 @@ static const struct {
     {"granary.dev/blueprint", "is a label of namespaces"},
     {"granary.dev/start-anyway", "belongs on a RestoreSession"},
     {"granary.dev/adopt", "belongs on a Repository"},
+    {"granary.dev/a-long-name-that-nobody-ever-gave-to-an-annotation-of-a-backup", "means nothing"},
+    {"stash.appscode.com/Backup-Blueprint", "did you mean stash.appscode.com/backup-blueprint?"},
     {"granary.dev/target-kind", "is a label of what a backup makes"},
     {"stash.appcode.com/backup-blueprint", "did you mean stash.appscode.com/backup-blueprint?"},
     {"Granary.dev/backup", "did you mean granary.dev/backup?"},
@@ -575,8 +578,7 @@ static const char *const payloads[] = {
     "/proc/1/root",
     "x\",\"image\":\"evil\",\"securityContext\":{\"privileged\":true},\"z\":\"",
     "%s%n%s%n",
-    "\xe2\x80\xae"
-    "evil",
+    "\xe2\x80\xae evil",
     "data:/data:../../etc",
     "data:/proc/1/root",
 };

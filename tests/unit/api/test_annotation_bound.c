@@ -199,6 +199,7 @@ static const struct {
      " 'limits': {'cpu': '2', 'memory': '1Gi'}}}}}",
      "allows: limits.cpu=2 instead of 4, cpu=2 instead of 3"},
     {KEY_RESOURCES, "cpu=3", "{'key': 'resources', 'max': 'cpus=2'}", "{}", "can not be read"},
+    {KEY_RESOURCES, "cpu=3", "{'key': 'resources', 'min': 'cpu=-2'}", "{}", "can not be read"},
     /* timeout */
     {KEY_TIMEOUT, "90m", "{'key': 'timeout'}", "{'timeOut': '1h30m0s'}", NULL},
     {KEY_TIMEOUT, "90m", "{'key': 'timeout', 'max': '1h'}", "{'timeOut': '1h0m0s'}",
@@ -207,6 +208,7 @@ static const struct {
      "allows: 1m0s instead of 10s"},
     {KEY_TIMEOUT, "10s", "{'key': 'timeout', 'min': '1d'}", "{}", "can not be read"},
     {KEY_TIMEOUT, "10s", "{'key': 'timeout', 'max': '0'}", "{}", "can not be read"},
+    {KEY_TIMEOUT, "10s", "{'key': 'timeout', 'max': '1x'}", "{}", "can not be read"},
     {KEY_TIMEOUT, "10s", "{'key': 'timeout', 'min': '2h', 'max': '1h'}", "{}", "can not be read"},
     /* priority */
     {KEY_PRIORITY, "nice=-5,ionice=realtime:0",
