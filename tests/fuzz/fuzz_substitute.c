@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "api/expand.h"
 #include "api/substitute.h"
 #include "base/auto.h"
 #include "base/limits.h"
@@ -29,12 +30,13 @@ static bool has_control(struct span text)
 
 static void text_must_hold(struct span in, const struct variables *variables, enum unknown unknown)
 {
+    struct expanding how = {.variables = variables, .unknown = unknown};
     AUTO(text) struct text out = {0};
     struct error err = {0};
 
     text_puts(&out, "before");
 
-    bool fine = substitute_text(&out, in, variables, unknown, &err);
+    bool fine = expand_text(&out, in, &how, &err);
 
     FUZZ_MUST(memcmp(text_get(&out), "before", strlen("before")) == 0);
     FUZZ_MUST(fine == (err.code == ERROR_NONE));
@@ -58,6 +60,7 @@ static void text_must_hold(struct span in, const struct variables *variables, en
 static void tree_must_hold(struct span in, const struct variables *variables)
 {
     struct substitution how = {.variables = variables, .blueprint = "b"};
+    struct expanding alone = {.variables = variables};
     AUTO(json) json_t *tree = json_object();
     AUTO(text) struct text out = {0};
     AUTO(findings) struct findings findings = {0};
@@ -66,7 +69,7 @@ static void tree_must_hold(struct span in, const struct variables *variables)
     tree_put_new(tree, "x", json_stringn(in.length ? in.data : "", in.length));
 
     AUTO(json) json_t *made = substitute_tree(tree, &how, "spec", &err);
-    bool fine = substitute_text(&out, in, variables, UNKNOWN_REFUSED, &text_err);
+    bool fine = expand_text(&out, in, &alone, &text_err);
 
     FUZZ_MUST(fine == (made != NULL));
     if (fine)

@@ -1,5 +1,6 @@
 #include "api/substitute.h"
 
+#include "api/expand.h"
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/tree.h"
@@ -20,6 +21,14 @@ static const struct variables variables = {
               {"TARGET_APP_TYPE", {"a/../${TARGET_NAME}$$*", 22}, "spec.type"},
               {"TARGET_KIND", {"x\ny", 3}, "kind"}},
 };
+
+static bool expand_with(struct text *out, struct span in, const struct variables *with,
+                        enum unknown unknown, struct error *err)
+{
+    struct expanding how = {.variables = with, .unknown = unknown};
+
+    return expand_text(out, in, &how, err);
+}
 
 /* stash-behaviour 2.3 */
 static const struct {
@@ -186,8 +195,7 @@ START_TEST(text_of_a_field)
 
         text_puts(&out, "before ");
 
-        bool fine =
-            substitute_text(&out, span_of(text_rows[_i].in), &variables, UNKNOWN_REFUSED, &err);
+        bool fine = expand_with(&out, span_of(text_rows[_i].in), &variables, UNKNOWN_REFUSED, &err);
 
         ck_assert_int_eq(fine, text_rows[_i].out != NULL);
         if (fine) {
@@ -229,8 +237,7 @@ START_TEST(text_of_hooks)
     {
         AUTO(text) struct text out = {0};
         struct error err = {0};
-        bool fine =
-            substitute_text(&out, span_of(kept_rows[_i].in), &variables, UNKNOWN_KEPT, &err);
+        bool fine = expand_with(&out, span_of(kept_rows[_i].in), &variables, UNKNOWN_KEPT, &err);
 
         ck_assert_int_eq(fine, kept_rows[_i].out != NULL);
         if (fine) {
@@ -247,8 +254,8 @@ START_TEST(nul_is_carried_through)
         AUTO(text) struct text out = {0};
         struct error err = {0};
 
-        ck_assert(substitute_text(&out, (struct span){"a\0${TARGET_NAME}\0$", 18}, &variables,
-                                  UNKNOWN_REFUSED, &err));
+        ck_assert(expand_with(&out, (struct span){"a\0${TARGET_NAME}\0$", 18}, &variables,
+                              UNKNOWN_REFUSED, &err));
         ck_assert_uint_eq(out.length, 9);
         ck_assert_int_eq(memcmp(out.data, "a\0web-1\0$", 9), 0);
     }
@@ -286,8 +293,8 @@ START_TEST(work_is_bounded)
 
             repeat(&in, rows[i].piece, rows[i].times);
             text_puts(&in, " $$");
-            ck_assert_int_eq(substitute_text(&out, (struct span){in.data, in.length}, &variables,
-                                             rows[i].unknown, &err),
+            ck_assert_int_eq(expand_with(&out, (struct span){in.data, in.length}, &variables,
+                                         rows[i].unknown, &err),
                              rows[i].fine);
             ck_assert_int_eq(err.code, rows[i].fine ? ERROR_NONE : ERROR_TOO_LARGE);
         }
@@ -303,8 +310,8 @@ START_TEST(a_replacement_is_bounded)
         text_puts(&in, "${TARGET_NAME//?/");
         repeat(&in, "x", 40000);
         text_puts(&in, "}");
-        ck_assert(!substitute_text(&out, (struct span){in.data, in.length}, &variables,
-                                   UNKNOWN_REFUSED, &err));
+        ck_assert(!expand_with(&out, (struct span){in.data, in.length}, &variables, UNKNOWN_REFUSED,
+                               &err));
         ck_assert_int_eq(err.code, ERROR_TOO_LARGE);
         ck_assert_uint_eq(out.length, 0);
     }
@@ -319,10 +326,10 @@ START_TEST(a_long_value_is_refused)
 
         memset(value, 'a', sizeof value);
         one.items[0] = (struct variable){"TARGET_NAME", {value, sizeof value}, ""};
-        ck_assert(!substitute_text(&out, span_of("${TARGET_NAME}"), &one, UNKNOWN_REFUSED, &err));
+        ck_assert(!expand_with(&out, span_of("${TARGET_NAME}"), &one, UNKNOWN_REFUSED, &err));
         ck_assert(strstr(err.message, "longer than 256") != NULL);
         one.items[0].value.length--;
-        ck_assert(substitute_text(&out, span_of("${TARGET_NAME}"), &one, UNKNOWN_REFUSED, &err));
+        ck_assert(expand_with(&out, span_of("${TARGET_NAME}"), &one, UNKNOWN_REFUSED, &err));
     }
 END_TEST
 
