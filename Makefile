@@ -98,6 +98,43 @@ install: all ## into $(DESTDIR)$(PREFIX): bin, share/doc/granary
 	done
 	@echo "Installed $(notdir $(PROGRAMS)) into $(DESTDIR)$(PREFIX)/bin"
 
+.PHONY: check-asan
+check-asan: ## check and check-integration under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory SAN=address check check-integration
+
+.PHONY: check-tsan
+check-tsan: ## the server and its threads under ThreadSanitizer
+	@$(MAKE) --no-print-directory SAN=thread check-integration
+	@$(MAKE) --no-print-directory SAN=thread check SUITES="kube webhook certs base_log"
+
+# One process and few random cases: valgrind is twenty times slower.
+.PHONY: check-valgrind
+check-valgrind: $(BUILD)/tests/unit/unit ## unit tests and goldens under valgrind
+	@tests/install.sh "run valgrind" valgrind libc6-dbg
+	@CK_FORK=no CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=0 PROPERTY_COUNT=20 valgrind --quiet --error-exitcode=9 \
+		--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+		$(BUILD)/tests/unit/unit $(or $(SUITES),$(VALGRIND_SUITES))
+
+.PHONY: check-clang
+check-clang: ## builds with the other compiler, and checks
+	@$(MAKE) --no-print-directory CC=clang-14 BUILD=build/clang all check
+
+.PHONY: check-pure
+check-pure: all ## the core calls nothing that is not pure; includes point downwards
+	@tests/pure.sh $(BUILD)
+
+.PHONY: coverage
+coverage: ## lines and branches that the tests reach
+	@tests/install.sh "measure coverage" gcovr
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
+	@$(MAKE) --no-print-directory COVERAGE=1 all check check-integration check-cli
+	@tests/coverage.sh
+
+.PHONY: lint
+lint: ## clang-tidy, cppcheck, banned calls
+	@tests/install.sh "lint" clang-tidy-14 cppcheck
+	@tests/lint.sh
+
 .PHONY: format
 format: ## clang-format, in place
 	@clang-format-14 -i $$(git ls-files '*.c' '*.h')

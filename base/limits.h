@@ -98,5 +98,6 @@
 /* Descriptors that are not connections: sockets, epoll, files of the catalog and certificates. */
 #define DESCRIPTORS_RESERVED 128u
 
-/* Descriptors that one process is expected to have; the table by descriptor has this many places. */
+/* Descriptors that one process is expected to have; the table by descriptor has this many places.
+ */
 #define DESCRIPTORS_MAX 65536u

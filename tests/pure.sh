@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The core decides and touches nothing: its objects may only call each other, jansson, and what of
+# the C library neither reads the clock nor files nor the network. And includes point downwards.
+# Usage: tests/pure.sh BUILD
+set -euo pipefail
+build=$1
+failed=0 passed=0
+
+say() {
+    if [ -z "$2" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "$1:"
+        echo "$2" | sed 's/^/    /'
+    fi
+}
+
+ours=$(nm --defined-only -g "$build"/{base,api,mutators}/*.o | awk 'NF == 3 {print $3}' | sort -u)
+known='^(json_[a-z0-9_]+|mem[a-z0-9_]+|(__)?str[a-z0-9_]+|(__)?(v?sn?printf|vsnprintf|snprintf|memcpy|memmove|strncpy)_chk|v?snprintf|(__isoc99_)?sscanf|malloc|calloc|realloc|free|abort|qsort|bsearch|__stack_chk_fail|__assert_fail|__ctype_[a-z_]+|_GLOBAL_OFFSET_TABLE_|gnutls_hash_fast|__u(div|mod|divmod)ti[34]|ldexp|isnan|isinf|lround|abs|labs)$'
+for folder in api mutators; do
+    for object in "$build/$folder"/*.o; do
+        strange=$(comm -23 <(nm -u "$object" | awk '{print $NF}' | sort -u) <(echo "$ours") |
+            grep -vE "$known" || true)
+        say "$object calls what is not known as pure" "$strange"
+    done
+done
+
+# folder: what it may include
+while read -r folder allowed; do
+    wrong=$(grep -nE '^#include "' "$folder"/*.[ch] | grep -vE "#include \"($allowed)/" || true)
+    say "$folder/ includes from above" "$wrong"
+done <<'RULES'
+base base
+api api|base
+mutators mutators|api|base
+kube kube|api|base
+certs certs|base
+webhook webhook|mutators|api|kube|certs|base
+cli cli|webhook|mutators|api|kube|base
+RULES
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
