@@ -3,49 +3,15 @@
 #include <stdlib.h>
 
 #include "api/keys.h"
+#include "api/part.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "mutators/container.h"
 #include "mutators/meaning.h"
 
-static const char *const our_volumes[] = {VOLUME_IDENTITY, VOLUME_SCRATCH, VOLUME_LOCAL, NULL};
-/* what Stash put into pods, of today and of its releases before 2022 */
-static const char *const stash_volumes[] = {
-    VOLUME_SCRATCH, VOLUME_LOCAL, "stash-scratchdir", "stash-podinfo", "stash-secret-volume", NULL};
-
-/* Where one element of ours stands: a list below spec, and its name. */
-struct place {
-    const char *list, *name;
-};
-
-static const struct place sidecar_place = {"containers", CONTAINER_SIDECAR};
-static const struct place init_place = {"initContainers", CONTAINER_INIT};
-
 static const json_t *list_of(const json_t *template, const char *list)
 {
     return tree_get(tree_get(template, "spec"), list);
-}
-
-static const json_t *element(const json_t *template, struct place place)
-{
-    return tree_named(list_of(template, place.list), place.name);
-}
-
-enum template_owner template_owner_of(const json_t *template)
-{
-    const json_t *annotations = tree_at(template, "metadata.annotations");
-
-    if (tree_text(annotations, KEY_AGENT))
-        return TEMPLATE_OURS;
-    if (tree_text(annotations, KEY_STASH_BACKUP_HASH) ||
-        tree_text(annotations, KEY_STASH_RESTORE_HASH))
-        return TEMPLATE_STASH;
-    if (element(template, sidecar_place) || element(template, init_place))
-        return TEMPLATE_FOREIGN;
-    for (size_t i = 0; our_volumes[i]; i++)
-        if (tree_named(list_of(template, "volumes"), our_volumes[i]))
-            return TEMPLATE_FOREIGN;
-    return TEMPLATE_CLEAN;
 }
 
 /* What the names in this template mean, when the stored one may know it better: a request that
@@ -59,83 +25,9 @@ static enum template_owner owner_given(const json_t *template, const json_t *pre
                                                                                             : now;
 }
 
-/*
- * A template is copied only where its lists are edited: the object, its spec and metadata, our
- * three lists and the annotations. Everything below is shared with the original and never edited.
- */
-static void own_member(json_t *object, const char *key)
-{
-    const json_t *value = tree_get(object, key);
-
-    if (json_is_object(value) || json_is_array(value))
-        tree_put_new(object, key, json_copy((json_t *)value));
-}
-
-static json_t *editable(const json_t *template)
-{
-    static const char *const lists[] = {"containers", "initContainers", "volumes"};
-    json_t *copy = json_copy((json_t *)template);
-
-    own_member(copy, "spec");
-    own_member(copy, "metadata");
-    own_member(json_object_get(copy, "metadata"), "annotations");
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        own_member(json_object_get(copy, "spec"), lists[i]);
-    return copy;
-}
-
-static void drop_if_empty(json_t *object, const char *key)
-{
-    const json_t *value = tree_get(object, key);
-
-    if (value && json_object_size(value) == 0 && json_array_size(value) == 0)
-        json_object_del(object, key);
-}
-
 static json_t *spec_of(json_t *template)
 {
     return json_object_get(template, "spec");
-}
-
-static void remove_named(json_t *template, const char *list, const char *name)
-{
-    json_t *items = json_object_get(spec_of(template), list);
-    long index = tree_named_index(items, name);
-
-    if (index < 0)
-        return;
-    json_array_remove(items, (size_t)index);
-    drop_if_empty(spec_of(template), list);
-}
-
-static void remove_annotation(json_t *template, const char *key)
-{
-    json_t *metadata = json_object_get(template, "metadata");
-    json_t *annotations = json_object_get(metadata, "annotations");
-
-    if (json_object_del(annotations, key) == 0)
-        drop_if_empty(metadata, "annotations");
-}
-
-static void remove_volumes(json_t *template, const char *const *names)
-{
-    for (; *names; names++)
-        remove_named(template, "volumes", *names);
-}
-
-json_t *template_strip(const json_t *template, enum template_owner owner)
-{
-    json_t *stripped = editable(template);
-
-    if (owner != TEMPLATE_OURS && owner != TEMPLATE_STASH)
-        return stripped;
-    remove_named(stripped, sidecar_place.list, sidecar_place.name);
-    remove_named(stripped, init_place.list, init_place.name);
-    remove_volumes(stripped, owner == TEMPLATE_OURS ? our_volumes : stash_volumes);
-    remove_annotation(stripped, KEY_AGENT);
-    remove_annotation(stripped, KEY_STASH_BACKUP_HASH);
-    remove_annotation(stripped, KEY_STASH_RESTORE_HASH);
-    return stripped;
 }
 
 bool template_same_owner_part(const json_t *template, const json_t *previous)
@@ -228,7 +120,7 @@ static bool fit(json_t *container, const json_t *template, const json_t *previou
 
 static json_t *fitted(const json_t *template, const json_t *previous, struct place place)
 {
-    AUTO(json) json_t *container = tree_copy(element(previous, place));
+    AUTO(json) json_t *container = tree_copy(template_element(previous, place));
 
     return container && fit(container, template, previous) ? TAKE(container) : NULL;
 }
@@ -253,7 +145,7 @@ static void keep(struct part *part, const struct plan *plan, const json_t *owner
     bool ours_before = previous && template_owner_of(previous) == TEMPLATE_OURS;
 
     if (ours_before && init && !part->init)
-        part->init = tree_copy(element(previous, init_place));
+        part->init = tree_copy(template_element(previous, init_place));
     if (ours_before && plan->backup_broken && !part->sidecar)
         part->sidecar = fitted(owner, previous, sidecar_place);
     if (ours_before && (part->init || part->sidecar))
@@ -320,7 +212,7 @@ static void put_or_remove(json_t *template, const json_t *previous, struct place
     if (wanted)
         put(template, previous, place, wanted, container_same_meaning);
     else
-        remove_named(template, place.list, place.name);
+        template_remove(template, place);
 }
 
 static void put_mark(json_t *template, const json_t *value)
@@ -328,7 +220,7 @@ static void put_mark(json_t *template, const json_t *value)
     struct error err;
 
     if (!value) {
-        remove_annotation(template, KEY_AGENT);
+        template_remove_annotation(template, KEY_AGENT);
         return;
     }
 
@@ -346,7 +238,7 @@ static void put_volumes(json_t *template, const json_t *previous, const json_t *
 
     for (; *names; names++)
         if (!tree_named(wanted, *names))
-            remove_named(template, "volumes", *names);
+            template_remove(template, (struct place){"volumes", *names});
     tree_items (wanted, i, volume)
         put(template, previous, (struct place){"volumes", tree_text(volume, "name")}, volume,
             volume_same_meaning);
@@ -355,16 +247,16 @@ static void put_volumes(json_t *template, const json_t *previous, const json_t *
 static json_t *place_part(const json_t *template, const json_t *previous, const struct part *part,
                           enum template_owner owner)
 {
-    json_t *wanted = editable(template);
+    json_t *wanted = template_editable(template);
 
     if (owner == TEMPLATE_STASH)
-        remove_volumes(wanted, stash_volumes);
+        template_remove_volumes(wanted, stash_volumes);
     put_or_remove(wanted, previous, init_place, part->init);
     put_or_remove(wanted, previous, sidecar_place, part->sidecar);
     put_volumes(wanted, previous, part->volumes, our_volumes);
     put_mark(wanted, part->mark);
-    remove_annotation(wanted, KEY_STASH_BACKUP_HASH);
-    remove_annotation(wanted, KEY_STASH_RESTORE_HASH);
+    template_remove_annotation(wanted, KEY_STASH_BACKUP_HASH);
+    template_remove_annotation(wanted, KEY_STASH_RESTORE_HASH);
     return wanted;
 }
 

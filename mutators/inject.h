@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "api/part.h"
 #include "api/plan.h"
 #include "api/settings.h"
 
@@ -10,20 +11,6 @@
  * What admission changes in a pod template: our two containers, their volumes and our mark. All of
  * it is replaced or removed as a whole; nothing else is ever touched.
  */
-
-/** Whose containers and volumes of our names a template holds. */
-enum template_owner {
-    TEMPLATE_CLEAN,   /* none of our names in it */
-    TEMPLATE_OURS,    /* our mark is there */
-    TEMPLATE_STASH,   /* Stash's hash annotation is there: to be taken over */
-    TEMPLATE_FOREIGN, /* our names without any mark: somebody else's, nothing is injected */
-};
-
-enum template_owner template_owner_of(const json_t *template);
-
-/** The template without our part (or Stash's); what is foreign stays. New reference; what is below
- *  the lists is shared with the template, so nobody may edit it. */
-json_t *template_strip(const json_t *template, enum template_owner owner);
 
 /**
  * Makes the template carry what the plan wants: exactly our part is placed, replaced or removed.
