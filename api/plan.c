@@ -8,6 +8,7 @@
 #include "api/keys.h"
 #include "api/objects.h"
 #include "api/own.h"
+#include "api/part.h"
 #include "api/selection.h"
 #include "api/selector.h"
 #include "api/substitute.h"
@@ -19,8 +20,9 @@ struct planning {
     const struct plan_request *request;
     struct plan *plan;
     struct annotations annotations; /* what the owner wrote */
-    struct pod_claims claims;
-    json_t *inputs; /* owned: list of what each backup says about the container */
+    json_t *owners;                 /* owned: the owner's part of the template, or NULL */
+    struct pod_claims claims;       /* of that part */
+    json_t *inputs;                 /* owned: list of what each backup says about the container */
 };
 
 static const struct target *target_of(const struct planning *planning)
@@ -771,7 +773,14 @@ static void conclude(const struct planning *planning)
 static void auto_planning(struct planning *planning)
 {
     annotations_done(&planning->annotations);
+    json_decref(planning->owners);
     json_decref(planning->inputs);
+}
+
+/* Our own container mounts what it backs up: it must not be the reason for doing so again. */
+static json_t *owners_part(const json_t *template)
+{
+    return template ? template_strip(template, template_owner_of(template)) : NULL;
 }
 
 void plan_make(struct plan *plan, const struct plan_request *request)
@@ -781,10 +790,12 @@ void plan_make(struct plan *plan, const struct plan_request *request)
     struct planning planning = {
         .request = request,
         .plan = plan,
-        .claims = {.template = target->template, .claim_templates = target->claim_templates},
+        .owners = owners_part(target->template),
         .inputs = json_array(),
     };
 
+    planning.claims = (struct pod_claims){.template = planning.owners,
+                                          .claim_templates = target->claim_templates};
     *plan = (struct plan){
         .state = PLAN_NONE, .why = "no-reason", .deny = settings_deny(request->settings)};
     if (is_foreign(&planning))

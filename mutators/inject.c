@@ -14,8 +14,6 @@ static const json_t *list_of(const json_t *template, const char *list)
     return tree_get(tree_get(template, "spec"), list);
 }
 
-/* What the names in this template mean, when the stored one may know it better: a request that
- * dropped our mark but not our container is still about ours. */
 static enum template_owner owner_given(const json_t *template, const json_t *previous)
 {
     enum template_owner now = template_owner_of(template);
@@ -30,13 +28,18 @@ static json_t *spec_of(json_t *template)
     return json_object_get(template, "spec");
 }
 
+json_t *template_owners_part(const json_t *template, const json_t *previous)
+{
+    return template_strip(template, owner_given(template, previous));
+}
+
 bool template_same_owner_part(const json_t *template, const json_t *previous)
 {
     if (tree_equal(template, previous))
         return true;
 
-    AUTO(json) json_t *now = template_strip(template, owner_given(template, previous));
-    AUTO(json) json_t *before = template_strip(previous, template_owner_of(previous));
+    AUTO(json) json_t *now = template_owners_part(template, previous);
+    AUTO(json) json_t *before = template_owners_part(previous, NULL);
 
     return tree_equal(now, before);
 }

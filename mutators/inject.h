@@ -35,5 +35,14 @@ json_t *template_inject(const struct plan *plan, const struct settings *settings
  */
 json_t *template_keep(const json_t *template, const json_t *previous);
 
+/**
+ * The owner's part of a template. The stored one may know better whose the names in it are: a
+ * request that dropped our mark but not our container is still about ours.
+ *
+ * @param previous  The stored template on UPDATE, or NULL. Borrowed.
+ * @return          As template_strip().
+ */
+json_t *template_owners_part(const json_t *template, const json_t *previous);
+
 /** True when the owner's part of both templates is the same. */
 bool template_same_owner_part(const json_t *template, const json_t *previous);

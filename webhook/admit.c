@@ -327,7 +327,14 @@ static void judge_workload(struct judgement *judgement, const struct change *cha
         skip(judgement, "misshapen");
         return;
     }
-    plan_for(judgement, change->target, &plan);
+
+    AUTO(json)
+    json_t *owners = template_owners_part(change->target->template,
+                                          change->stored ? change->stored->template : NULL);
+    struct target owned = *change->target;
+
+    owned.template = owners;
+    plan_for(judgement, &owned, &plan);
 
     AUTO(json) json_t *wanted = workload_template(change, &plan, &rule);
 
