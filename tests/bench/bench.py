@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Speed and size of the webhook: bench.py WEBHOOK FLOOR FOLDER.
+
+FLOOR is the same server with a fixed answer in the place of the decision, FOLDER what reviews.py
+made. Both are measured in turns, so that a busy machine slows both down; what counts is the median
+of the ratios of neighbours. Times of CPU are the process's own (all threads, user and system)."""
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+REVIEWS = int(os.environ.get("REVIEWS", "50000"))
+SECONDS = int(os.environ.get("SECONDS_EACH", "1"))
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
+STARTS = 15
+WANTED = {"protected-12k": 4, "protected-41k": 8, "foreign-12k": 2}
+WARM_UP = 2000
+
+
+def certificate(folder):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"],
+        check=True, stderr=subprocess.DEVNULL,
+    )
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Server:
+    """A running webhook with one thread that answers."""
+
+    def __init__(self, program, catalog, certs):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [program, "--catalog", catalog, "--workers", "1", "--drain-delay", "1ms", "--log-level", "error",
+             "--listen", f"127.0.0.1:{self.port}", "--admin-listen", f"127.0.0.1:{free_port()}",
+             "--tls-cert", f"{certs}/cert.pem", "--tls-key", f"{certs}/key.pem"])
+
+    def cpu_us(self):
+        return time.clock_gettime_ns(~self.process.pid << 3 | 2) / 1000  # the clock of another process
+
+    def resident_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"^VmRSS:\s*(\d+)", status, re.M).group(1))
+
+    def ask(self, trust, body):
+        """One request over a connection of its own, as soon as there is somebody to answer."""
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port)) as plain:
+                    with trust.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
+                        tls.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                                    b"Content-Length: %d\r\n\r\n" % len(body) + body)
+                        return tls.recv(16)
+            except ConnectionRefusedError:
+                if self.process.poll() is not None:
+                    sys.exit(f"bench: the server ended with {self.process.returncode}")
+                time.sleep(0.0002)
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def running(program, catalog, certs):
+    server = Server(program, catalog, certs)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+def load(server, review, connections, seconds):
+    """CPU us of one review, p50 and p99 in us."""
+    before = server.cpu_us()
+    said = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "post.lua",
+         f"https://127.0.0.1:{server.port}/mutate?timeout=10s"],
+        env={**os.environ, "REVIEW": str(review)}, stdout=subprocess.PIPE, text=True, check=True,
+    ).stdout
+    requests, errors, p50, p99 = map(int, re.search(r"^counted (.*)$", said, re.M).group(1).split())
+    if errors or not requests:
+        sys.exit(f"bench: {errors} of {requests} requests went wrong")
+    return (server.cpu_us() - before) / requests, p50, p99, requests
+
+
+def cpu(webhook, floor, reviews):
+    print(f"\nCPU of one review, 8 connections, median of {ROUNDS} rounds of {SECONDS} s\n")
+    print("review           webhook us   floor us   ratio  (lowest, highest)  wanted")
+    for review in reviews:
+        rounds = [(load(webhook, review, 8, SECONDS)[0], load(floor, review, 8, SECONDS)[0]) for _ in range(ROUNDS)]
+        ratios = sorted(ours / least for ours, least in rounds)
+        ours, least = (statistics.median(times) for times in zip(*rounds))
+        wanted = f"{WANTED[review.stem]}" if review.stem in WANTED else ""
+        print(f"{review.stem:<16}{ours:>11.1f}{least:>11.1f}{statistics.median(ratios):>8.2f}"
+              f"   ({ratios[0]:.2f}, {ratios[-1]:.2f}){wanted:>12}", flush=True)
+
+
+def latency(webhook, floor, review):
+    print(f"\nlatency of {review.stem} in us, median of {ROUNDS} rounds of {SECONDS} s\n")
+    print("connections   webhook p50      p99   floor p50      p99")
+    for connections in (1, 8, 25):
+        rounds = [(load(webhook, review, connections, SECONDS), load(floor, review, connections, SECONDS))
+                  for _ in range(ROUNDS)]
+        medians = [statistics.median(pair[who][which] for pair in rounds) for who in (0, 1) for which in (1, 2)]
+        print(f"{connections:>11}{medians[0]:>14.0f}{medians[1]:>9.0f}{medians[2]:>12.0f}{medians[3]:>9.0f}", flush=True)
+
+
+def memory(program, folder, certs, trust):
+    review = folder / "protected-12k.json"
+    with running(program, folder / "catalog", certs) as server:
+        print("\nresident memory in KiB, 100 blueprints\n")
+        server.ask(trust, review.read_bytes())
+        print(f"idle, after the first review  {server.resident_kib():>8}")
+        done = 0
+        for name, reviews in (("", WARM_UP), ("", REVIEWS)):
+            while done < reviews:
+                done += load(server, review, 8, SECONDS)[3]
+            print(f"after {done:>9} reviews       {server.resident_kib():>8}", flush=True)
+
+
+def start(program, folder, certs, trust):
+    times = []
+    body = (folder / "protected-12k.json").read_bytes()
+    for _ in range(STARTS):
+        begun = time.monotonic()
+        with running(program, folder / "catalog", certs) as server:
+            server.ask(trust, body)
+            times.append((time.monotonic() - begun) * 1000)
+    print(f"\nstart to first answer, of {STARTS}: median {statistics.median(times):.1f} ms, "
+          f"lowest {min(times):.1f}, highest {max(times):.1f}")
+
+
+def main():
+    program, floor_program, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    reviews = [folder / f"{name}.json" for name in ("protected-12k", "protected-41k", "carried-13k", "foreign-12k")]
+    with tempfile.TemporaryDirectory() as certs:
+        certificate(certs)
+        trust = ssl.create_default_context(cafile=f"{certs}/cert.pem")
+        with running(program, folder / "catalog", certs) as webhook, \
+             running(floor_program, folder / "catalog", certs) as floor:
+            for server in (webhook, floor):
+                server.ask(trust, reviews[0].read_bytes())
+                load(server, reviews[0], 8, SECONDS)
+            cpu(webhook, floor, reviews)
+            latency(webhook, floor, reviews[0])
+        memory(program, folder, certs, trust)
+        start(program, folder, certs, trust)
+
+
+main()

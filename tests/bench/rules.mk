@@ -1,0 +1,47 @@
+# Speed and size. `make bench` prints times as ratios to a server that answers the same bytes always
+# (the transport floor), measured in turns; `make check-instructions` counts instructions, which are the
+# same in every run, and compares them with tests/bench/instructions.txt.
+
+BENCH := $(BUILD)/tests/bench
+# reviews after which the resident memory is read again; seconds of one measurement; turns
+REVIEWS ?= 50000
+SECONDS_EACH ?= 1
+ROUNDS ?= 7
+
+.PHONY: bench
+bench: $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews ## speed and size of the webhook, as ratios
+	@tests/install.sh "measure" wrk openssl python3
+	@REVIEWS=$(REVIEWS) SECONDS_EACH=$(SECONDS_EACH) ROUNDS=$(ROUNDS) \
+		tests/bench/bench.py $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews
+
+# Flags and compiler are fixed, in a folder that nothing else builds in.
+COUNTED := build/instructions
+COUNTED_MAKE := $(MAKE) -s --no-print-directory CC=gcc SAN= COVERAGE= CFLAGS= LDFLAGS= BUILD=$(COUNTED)
+COUNTED_FILES := $(COUNTED)/tests/bench/admit_bench $(COUNTED)/tests/bench/reviews
+
+.PHONY: check-instructions instructions
+check-instructions: ## instructions of a decision, by callgrind, against tests/bench/instructions.txt
+	@tests/install.sh "count instructions" valgrind python3
+	+@$(COUNTED_MAKE) $(COUNTED_FILES)
+	@tests/bench/instructions.py $(COUNTED_FILES) check
+
+instructions: ## rewrites tests/bench/instructions.txt; read the difference before the commit
+	@tests/install.sh "count instructions" valgrind python3
+	+@$(COUNTED_MAKE) $(COUNTED_FILES)
+	@tests/bench/instructions.py $(COUNTED_FILES) write
+	@git --no-pager diff tests/bench/instructions.txt
+
+$(BENCH)/reviews: tests/bench/reviews.py $(BUILD)/granary-webhook
+	@rm -rf $@
+	@tests/bench/reviews.py $@ $(BUILD)/granary-webhook
+
+# floor.o has admit() already, so the library's is not taken
+$(BENCH)/floor-webhook: $(BUILD)/webhook/main.o $(BENCH)/floor.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+$(BENCH)/admit_bench: $(BENCH)/admit_bench.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+-include $(BENCH)/floor.d $(BENCH)/admit_bench.d
