@@ -34,7 +34,7 @@ done <<'RULES'
 base base
 api api|base
 mutators mutators|api|base
-kube kube|api|base
+kube kube|base
 certs certs|base
 webhook webhook|mutators|api|kube|certs|base
 cli cli|webhook|mutators|api|kube|base

@@ -3,7 +3,7 @@
 
 #include "api/settings.h"
 #include "base/auto.h"
-#include "kube/settings_file.h"
+#include "webhook/settings_file.h"
 #include "webhook/once.h"
 #include "webhook/server.h"
 

@@ -1,4 +1,4 @@
-#include "kube/settings_file.h"
+#include "webhook/settings_file.h"
 
 #include "base/auto.h"
 #include "base/text.h"
