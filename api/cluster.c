@@ -15,7 +15,7 @@ struct cluster {
     size_t size;
     json_t *blueprints, *namespaces, *tasks; /* by name */
     json_t *repositories_at;                 /* by location: list */
-    json_t *faults;                          /* of blueprints, by name */
+    json_t *faults;                          /* by "Kind/namespace/name" */
     json_t *repositories, *configurations;   /* by "namespace/name" */
     json_t *configurations_of, *restores_of,
         *repositories_of; /* "group/Kind/namespace/name": list */
@@ -126,10 +126,37 @@ static void put_placed(json_t *table, const json_t *object)
     tree_put_new(table, key, tree_share(object));
 }
 
+static char *fault_key(const char *kind, const char *space, const char *name)
+{
+    return text_format("%s/%s/%s", kind, space ? space : "", name);
+}
+
+/* What a plan is made of is judged once, when it arrives, not with every review. */
+static void judge(struct cluster *cluster, const char *kind, const json_t *object)
+{
+    AUTO(findings) struct findings findings = {0};
+    const json_t *metadata = tree_get(object, "metadata");
+    AUTO(free)
+    char *key = fault_key(kind, tree_text(metadata, "namespace"), tree_text(metadata, "name"));
+
+    validate_object(&(struct validation){.object = object}, &findings);
+    for (size_t i = 0; i < findings.count; i++) {
+        if (findings.items[i].level != FINDING_ERROR)
+            continue;
+
+        AUTO(free)
+        char *fault = text_format("%s: %s", findings.items[i].field, findings.items[i].message);
+
+        tree_put_text(cluster->faults, key, fault);
+        return;
+    }
+}
+
 static void index_stash(struct cluster *cluster, const char *kind, const json_t *object)
 {
     if (!strcmp(kind, "BackupBlueprint")) {
         put_named(cluster->blueprints, object);
+        judge(cluster, kind, object);
     } else if (!strcmp(kind, "Task")) {
         put_named(cluster->tasks, object);
     } else if (!strcmp(kind, "Repository")) {
@@ -139,8 +166,10 @@ static void index_stash(struct cluster *cluster, const char *kind, const json_t 
     } else if (!strcmp(kind, "BackupConfiguration")) {
         put_placed(cluster->configurations, object);
         put_pointing(cluster->configurations_of, reference_key(object), object);
+        judge(cluster, kind, object);
     } else if (!strcmp(kind, "RestoreSession")) {
         put_pointing(cluster->restores_of, reference_key(object), object);
+        judge(cluster, kind, object);
     }
 }
 
@@ -154,23 +183,6 @@ static void index_object(struct cluster *cluster, const json_t *object)
         index_stash(cluster, kind, object);
     else if (!strcmp(kind, "Namespace") && group_of(object).length == 0)
         put_named(cluster->namespaces, object);
-}
-
-static void judge_blueprint(struct cluster *cluster, const char *name, const json_t *blueprint)
-{
-    AUTO(findings) struct findings findings = {0};
-
-    validate_object(&(struct validation){.object = blueprint}, &findings);
-    for (size_t i = 0; i < findings.count; i++) {
-        if (findings.items[i].level != FINDING_ERROR)
-            continue;
-
-        AUTO(free)
-        char *fault = text_format("%s: %s", findings.items[i].field, findings.items[i].message);
-
-        tree_put_text(cluster->faults, name, fault);
-        return;
-    }
 }
 
 static const char **names_of(const json_t *table)
@@ -189,7 +201,6 @@ struct cluster *cluster_make(const json_t *objects)
 {
     struct cluster *cluster = text_alloc(sizeof *cluster);
     const json_t *object;
-    const char *name;
     size_t i;
 
     cluster->references = 1;
@@ -206,8 +217,6 @@ struct cluster *cluster_make(const json_t *objects)
     cluster->repositories_of = json_object();
     tree_items (objects, i, object)
         index_object(cluster, object);
-    tree_each (cluster->blueprints, name, object)
-        judge_blueprint(cluster, name, object);
     cluster->blueprint_names = names_of(cluster->blueprints);
     return cluster;
 }
@@ -244,9 +253,17 @@ const json_t *cluster_blueprint(const struct cluster *cluster, const char *name)
     return tree_get(cluster->blueprints, name);
 }
 
-const char *cluster_blueprint_fault(const struct cluster *cluster, const char *name)
+const char *cluster_fault(const struct cluster *cluster, const json_t *object)
 {
-    return tree_text(cluster->faults, name);
+    const json_t *metadata = tree_get(object, "metadata");
+    const char *kind = tree_text(object, "kind"), *name = tree_text(metadata, "name");
+
+    if (json_object_size(cluster->faults) == 0 || !kind || !name)
+        return NULL;
+
+    AUTO(free) char *key = fault_key(kind, tree_text(metadata, "namespace"), name);
+
+    return tree_text(cluster->faults, key);
 }
 
 const json_t *cluster_namespace(const struct cluster *cluster, const char *name)

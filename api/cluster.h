@@ -41,9 +41,10 @@ const json_t *cluster_configuration(const struct cluster *cluster, const char *s
                                     const char *name);
 const json_t *cluster_task(const struct cluster *cluster, const char *name);
 
-/** What is wrong with a blueprint (the first finding of validate_object(), "field: message"),
- * judged once when the snapshot was made; NULL when it is sound or absent. Borrowed. */
-const char *cluster_blueprint_fault(const struct cluster *cluster, const char *name);
+/** What is wrong with a BackupBlueprint, BackupConfiguration or RestoreSession of this snapshot
+ * (the first error of validate_object(), "field: message"), judged once when the snapshot was made;
+ * NULL when it is sound. Borrowed. */
+const char *cluster_fault(const struct cluster *cluster, const json_t *object);
 
 /** NULL-terminated names of all blueprints, for did-you-mean. Borrowed. */
 const char *const *cluster_blueprint_names(const struct cluster *cluster);

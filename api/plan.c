@@ -137,7 +137,7 @@ static bool find_blueprint(struct resolving *resolving)
 static bool is_sound(const struct resolving *resolving)
 {
     const struct planning *planning = resolving->planning;
-    const char *fault = cluster_blueprint_fault(planning->request->cluster, resolving->name);
+    const char *fault = cluster_fault(planning->request->cluster, resolving->blueprint);
 
     if (!fault)
         return true;
@@ -259,7 +259,7 @@ static void note_location(const struct planning *planning, const struct plan_bac
     backend_describe(&where, tree_at(backup->repository, "spec.backend"));
     note(planning, "Repository %s/%s: %s", tree_text(repository, "namespace"),
          tree_text(repository, "name"), text_get(&where));
-    note(planning, "BackupConfiguration %s/%s follows; removing the annotation keeps the data",
+    note(planning, "BackupConfiguration %s/%s follows; when the backup is stopped, the data stays",
          tree_text(configuration, "namespace"), tree_text(configuration, "name"));
 }
 
@@ -497,6 +497,21 @@ static const json_t *repository_of(const struct planning *planning, const json_t
                 : NULL;
 }
 
+/* An object that slipped past validation must not make the pod invalid. */
+static bool is_usable(const struct planning *planning, const json_t *object)
+{
+    const char *fault = cluster_fault(planning->request->cluster, object);
+    const json_t *metadata = tree_get(object, "metadata");
+
+    if (!fault)
+        return true;
+    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
+                 "%s %s/%s is not valid (%s): it is not used", tree_text(object, "kind"),
+                 tree_text(metadata, "namespace"), tree_text(metadata, "name"), fault);
+    broken(planning, "invalid");
+    return false;
+}
+
 static void plan_configuration(const struct planning *planning, const json_t *configuration)
 {
     const json_t *spec = tree_get(configuration, "spec"), *target = tree_get(spec, "target");
@@ -533,7 +548,8 @@ static void plan_configurations(const struct planning *planning)
     size_t i;
 
     tree_items (all, i, configuration) {
-        if (configuration_is_hand_made(configuration) && has_sidecar(configuration))
+        if (configuration_is_hand_made(configuration) && has_sidecar(configuration) &&
+            is_usable(planning, configuration))
             plan_configuration(planning, configuration);
     }
 }
@@ -636,7 +652,7 @@ static void plan_restore(const struct planning *planning)
         .spec = tree_get(session, "spec"), .mounts = in.mounts, .selection = &selection};
     const char *obstacle;
 
-    if (!session)
+    if (!session || !is_usable(planning, session))
         return;
     demand.name = tree_text(tree_get(session, "metadata"), "name");
     demand.backend = tree_at(repository_of(planning, session), "spec.backend");
@@ -708,6 +724,19 @@ static bool plan_windows(const struct planning *planning)
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "",
                  "Windows pods can not be backed up: nothing is injected");
     decide(planning, PLAN_BROKEN, "windows");
+    return true;
+}
+
+/* Every volume is held against every mount, so their number is bounded first. */
+static bool plan_too_large(const struct planning *planning)
+{
+    if (!is_workload(planning) || pod_size(&planning->claims) <= POD_MAX_PARTS)
+        return false;
+    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_TOO_MANY, "",
+                 "a pod with more than %u containers, volumes and mounts is not looked at: nothing "
+                 "is injected",
+                 POD_MAX_PARTS);
+    decide(planning, PLAN_BROKEN, "too-large");
     return true;
 }
 
@@ -799,6 +828,8 @@ void plan_make(struct plan *plan, const struct plan_request *request)
     *plan = (struct plan){
         .state = PLAN_NONE, .why = "no-reason", .deny = settings_deny(request->settings)};
     if (is_foreign(&planning))
+        return;
+    if (plan_too_large(&planning))
         return;
     annotations_parse(&planning.annotations, tree_get(target->metadata, "annotations"),
                       &plan->mistakes);

@@ -54,6 +54,18 @@ bool pod_has_volume(const struct pod_claims *claims, const char *volume)
            pod_is_claim(claims, volume);
 }
 
+size_t pod_size(const struct pod_claims *claims)
+{
+    struct containers containers = containers_of(claims->template);
+    size_t size = json_array_size(tree_get(pod_spec(claims->template), "volumes")) +
+                  json_array_size(claims->claim_templates);
+    const json_t *container;
+
+    while ((container = containers_next(&containers)))
+        size += 1 + json_array_size(tree_get(container, "volumeMounts"));
+    return size;
+}
+
 const char **pod_volume_names(const struct pod_claims *claims)
 {
     const json_t *volumes = tree_get(pod_spec(claims->template), "volumes"), *item;

@@ -27,6 +27,9 @@ bool pod_has_volume(const struct pod_claims *claims, const char *volume);
 /** True when at least one volume is backed by a claim. */
 bool pod_has_claims(const struct pod_claims *claims);
 
+/** How many containers, volumes, mounts and claim templates there are, all together. */
+size_t pod_size(const struct pod_claims *claims);
+
 /** NULL-terminated names of all volumes and claim templates, borrowed; the array is the caller's.
  */
 const char **pod_volume_names(const struct pod_claims *claims);

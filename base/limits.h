@@ -40,6 +40,10 @@
 #define PATH_MAX_BYTES 4096u
 #define PARAMS_MAX 64u
 
+/* Containers, volumes and mounts of a pod that we look at: the work grows with their square. J19
+ * has 1,000 containers. */
+#define POD_MAX_PARTS 4000u
+
 /* Bytes of one resolved string of a blueprint. */
 #define RESOLVED_MAX_BYTES (64u << 10)
 
