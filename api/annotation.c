@@ -588,12 +588,24 @@ static const char *nearest_key(const char *key)
     return text_did_you_mean(span_of(key), candidates);
 }
 
+/* The same, whatever stands before the "/". */
+static const char *nearest_name(struct span name)
+{
+    const char *candidates[OWNERS + 1] = {NULL};
+
+    for (size_t i = 0; i < OWNERS; i++)
+        candidates[i] = strchr(owners[i].key, '/') + 1;
+    return same_name(span_of(text_did_you_mean(name, candidates)));
+}
+
 static void unknown(const struct reading *in, struct span domain)
 {
     const char *hint = elsewhere_hint(in->key);
-    const char *meant = same_name(span_of(in->key + domain.length + 1));
+    struct span name = span_of(in->key + domain.length + 1);
+    const char *meant = same_name(name);
 
     meant = meant ? meant : nearest_key(in->key);
+    meant = meant ? meant : nearest_name(name);
     if (hint)
         mistake(in, REASON_NOT_SUPPORTED, "%s", hint);
     else if (meant)

@@ -448,6 +448,7 @@ static const struct {
     {"stash.appscode.com/paused", "did you mean granary.dev/paused?"},
     {"stash.appscode.com/something", "no such annotation: it means nothing"},
     {"granary.dev/schedule", "did you mean stash.appscode.com/schedule?"},
+    {"granary.dev/scheduel", "did you mean stash.appscode.com/schedule?"},
     {"granary.dev/retentoin", "did you mean granary.dev/retention?"},
     {"granary.dev/", "it means nothing"},
     {"granary.dev/blueprint", "is a label of namespaces"},
