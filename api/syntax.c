@@ -431,6 +431,15 @@ static bool link_local(struct span host)
             strchr("89abAB", host.data[2]));
 }
 
+bool syntax_is_loopback(struct span url)
+{
+    struct span host;
+
+    return split_authority(authority(url), &host) &&
+           (begins(host, "127.") || span_is(host, "::1") ||
+            (host.length == 9 && begins(host, "localhost")));
+}
+
 static bool address(struct span text, struct error *err)
 {
     struct span host;

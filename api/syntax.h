@@ -82,5 +82,8 @@ bool syntax_s3_endpoint(struct span text, struct error *err) MUST_CHECK;
 /** Address of a restic REST server: http(s)://..., else as above. */
 bool syntax_rest_url(struct span text, struct error *err) MUST_CHECK;
 
+/** True when the host of an address is the machine (or pod) itself: localhost, 127.x.x.x, ::1. */
+bool syntax_is_loopback(struct span url);
+
 /** True when a URL carries "user:password@" before its host. */
 bool syntax_has_credentials(struct span url);

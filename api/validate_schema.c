@@ -156,7 +156,7 @@ static void judge_string(struct judge *judge, const struct member *member, const
         return;
     } else if (member->words) {
         judge_word(judge, member->words, text);
-    } else if (!text.length) {
+    } else if (!text.length && !(member->flags & (LIST | MAP))) {
         if ((member->flags & (REQUIRED | EMPTY_OK)) == REQUIRED)
             judge_error(judge, REASON_REQUIRED, NULL, "must not be empty%s%s",
                         member->hint ? ": " : "", member->hint ? member->hint : "");

@@ -42,7 +42,8 @@ struct member {
     unsigned flags;
     const struct schema *of;
     const char *const *words; /* the strings that are allowed, then NULL */
-    bool (*check)(struct span text, struct error *err);     /* of strings that are not empty */
+    bool (*check)(struct span text,
+                  struct error *err); /* of strings; a member that is empty is absent */
     bool (*key_check)(struct span text, struct error *err); /* of the keys of a MAP */
     const char *key;                                        /* see UNIQUE */
     int64_t min, max;

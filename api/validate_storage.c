@@ -6,6 +6,18 @@
 
 /* ---- backends ---- */
 
+static void judge_loopback(struct judge *judge, const json_t *object, const char *member)
+{
+    if (syntax_is_loopback(tree_span(object, member)))
+        judge_warning(judge, REASON_INVALID, member,
+                      "this is the pod itself, whichever pod runs the backup");
+}
+
+static void also_s3(struct judge *judge, const json_t *object)
+{
+    judge_loopback(judge, object, "endpoint");
+}
+
 static const struct member s3_members[] = {
     {"endpoint", STRING, REQUIRED, .check = syntax_s3_endpoint,
      .hint = "the address of the service, such as s3.amazonaws.com"},
@@ -15,7 +27,7 @@ static const struct member s3_members[] = {
     {"insecureTLS", BOOLEAN},
 };
 
-static const struct schema s3 = {MEMBERS(s3_members)};
+static const struct schema s3 = {MEMBERS(s3_members), .also = also_s3};
 
 static const struct member gcs_members[] = {
     {"bucket", STRING, REQUIRED, .check = syntax_bucket},
@@ -45,6 +57,7 @@ static void also_rest(struct judge *judge, const json_t *object)
 {
     struct span url = tree_span(object, "url");
 
+    judge_loopback(judge, object, "url");
     if (url.length > 7 && memcmp(url.data, "http://", 7) == 0)
         judge_warning(judge, REASON_INVALID, "url",
                       "http sends user and password unprotected, https is recommended");

@@ -166,6 +166,7 @@ static const struct {
     {"999y9999m", NULL, 0, "longer than 1000 years"},
     {"99999999999999999999d", NULL, 0, "longer than 1000 years"},
     {"1 d", NULL, 0, "unknown unit \" \""},
+    {"00000000000000000000000000000000000000000000000000000000000000001d", NULL, 0, "at most 64"},
 };
 
 START_TEST(calendar_spans)

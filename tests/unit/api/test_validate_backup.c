@@ -112,6 +112,8 @@ static const struct judged configuration_rows[] = {
     {"/spec/target/ref/namespace", "'other'", "spec.target.ref.namespace",
      "a workload in another namespace"},
     {"/spec/target/alias", "'a b'", "spec.target.alias", "expected a host"},
+    {"/spec/target/paths/0", "''", "spec.target.paths[0]", "expected an absolute path"},
+    {"/spec/hooks/preBackup/exec/command/2", "''", NULL, NULL},
     {"/spec/target/paths/0", "'source'", "spec.target.paths[0]", "expected an absolute path"},
     {"/spec/target/paths/0", "'/source/../etc'", "spec.target.paths[0]", "\"..\" is not allowed"},
     {"/spec/target/paths/0", "'/source/data/x'", NULL, NULL},
