@@ -9,15 +9,19 @@ build=${BUILD:-build}
 demo=${DEMO_DIR:-$build/demo}
 webhook=
 
+await_webhook() {
+    local status=0
+    wait "$webhook" || status=$?
+    webhook=
+    return "$status"
+}
+
 # An interruption may come before $webhook is known; the shell knows its jobs from the start.
 stop_webhook() {
     webhook=${webhook:-$(jobs -p)}
     [ -n "$webhook" ] || return 0
     kill -TERM "$webhook" 2>/dev/null || true
-    status=0
-    wait "$webhook" || status=$?
-    webhook=
-    return "$status"
+    await_webhook
 }
 
 trap 'stop_webhook || true' EXIT
@@ -175,5 +179,5 @@ run "jq -r '.response.warnings[0]' $demo/edited.json"
 
 step "The webhook ends; no request is lost"
 run "kill -TERM \$webhook"
-stop_webhook || fail "the webhook ended with exit code $?"
+await_webhook || fail "the webhook ended with exit code $?"
 say "exit code 0. What was written is in $demo; nothing runs any more."
