@@ -77,23 +77,106 @@ static const char *volume_obstacle(const json_t *backend, const json_t *template
                : NULL;
 }
 
+#define AT_LOCAL "a volume of the pod is mounted where the local backend has to be"
+#define NO_VARIABLES "a subPathExpr of the pod depends on variables that can not be copied"
+
+static bool same_path(const char *a, const char *b)
+{
+    return pod_path_within(a, b) && pod_path_within(b, a);
+}
+
+static const json_t *mount_at(const json_t *mounts, const char *path)
+{
+    const json_t *mount;
+    size_t i;
+
+    tree_items (mounts, i, mount) {
+        if (same_path(tree_text(mount, "mountPath"), path))
+            return mount;
+    }
+    return NULL;
+}
+
+/* Where a Repository says that its volume is to be mounted. */
+static const char *local_obstacle(const struct demand *demand)
+{
+    const json_t *local = tree_member(demand->backend, "local", JSON_OBJECT);
+    const char *path = tree_text(local, "mountPath");
+
+    if (!path)
+        return NULL;
+    if (!pod_path_is_sound(path) || !pod_sub_path_is_sound(tree_text(local, "subPath")) ||
+        pod_path_within(path, MOUNT_SCRATCH) || pod_path_within(path, MOUNT_IDENTITY))
+        return "the local backend can not be mounted where it wants to be";
+    return mount_at(demand->selection->mounts, path) ? AT_LOCAL : NULL;
+}
+
 const char *demand_obstacle(const struct demand *demand, const json_t *template)
 {
     AUTO(json) json_t *variables = pod_path_variables(template, demand->selection->mounts);
-    const char *local = tree_text(tree_get(demand->backend, "local"), "mountPath");
-    const json_t *mount;
-    size_t i;
+    const char *local = local_obstacle(demand);
 
     if (pod_shares_processes(template))
         return "the pod shares its process namespace, where the storage keys could be read";
     if (!variables)
-        return "a subPathExpr of the pod depends on variables that can not be copied";
-    tree_items (demand->selection->mounts, i, mount) {
-        if (local && pod_path_within(local, tree_text(mount, "mountPath")) &&
-            pod_path_within(tree_text(mount, "mountPath"), local))
-            return "a volume of the pod is mounted where the local backend has to be";
+        return NO_VARIABLES;
+    return local ? local : volume_obstacle(demand->backend, template);
+}
+
+const char *demand_local_conflict(const struct carry *carry, const struct demand *demand)
+{
+    AUTO(json) json_t *local = local_part(demand);
+    const char *held = tree_text(carry->local, "mountPath"),
+               *wanted = tree_text(local, "mountPath");
+
+    if (local && carry->local && !tree_equal(local, carry->local))
+        return "another backup of this workload uses another local backend";
+    if ((held && mount_at(demand->selection->mounts, held)) ||
+        (wanted && mount_at(carry->mounts, wanted)))
+        return AT_LOCAL;
+    return NULL;
+}
+
+static bool same_part(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"name", "subPath", "subPathExpr"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!tree_equal(tree_get(a, keys[i]), tree_get(b, keys[i])))
+            return false;
+    return true;
+}
+
+/* True when one of the mounts has to be where another one of `held` is. */
+static bool mounts_collide(const json_t *held, const json_t *wanted)
+{
+    const json_t *mount;
+    size_t i;
+
+    tree_items (wanted, i, mount) {
+        const json_t *other = mount_at(held, tree_text(mount, "mountPath"));
+
+        if (other && !same_part(other, mount))
+            return true;
     }
-    return volume_obstacle(demand->backend, template);
+    return false;
+}
+
+const char *demand_conflict(const struct carry *carry, const struct demand *demand,
+                            const json_t *template)
+{
+    AUTO(json) json_t *mounts = carry->mounts ? json_copy(carry->mounts) : json_array();
+    const char *conflict = demand_local_conflict(carry, demand);
+
+    if (conflict)
+        return conflict;
+    if (mounts_collide(mounts, demand->selection->mounts))
+        return "another backup of this workload mounts something else at the same path";
+    json_array_extend(mounts, demand->selection->mounts);
+
+    AUTO(json) json_t *variables = pod_path_variables(template, mounts);
+
+    return variables ? NULL : NO_VARIABLES;
 }
 
 static void put_unless_empty(json_t *object, const char *key, json_t *value)
@@ -147,28 +230,6 @@ static void settle(json_t **held, json_t *wanted, struct findings *cautions,
         say(cautions, demand, what);
 }
 
-static bool same_place(const json_t *a, const json_t *b)
-{
-    return pod_path_within(tree_text(a, "mountPath"), tree_text(b, "mountPath")) &&
-           pod_path_within(tree_text(b, "mountPath"), tree_text(a, "mountPath"));
-}
-
-static void add_mount(json_t *mounts, const json_t *wanted, const struct demand *demand,
-                      struct findings *cautions)
-{
-    const json_t *mount;
-    size_t i;
-
-    tree_items (mounts, i, mount) {
-        if (!same_place(mount, wanted))
-            continue;
-        if (!tree_equal(tree_get(mount, "name"), tree_get(wanted, "name")))
-            say(cautions, demand, "volumes at a path");
-        return;
-    }
-    tree_push_new(mounts, tree_copy(wanted));
-}
-
 static enum file_access access_of(const json_t *spec)
 {
     struct span access = tree_span(spec, "fileAccess");
@@ -178,14 +239,12 @@ static enum file_access access_of(const json_t *spec)
                                        : FILE_ACCESS_AUTO;
 }
 
-bool demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions)
+void demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions)
 {
     AUTO(json) json_t *local = local_part(demand);
     const json_t *mount;
     size_t i;
 
-    if (local && carry->local && !tree_equal(local, carry->local))
-        return false;
     if (!carry->mounts)
         carry->mounts = json_array();
     if (!carry->backup)
@@ -196,8 +255,9 @@ bool demand_add(struct carry *carry, const struct demand *demand, struct finding
         carry->local = TAKE(local);
     settle(&carry->container, container_part(demand), cautions, demand, "container settings");
     settle(&carry->temp_dir, temp_dir_part(demand), cautions, demand, "tempDir settings");
-    tree_items (demand->selection->mounts, i, mount)
-        add_mount(carry->mounts, mount, demand, cautions);
+    tree_items (demand->selection->mounts, i, mount) {
+        if (!mount_at(carry->mounts, tree_text(mount, "mountPath")))
+            tree_push_new(carry->mounts, tree_copy(mount));
+    }
     carry->backup = true;
-    return true;
 }

@@ -33,9 +33,18 @@ bool demand_wants_job(const struct demand *demand);
 json_t *demand_inputs(const struct demand *demand);
 
 /**
- * Adds the backup to what the pods carry. Where two backups of one workload disagree, the first
- * holds and the owner is told.
- *
- * @return False when it can not be added (a second local backend): it needs a Job.
+ * Why this backup can not stand beside what the pods carry already, as a sentence; NULL when it
+ * can: another local backend, a volume mounted where a local backend or another volume has to be,
+ * or variables of a subPathExpr that mean two things. Static.
  */
-bool demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions);
+const char *demand_conflict(const struct carry *carry, const struct demand *demand,
+                            const json_t *template);
+
+/** The same of local backends alone, for what gets a container of its own: a restore. */
+const char *demand_local_conflict(const struct carry *carry, const struct demand *demand);
+
+/**
+ * Adds a backup without obstacle and conflict to what the pods carry. Where two backups of one
+ * workload disagree, the first holds and the owner is told.
+ */
+void demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions);

@@ -223,8 +223,9 @@ static bool settle_data(const struct resolving *resolving, struct selection *sel
     if (json_array_size(selection->paths))
         return true;
     findings_add(&plan->mistakes, FINDING_WARNING, REASON_REQUIRED, "",
-                 "there is nothing to back up: the pod mounts no volume of a "
-                 "PersistentVolumeClaim");
+                 "there is nothing to back up: %s",
+                 in.paths || in.mounts ? "none of the paths and mounts asked for is in the pod"
+                                       : "the pod mounts no volume of a PersistentVolumeClaim");
     trace(planning, "  Its pods mount nothing that could be backed up.");
     broken(planning, "nothing-to-back-up");
     return false;
@@ -309,11 +310,20 @@ static void note_backup(const struct resolving *resolving, const struct plan_bac
     note_location(planning, backup);
 }
 
-static struct plan_backup *new_backup(struct plan *plan)
+/* Its objects go with it. */
+static void add_backup(struct plan *plan, struct plan_backup *made, const char *origin)
 {
+    made->origin = text_format("%s", origin);
     plan->backups = text_realloc(plan->backups, (plan->backup_count + 1) * sizeof *plan->backups);
-    plan->backups[plan->backup_count] = (struct plan_backup){0};
-    return &plan->backups[plan->backup_count++];
+    plan->backups[plan->backup_count++] = *made;
+    *made = (struct plan_backup){0};
+}
+
+static void auto_plan_backup(struct plan_backup *backup)
+{
+    json_decref(backup->repository);
+    json_decref(backup->configuration);
+    free(backup->origin);
 }
 
 static void say_job(const struct planning *planning, const char *why)
@@ -322,84 +332,122 @@ static void say_job(const struct planning *planning, const char *why)
                  "no sidecar, a Job backs this up: %s", why);
 }
 
-/* True when this backup is a Job's. What the pods carry for it is added otherwise. */
-static bool carries(const struct planning *planning, const struct demand *demand)
+/* Why there can be no sidecar for it, or NULL. */
+static const char *obstacle_of(const struct planning *planning, const struct demand *demand)
 {
-    const char *obstacle;
+    const json_t *template = planning->claims.template;
+    const char *obstacle = demand_obstacle(demand, template);
 
+    return obstacle ? obstacle : demand_conflict(&planning->plan->carry, demand, template);
+}
+
+/* What the pods carry for this backup; false when it is a Job's. */
+static bool settle_pods(const struct planning *planning, const struct demand *demand,
+                        const char *obstacle)
+{
+    tree_push_new(planning->inputs, demand_inputs(demand));
     if (demand_wants_job(demand)) {
         trace(planning, "  No sidecar: %s asks for a Job.", demand->name);
         return false;
     }
-    obstacle = demand_obstacle(demand, planning->claims.template);
-    if (!obstacle && !demand_add(&planning->plan->carry, demand, &planning->plan->cautions))
-        obstacle = "another backup of this workload uses another local backend";
     if (obstacle) {
         say_job(planning, obstacle);
         trace(planning, "  No sidecar: %s.", obstacle);
         return false;
     }
+    demand_add(&planning->plan->carry, demand, &planning->plan->cautions);
     trace(planning, "  A sidecar, since the workload's own pods can read the data best.");
     return true;
 }
 
-static void add_inputs(const struct planning *planning, const struct demand *demand)
-{
-    tree_push_new(planning->inputs, demand_inputs(demand));
-}
-
-static bool plan_pods(const struct resolving *resolving, const struct selection *selection)
+static void say_unfit(const struct resolving *resolving, const char *why)
 {
     const struct planning *planning = resolving->planning;
-    struct demand demand = {.spec = resolving->spec,
-                            .own = resolving->own,
-                            .backend = tree_get(resolving->spec, "backend"),
-                            .paths = resolving->annotations.paths,
-                            .mounts = resolving->annotations.mounts,
-                            .selection = selection,
-                            .name = resolving->name};
 
-    if (!is_workload(planning)) {
-        trace(planning, "  A Job: %s %s has no pods of its own.", target_of(planning)->kind->kind,
-              target_of(planning)->name);
+    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
+                 "BackupBlueprint \"%s\": %s", resolving->name, why);
+    trace(planning, "  It does not fit: %s.", why);
+    broken(planning, "blueprint-unfit");
+}
+
+/* Two retention policies in one restic repository would forget each other's snapshots. */
+static bool has_place_of_its_own(const struct resolving *resolving, const struct plan_backup *made)
+{
+    const struct plan *plan = resolving->planning->plan;
+    AUTO(text) struct text location = {0};
+
+    backend_location(&location, tree_at(made->repository, "spec.backend"));
+    for (size_t i = 0; i < plan->backup_count; i++) {
+        AUTO(text) struct text other = {0};
+
+        backend_location(&other, tree_at(plan->backups[i].repository, "spec.backend"));
+        if (!made->repository || strcmp(text_get(&location), text_get(&other)) != 0)
+            continue;
+
+        AUTO(free)
+        char *why = text_format("its location already holds the backup by \"%s\": spec.backend "
+                                "needs another prefix",
+                                plan->backups[i].origin);
+
+        say_unfit(resolving, why);
         return false;
     }
-    add_inputs(planning, &demand);
-    return carries(planning, &demand);
+    return true;
+}
+
+static bool make_objects(const struct resolving *resolving, const struct objects *in,
+                         struct plan_backup *made)
+{
+    struct error err;
+
+    if (!*target_of(resolving->planning)->name)
+        return true;
+    if (objects_make(in, made, &err))
+        return has_place_of_its_own(resolving, made);
+    say_unfit(resolving, err.message);
+    return false;
 }
 
 static void make_backup(const struct resolving *resolving)
 {
     const struct planning *planning = resolving->planning;
     AUTO(selection) struct selection selection = {0};
-    struct plan_backup made = {.reason = resolving->reason};
+    AUTO(plan_backup) struct plan_backup made = {.reason = resolving->reason};
+    bool workload = is_workload(planning);
+    struct demand demand = {.spec = resolving->spec,
+                            .own = resolving->own,
+                            .backend = tree_get(resolving->spec, "backend"),
+                            .paths = resolving->annotations.paths,
+                            .mounts = resolving->annotations.mounts,
+                            .selection = &selection,
+                            .name = resolving->name};
     struct objects in = {.cluster = planning->request->cluster,
                          .target = target_of(planning),
                          .blueprint = resolving->blueprint,
                          .spec = resolving->spec,
                          .own = resolving->own,
                          .params = resolving->annotations.params,
-                         .selection = is_workload(planning) ? &selection : NULL,
+                         .selection = workload ? &selection : NULL,
                          .primary = resolving->primary};
-    struct error err;
 
-    if ((is_workload(planning) && !settle_data(resolving, &selection)) ||
-        name_is_taken(resolving, &in))
+    if ((workload && !settle_data(resolving, &selection)) || name_is_taken(resolving, &in))
         return;
-    in.job = !plan_pods(resolving, &selection) && is_workload(planning);
-    if (*target_of(planning)->name && !objects_make(&in, &made, &err)) {
-        findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
-                     "BackupBlueprint \"%s\": %s", resolving->name, err.message);
-        trace(planning, "  It does not fit: %s.", err.message);
-        broken(planning, "blueprint-unfit");
+
+    const char *obstacle = workload ? obstacle_of(planning, &demand) : NULL;
+
+    in.job = workload && (obstacle || demand_wants_job(&demand));
+    if (!make_objects(resolving, &in, &made))
         return;
-    }
-    made.origin = text_format("%s", resolving->name);
-    *new_backup(planning->plan) = made;
+    if (workload)
+        settle_pods(planning, &demand, obstacle);
+    else
+        trace(planning, "  A Job: %s %s has no pods of its own.", target_of(planning)->kind->kind,
+              target_of(planning)->name);
     if (made.configuration) {
         judge_backup(resolving, &made);
         note_backup(resolving, &made, &selection);
     }
+    add_backup(planning->plan, &made, resolving->name);
 }
 
 static void auto_resolving(struct resolving *resolving)
@@ -529,13 +577,14 @@ static void plan_configuration(const struct planning *planning, const json_t *co
                             .mounts = in.mounts,
                             .selection = &selection,
                             .name = name};
+    struct plan_backup made = {.reason = REASON_CONFIGURATION};
 
     trace(planning, "BackupConfiguration %s, made by hand, names this workload.", name);
     selection_make(&selection, &in, &planning->plan->cautions, &planning->plan->cautions);
-    add_inputs(planning, &demand);
-    *new_backup(planning->plan) =
-        (struct plan_backup){.reason = REASON_CONFIGURATION, .origin = text_format("%s", name)};
-    if (json_array_size(selection.mounts) && carries(planning, &demand))
+    add_backup(planning->plan, &made, name);
+    if (json_array_size(selection.mounts) == 0)
+        tree_push_new(planning->inputs, demand_inputs(&demand));
+    else if (settle_pods(planning, &demand, obstacle_of(planning, &demand)))
         note(planning, "BackupConfiguration %s backs this workload up by a sidecar", name);
 }
 
@@ -619,12 +668,7 @@ static void carry_restore(const struct planning *planning, const json_t *session
     struct carry *carry = &planning->plan->carry;
     AUTO(carry) struct carry restore = {0};
 
-    if (!demand_add(&restore, demand, &planning->plan->cautions))
-        return;
-    if (restore.local && carry->local && !tree_equal(restore.local, carry->local)) {
-        say_job(planning, "the restore reads another local backend than the backup writes");
-        return;
-    }
+    demand_add(&restore, demand, &planning->plan->cautions);
     if (!carry->backup) {
         carry->file_access = restore.file_access;
         carry->temp_dir = TAKE(restore.temp_dir);
@@ -659,6 +703,8 @@ static void plan_restore(const struct planning *planning)
     trace(planning, "RestoreSession %s waits for this workload.", demand.name);
     selection_make(&selection, &in, &planning->plan->cautions, &planning->plan->cautions);
     obstacle = demand_obstacle(&demand, planning->claims.template);
+    if (!obstacle)
+        obstacle = demand_local_conflict(&planning->plan->carry, &demand);
     if (obstacle)
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "",
                      "RestoreSession %s can not restore in these pods: %s", demand.name, obstacle);
@@ -671,9 +717,14 @@ static void plan_restore(const struct planning *planning)
 static void caution_user(const struct planning *planning)
 {
     const struct carry *carry = &planning->plan->carry;
-    struct pod_user user = pod_user_of(planning->claims.template, carry->mounts);
+    struct pod_user user = pod_user_of(planning->claims.template,
+                                       carry->backup ? carry->mounts : carry->restore_mounts);
 
-    if (pod_run_as(&user, carry->file_access) == POD_RUN_AS_IMAGE)
+    if (user.nonroot && carry->file_access == FILE_ACCESS_ROOT)
+        findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
+                     "fileAccess Root: our container runs as UID 0 in a pod that promises "
+                     "runAsNonRoot");
+    else if (pod_run_as(&user, carry->file_access) == POD_RUN_AS_IMAGE)
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_REQUIRED, "",
                      "the pod names no runAsUser: files that others may not read can be missed; "
                      "set runAsUser to be sure");
@@ -703,6 +754,28 @@ static json_t *inputs_of(const struct planning *planning)
     return inputs;
 }
 
+static const char *taken_name(const json_t *template)
+{
+    const json_t *volumes = tree_at(template, "spec.volumes");
+    size_t i = 0;
+
+    if (template_element(template, sidecar_place))
+        return CONTAINER_SIDECAR;
+    if (template_element(template, init_place))
+        return CONTAINER_INIT;
+    while (our_volumes[i] && !tree_named(volumes, our_volumes[i]))
+        i++;
+    return our_volumes[i];
+}
+
+static void say_taken(const struct planning *planning)
+{
+    findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_DUPLICATE, "spec.template.spec",
+                 "the pod has a container or volume \"%s\", a name of ours: nothing is injected, "
+                 "please rename it",
+                 taken_name(target_of(planning)->template));
+}
+
 static void settle_carry(const struct planning *planning)
 {
     struct carry *carry = &planning->plan->carry;
@@ -710,8 +783,8 @@ static void settle_carry(const struct planning *planning)
     carry->restore_if_exists = carry->backup && planning->annotations.restore_if_exists;
     if (carry->backup || carry->restore)
         caution_user(planning);
-    if (carry->backup)
-        note(planning, "each pod gets a sidecar `stash` without any rights in the cluster");
+    if (planning->plan->taken && (carry->backup || carry->restore))
+        say_taken(planning);
     carry->inputs = inputs_of(planning);
 }
 
@@ -825,8 +898,11 @@ void plan_make(struct plan *plan, const struct plan_request *request)
 
     planning.claims = (struct pod_claims){.template = planning.owners,
                                           .claim_templates = target->claim_templates};
-    *plan = (struct plan){
-        .state = PLAN_NONE, .why = "no-reason", .deny = settings_deny(request->settings)};
+    *plan = (struct plan){.state = PLAN_NONE,
+                          .why = "no-reason",
+                          .taken = target->template &&
+                                   template_owner_of(target->template) == TEMPLATE_FOREIGN,
+                          .deny = settings_deny(request->settings)};
     if (is_foreign(&planning))
         return;
     if (plan_too_large(&planning))
@@ -868,11 +944,8 @@ void carry_done(struct carry *carry)
 
 void plan_done(struct plan *plan)
 {
-    for (size_t i = 0; i < plan->backup_count; i++) {
-        json_decref(plan->backups[i].repository);
-        json_decref(plan->backups[i].configuration);
-        free(plan->backups[i].origin);
-    }
+    for (size_t i = 0; i < plan->backup_count; i++)
+        auto_plan_backup(&plan->backups[i]);
     free(plan->backups);
     carry_done(&plan->carry);
     findings_done(&plan->mistakes);

@@ -63,6 +63,8 @@ struct plan {
     struct carry carry;
     bool backup_broken;       /* backups were asked for and none could be planned: the container of
                                  the backup stays as it is, whatever the rest says */
+    bool taken;               /* somebody else's container or volume has one of our names: nothing
+                                 is injected, whatever carry says */
     bool deny;                /* the administrator refuses mistakes (settings or blueprint) */
     struct findings mistakes; /* of the owner */
     struct findings cautions; /* what the owner should know, nobody's mistake */

@@ -113,6 +113,24 @@ bool pod_path_within(const char *path, const char *mount)
     return strncmp(path, mount, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+static bool climbs(const char *path)
+{
+    size_t length = strlen(path);
+
+    return !strcmp(path, "..") || !strncmp(path, "../", 3) || strstr(path, "/../") ||
+           (length >= 3 && !strcmp(path + length - 3, "/.."));
+}
+
+bool pod_path_is_sound(const char *path)
+{
+    return path && path[0] == '/' && path[1] && !strchr(path, ':') && !climbs(path);
+}
+
+bool pod_sub_path_is_sound(const char *sub)
+{
+    return !sub || (sub[0] != '/' && !climbs(sub));
+}
+
 static bool path_same(const char *a, const char *b)
 {
     size_t length = path_length(a);

@@ -66,6 +66,14 @@ json_t *pod_path_variables(const json_t *template, const json_t *mounts);
 /** True when `path` is `mount` or lies below it, by components (/data2 is not below /data). */
 bool pod_path_within(const char *path, const char *mount);
 
+/** True for a mountPath that Kubernetes takes and that is not the root: absolute, without ".." and
+ *  ":". False of NULL. */
+bool pod_path_is_sound(const char *path);
+
+/** True for a subPath that Kubernetes takes: relative, without "..". True of NULL: there is none.
+ */
+bool pod_sub_path_is_sound(const char *sub);
+
 /** How restricted a pod is. Spec: Pod Security Standards, the checks that 1.34 makes. */
 enum pod_security { POD_PRIVILEGED, POD_BASELINE, POD_RESTRICTED };
 

@@ -13,21 +13,6 @@ void selection_done(struct selection *selection)
     *selection = (struct selection){0};
 }
 
-/* True for "/a/b" without "..", an empty component at the end, or ":" (the API server refuses it).
- */
-static bool sound_path(const char *path)
-{
-    return path && path[0] == '/' && path[1] && !strchr(path, ':') && !strstr(path, "/../") &&
-           !(strlen(path) >= 3 && !strcmp(path + strlen(path) - 3, "/.."));
-}
-
-static bool sound_sub_path(const char *sub)
-{
-    return !sub ||
-           (sub[0] != '/' && strcmp(sub, "..") != 0 && strncmp(sub, "../", 3) != 0 &&
-            !strstr(sub, "/../") && !(strlen(sub) >= 3 && !strcmp(sub + strlen(sub) - 3, "/..")));
-}
-
 static bool reserved(const char *path)
 {
     return pod_path_within(path, MOUNT_SCRATCH) || pod_path_within(path, MOUNT_IDENTITY);
@@ -75,9 +60,10 @@ static void take_mount(json_t *mounts, const struct selecting *in, const json_t 
                        struct findings *mistakes)
 {
     const char *volume = tree_text(wanted, "name"), *path = tree_text(wanted, "mountPath");
-    const json_t *other = sound_path(path) ? mount_at(mounts, path) : NULL;
+    const json_t *other = pod_path_is_sound(path) ? mount_at(mounts, path) : NULL;
 
-    if (!volume || !sound_path(path) || !sound_sub_path(tree_text(wanted, "subPath"))) {
+    if (!volume || !pod_path_is_sound(path) ||
+        !pod_sub_path_is_sound(tree_text(wanted, "subPath"))) {
         findings_add(mistakes, FINDING_WARNING, REASON_INVALID, in->mounts_field,
                      "a mount needs a volume, an absolute path without \"..\" or \":\", and a "
                      "relative subPath: left out");
@@ -148,7 +134,7 @@ static void take_path(struct selection *selection, const struct selecting *in, c
 {
     const char *path = json_string_value(wanted);
 
-    if (!sound_path(path))
+    if (!pod_path_is_sound(path))
         findings_add(mistakes, FINDING_WARNING, REASON_INVALID, in->paths_field,
                      "a path is absolute and has no \"..\": left out");
     else if (cover(selection->mounts, in, path, mistakes))

@@ -35,6 +35,8 @@ const char *workload_misshapen(const json_t *template)
 
     if (!json_is_object(spec))
         return "spec.template.spec is not an object";
+    if (json_array_size(tree_get(spec, "containers")) == 0)
+        return "spec.template.spec.containers is empty";
     if (!absent_or(metadata, JSON_OBJECT))
         return "spec.template.metadata is not an object";
     if (!absent_or(tree_get(metadata, "annotations"), JSON_OBJECT))
@@ -129,37 +131,15 @@ static bool keeps_init(const json_t *stored, bool same_owner)
            is_restore(tree_named(tree_at(stored, "spec.initContainers"), CONTAINER_INIT));
 }
 
-static bool taken(const json_t *template, const json_t *stored)
-{
-    enum template_owner before = stored ? template_owner_of(stored) : TEMPLATE_CLEAN;
-
-    return template_owner_of(template) == TEMPLATE_FOREIGN && before != TEMPLATE_OURS &&
-           before != TEMPLATE_STASH;
-}
-
-static void say_taken(struct plan *plan)
-{
-    if (!plan_carries_nothing(plan))
-        findings_add(
-            &plan->mistakes, FINDING_WARNING, REASON_DUPLICATE, "spec.template.spec.containers",
-            "a container or volume of this pod has one of our names (%s, %s, %s, %s, %s) "
-            "without our mark: nothing is injected, please rename it",
-            CONTAINER_SIDECAR, CONTAINER_INIT, VOLUME_IDENTITY, VOLUME_SCRATCH, VOLUME_LOCAL);
-}
-
-json_t *workload_template(const struct change *change, struct plan *plan, enum rule *rule)
+json_t *workload_template(const struct change *change, const struct plan *plan, enum rule *rule)
 {
     const json_t *template = change->target->template;
     const json_t *stored = change->stored ? change->stored->template : NULL;
     bool same_owner = stored && template_same_owner_part(template, stored);
 
     *rule = RULE_UNTOUCHED;
-    if (plan->state == PLAN_FOREIGN)
+    if (plan->state == PLAN_FOREIGN || plan->taken)
         return tree_share(template);
-    if (taken(template, stored)) {
-        say_taken(plan);
-        return tree_share(template);
-    }
     if (stored && stays(change, plan, same_owner)) {
         *rule = RULE_STAYS;
         return tree_share(stored);

@@ -31,12 +31,13 @@ const char *rule_name(enum rule rule);
  * object's annotations as for the new one's, and no stamp has a new value. Otherwise: today's plan;
  * or, when none can be made, what is there, as far as it fits.
  *
- * @param plan  Of change->target. May get a mistake added (names that are taken).
+ * @param plan  Of change->target with the owner's part of its template alone, see
+ *              template_owners_part().
  * @return      New reference; equal to the template as received when nothing is to change.
  *
  * Spec: design, Admission, When the template changes; Removal needs a reason that is gone.
  */
-json_t *workload_template(const struct change *change, struct plan *plan, enum rule *rule);
+json_t *workload_template(const struct change *change, const struct plan *plan, enum rule *rule);
 
 /** True when none of the annotations that a plan depends on differs between both objects. */
 bool workload_same_annotations(const struct change *change);
