@@ -46,18 +46,32 @@ static bool pod_says_nonroot(const json_t *owner)
     return tree_true(tree_at(owner, "spec.securityContext"), "runAsNonRoot");
 }
 
+/* As whom it runs: what runtimeSettings say holds, also when they only promise not to be root. */
+static enum pod_run settle_user(const struct making *making, const struct role *role,
+                                struct pod_user *user)
+{
+    const json_t *theirs = tree_get(role->settings, "securityContext");
+    int64_t wanted = tree_int(theirs, "runAsUser", -1);
+    enum file_access access = making->carry->file_access;
+
+    if (wanted >= 0) {
+        user->uid = wanted;
+        return wanted ? POD_RUN_AS_UID : POD_RUN_AS_ROOT;
+    }
+    if (tree_true(theirs, "runAsNonRoot")) {
+        user->nonroot = true;
+        access = FILE_ACCESS_FOLLOW;
+    }
+    return pod_run_as(user, access);
+}
+
 /* Ours before anybody overrides a field of it. */
 static json_t *own_context(const struct making *making, const struct role *role)
 {
     struct pod_user user = pod_user_of(making->owner, role->mounts);
-    enum pod_run run = pod_run_as(&user, making->carry->file_access);
-    int64_t wanted = tree_int(tree_get(role->settings, "securityContext"), "runAsUser", -1);
+    enum pod_run run = settle_user(making, role, &user);
     json_t *context = json_object(), *seccomp = json_object();
 
-    if (wanted >= 0) {
-        run = wanted ? POD_RUN_AS_UID : POD_RUN_AS_ROOT;
-        user.uid = wanted;
-    }
     if (run != POD_RUN_AS_IMAGE)
         tree_put_int(context, "runAsUser", run == POD_RUN_AS_ROOT ? 0 : user.uid);
     if (run == POD_RUN_AS_ROOT)
@@ -74,6 +88,15 @@ static json_t *own_context(const struct making *making, const struct role *role)
     tree_put_text(seccomp, "type", "RuntimeDefault");
     tree_put_new(context, "seccompProfile", seccomp);
     return context;
+}
+
+json_t *container_modest_context(const json_t *owner, const json_t *mounts)
+{
+    struct carry carry = {.file_access = FILE_ACCESS_FOLLOW};
+    struct making making = {.carry = &carry, .owner = owner};
+    struct role role = {.mounts = mounts};
+
+    return own_context(&making, &role);
 }
 
 static bool adds_sys_admin(const json_t *context)
@@ -215,6 +238,17 @@ static void put_field(json_t *env, const char *name, const char *path)
     tree_push_new(env, entry);
 }
 
+/* In place of what had the name: a merge by name, as kubectl does it, wants each name once. */
+static void put_variable(json_t *env, const json_t *entry)
+{
+    const char *name = tree_text(entry, "name");
+    long index = name ? tree_named_index(env, name) : -1;
+
+    if (index >= 0)
+        json_array_remove(env, (size_t)index);
+    tree_push_new(env, tree_copy(entry));
+}
+
 static json_t *environment(const struct making *making, const struct role *role)
 {
     json_t *env = json_array();
@@ -225,13 +259,13 @@ static json_t *environment(const struct making *making, const struct role *role)
     put_field(env, "POD_NAME", "metadata.name");
     put_field(env, "POD_NAMESPACE", "metadata.namespace");
     tree_items (tree_get(role->settings, "env"), i, entry)
-        tree_push_new(env, tree_copy(entry));
+        put_variable(env, entry);
 
     AUTO(json) json_t *paths = pod_path_variables(making->owner, role->mounts);
 
-    /* last, since the last of one name counts and the paths depend on these */
+    /* last, since the paths depend on these */
     tree_items (paths, i, entry)
-        tree_push_new(env, tree_copy(entry));
+        put_variable(env, entry);
     return env;
 }
 

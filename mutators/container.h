@@ -18,5 +18,15 @@ json_t *container_sidecar(const struct making *making);
 /** Init container `stash-init`. New reference. */
 json_t *container_init(const struct making *making);
 
+/**
+ * The securityContext that fits any pod: of the user whose files it mounts, without rights of root
+ * unless the pod itself runs as root. For a container that was made for another template.
+ *
+ * @param owner   The owner's template. Borrowed.
+ * @param mounts  volumeMounts of the container. Borrowed.
+ * @return        New reference.
+ */
+json_t *container_modest_context(const json_t *owner, const json_t *mounts);
+
 /** The volumes that our containers need, in a fixed order: identity, scratch, local. New array. */
 json_t *container_volumes(const struct carry *carry);

@@ -64,23 +64,74 @@ static inline void auto_part(struct part *part)
     part_done(part);
 }
 
-/* The mark: version, hash of the inputs, hash of what stands in the template. */
-static json_t *mark(const struct part *part, const json_t *inputs)
+/* Hash of what stands in the template. */
+static void hash_part(const struct part *part, char hex[65])
 {
     AUTO(json) json_t *whole = json_array();
-    AUTO(text) struct text value = {0};
-    char hex[2][65];
 
     tree_push_new(whole, tree_share(part->sidecar));
     tree_push_new(whole, tree_share(part->init));
     tree_push_new(whole, tree_share(part->volumes));
 
-    AUTO(free) char *said = tree_format(inputs, NULL), *made = tree_format(whole, NULL);
+    AUTO(free) char *made = tree_format(whole, NULL);
 
-    text_sha256(span_of(said), hex[0]);
-    text_sha256(span_of(made), hex[1]);
-    text_addf(&value, "v1.%.8s.%.8s", hex[0], hex[1]);
+    text_sha256(span_of(made), hex);
+}
+
+static json_t *mark_of(const char *inputs_hex, const struct part *part)
+{
+    AUTO(text) struct text value = {0};
+    char hex[65];
+
+    hash_part(part, hex);
+    text_addf(&value, "v1.%.8s.%.8s", inputs_hex, hex);
     return json_string(text_get(&value));
+}
+
+/* The mark: version, hash of the inputs, hash of what stands in the template. */
+static json_t *mark(const struct part *part, const json_t *inputs)
+{
+    AUTO(free) char *said = inputs ? tree_format(inputs, NULL) : text_format("{\"backups\":[]}");
+    char hex[65];
+
+    text_sha256(span_of(said), hex);
+    return mark_of(hex, part);
+}
+
+static const char *mark_in(const json_t *template)
+{
+    return tree_text(tree_at(template, "metadata.annotations"), KEY_AGENT);
+}
+
+static bool same_or_neither(const json_t *a, const json_t *b,
+                            bool (*same)(const json_t *a, const json_t *b))
+{
+    return a && b ? same(a, b) : a == b;
+}
+
+/* True when the stored template holds the same part. */
+static bool is_stored(const struct part *part, const json_t *previous)
+{
+    for (size_t i = 0; our_volumes[i]; i++)
+        if (!same_or_neither(tree_named(part->volumes, our_volumes[i]),
+                             tree_named(list_of(previous, "volumes"), our_volumes[i]),
+                             volume_same_meaning))
+            return false;
+    return same_or_neither(part->sidecar, template_element(previous, sidecar_place),
+                           container_same_meaning) &&
+           same_or_neither(part->init, template_element(previous, init_place),
+                           container_same_meaning);
+}
+
+/* The inputs of what is kept are those that the stored mark names. */
+static json_t *mark_of_kept(const struct part *part, const json_t *previous)
+{
+    const char *stored = mark_in(previous);
+
+    if (is_stored(part, previous))
+        return json_string(stored);
+    return mark_of(strlen(stored) == 20 && !strncmp(stored, "v1.", 3) ? stored + 3 : "00000000",
+                   part);
 }
 
 static void keep_volume(struct part *part, const json_t *previous, const char *name)
@@ -100,7 +151,7 @@ static bool ours(const char *volume)
 }
 
 /* Drops the mounts of volumes that the owner took away; false when no data is left to mount. */
-static bool fit(json_t *container, const json_t *template, const json_t *previous)
+static bool fit(json_t *container, const json_t *owner, const json_t *previous)
 {
     json_t *mounts = json_object_get(container, "volumeMounts");
     size_t left = 0;
@@ -111,26 +162,58 @@ static bool fit(json_t *container, const json_t *template, const json_t *previou
         if (ours(name))
             continue;
         if (name && tree_named(list_of(previous, "volumes"), name) &&
-            !tree_named(list_of(template, "volumes"), name))
+            !tree_named(list_of(owner, "volumes"), name))
             json_array_remove(mounts, i);
         else
             left++;
     }
-    if (pod_has_resources(template))
+    if (pod_has_resources(owner))
         json_object_del(container, "resources");
     return left > 0;
-}
-
-static json_t *fitted(const json_t *template, const json_t *previous, struct place place)
-{
-    AUTO(json) json_t *container = tree_copy(template_element(previous, place));
-
-    return container && fit(container, template, previous) ? TAKE(container) : NULL;
 }
 
 static bool mounts_volume(const json_t *container, const char *volume)
 {
     return tree_named(tree_get(container, "volumeMounts"), volume) != NULL;
+}
+
+/* True when the owner's pods would be less restricted with this container of the stored part. */
+static bool loosens(const json_t *owner, const json_t *container, const json_t *previous)
+{
+    AUTO(json) json_t *probe = template_editable(owner);
+    struct error err;
+    json_t *containers = tree_list(json_object_get(probe, "spec"), "containers", &err);
+    json_t *volumes = tree_list(json_object_get(probe, "spec"), "volumes", &err);
+
+    tree_push_new(containers, tree_share(container));
+    for (size_t i = 0; our_volumes[i]; i++)
+        if (mounts_volume(container, our_volumes[i]))
+            tree_push_new(volumes,
+                          tree_share(tree_named(list_of(previous, "volumes"), our_volumes[i])));
+    return pod_security_level(probe) < pod_security_level(owner);
+}
+
+/* A container that runs as root can not start in a pod that promises otherwise. */
+static bool breaks_promise(const json_t *owner, const json_t *container)
+{
+    const json_t *context = tree_get(container, "securityContext");
+
+    return pod_user_of(owner, NULL).nonroot && (tree_int(context, "runAsUser", -1) == 0 ||
+                                                json_is_false(tree_get(context, "runAsNonRoot")));
+}
+
+/* The stored container as it fits into the owner's new template; NULL when it does not. */
+static json_t *fitted(const json_t *owner, const json_t *previous, struct place place)
+{
+    AUTO(json) json_t *container = tree_copy(template_element(previous, place));
+
+    if (!container || pod_is_windows(owner) || pod_shares_processes(owner) ||
+        !fit(container, owner, previous))
+        return NULL;
+    if (breaks_promise(owner, container) || loosens(owner, container, previous))
+        tree_put_new(container, "securityContext",
+                     container_modest_context(owner, tree_get(container, "volumeMounts")));
+    return loosens(owner, container, previous) ? NULL : TAKE(container);
 }
 
 static void keep_volumes(struct part *part, const json_t *previous)
@@ -172,8 +255,11 @@ static struct part part_of_plan(const struct plan *plan, const struct settings *
         part.volumes = container_volumes(carry);
     }
     keep(&part, plan, owner, previous, kept_init);
-    if (part.sidecar || part.init)
-        part.mark = mark(&part, carry->inputs);
+    if (!part.sidecar && !part.init)
+        return part;
+    /* a restore that is over is no reason to change the template, not even by our mark */
+    part.mark = kept_init && !init && is_stored(&part, previous) ? json_string(mark_in(previous))
+                                                                 : mark(&part, carry->inputs);
     return part;
 }
 
@@ -291,13 +377,11 @@ json_t *template_keep(const json_t *template, const json_t *previous)
 
     AUTO(json) json_t *owners = template_strip(template, owner);
 
-    if (!pod_is_windows(owners)) {
-        part.sidecar = fitted(owners, previous, sidecar_place);
-        part.init = fitted(owners, previous, init_place);
-    }
+    part.sidecar = fitted(owners, previous, sidecar_place);
+    part.init = fitted(owners, previous, init_place);
     if (part.sidecar || part.init) {
         keep_volumes(&part, previous);
-        part.mark = tree_copy(tree_get(tree_at(previous, "metadata.annotations"), KEY_AGENT));
+        part.mark = mark_of_kept(&part, previous);
     }
-    return place_part(owners, previous, &part, owner);
+    return place_part(template, previous, &part, owner);
 }
