@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/keys.h"
+#include "api/part.h"
 #include "api/plan.h"
 #include "api/validate.h"
 #include "base/patch.h"
@@ -155,10 +156,22 @@ static struct target target_of(const struct review *review, const struct target_
 
 /* ---- what the owner and the audit log are told ---- */
 
+/* The annotation that a finding is about, with a colon behind; else "". The caller frees it. */
+static char *annotation_of(const struct finding *finding)
+{
+    static const char before[] = "metadata.annotations[";
+    const char *key = finding->field + strlen(before), *end = strrchr(finding->field, ']');
+
+    return strncmp(finding->field, before, strlen(before)) == 0 && end && end > key
+               ? text_format("%.*s: ", (int)(end - key), key)
+               : text_format("%s", "");
+}
+
 static void warn_findings(struct reply *reply, const struct findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {
-        AUTO(free) char *line = text_format("granary: %s", findings->items[i].message);
+        AUTO(free) char *about = annotation_of(&findings->items[i]);
+        AUTO(free) char *line = text_format("granary: %s%s", about, findings->items[i].message);
 
         reply_warn(reply, line);
     }
@@ -201,12 +214,19 @@ static void audit_plan(struct reply *reply, const struct plan *plan)
     reply_audit(reply, "plan-sha256", text_get(&hashes));
 }
 
-static bool same_findings(const struct findings *a, const struct findings *b)
+static bool has_finding(const struct findings *findings, const struct finding *wanted)
 {
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->items[i].message, b->items[i].message) != 0)
+    for (size_t i = 0; i < findings->count; i++)
+        if (!strcmp(findings->items[i].field, wanted->field) &&
+            !strcmp(findings->items[i].message, wanted->message))
+            return true;
+    return false;
+}
+
+static bool has_all(const struct findings *before, const struct findings *now)
+{
+    for (size_t i = 0; i < now->count; i++)
+        if (!has_finding(before, &now->items[i]))
             return false;
     return true;
 }
@@ -220,6 +240,14 @@ static bool same_hashes(const struct plan *a, const struct plan *b)
             return false;
     return true;
 }
+
+/* What becomes of a target. All borrowed. */
+struct ruling {
+    const struct plan *plan;
+    const json_t *wanted; /* template; NULL for what has no pods */
+    const json_t *patch;  /* NULL likewise */
+    enum rule rule;
+};
 
 /* The plan of the stored object, made when somebody asks. */
 struct earlier {
@@ -251,12 +279,31 @@ static void auto_earlier(struct earlier *earlier)
     plan_done(&earlier->plan);
 }
 
-/* The one thing that an owner must not find out later. */
-static void warn_end(struct reply *reply, const struct plan *plan, struct earlier *earlier)
+/* True when a backup is asked for, whether it can be planned or not. */
+static bool is_asked_for(const struct plan *plan)
 {
-    const struct plan *before = plan->state == PLAN_NONE ? earlier_plan(earlier) : NULL;
+    return plan->backup_count || plan->backup_broken || plan->state == PLAN_BROKEN;
+}
 
-    if (before && before->state != PLAN_NONE && before->state != PLAN_FOREIGN)
+/* A sidecar that is ours, or Stash's. */
+static bool has_sidecar(const json_t *template)
+{
+    enum template_owner owner = template_owner_of(template);
+
+    return (owner == TEMPLATE_OURS || owner == TEMPLATE_STASH) &&
+           template_element(template, sidecar_place);
+}
+
+/* The one thing that an owner must not find out later. */
+static void warn_end(struct reply *reply, const struct ruling *ruling, struct earlier *earlier)
+{
+    const struct plan *before;
+
+    if (ruling->plan->state == PLAN_FOREIGN || is_asked_for(ruling->plan))
+        return;
+    before = earlier_plan(earlier);
+    if (before && (is_asked_for(before) ||
+                   (has_sidecar(earlier->stored->template) && !has_sidecar(ruling->wanted))))
         reply_warn(reply,
                    "granary: the backup stops with this change; Repository and data are kept");
 }
@@ -272,7 +319,7 @@ static bool refuse_mistakes(struct judgement *judgement, const struct plan *plan
     if (!plan->deny || plan->mistakes.count == 0)
         return false;
     before = earlier_plan(earlier);
-    if (before && same_findings(&plan->mistakes, &before->mistakes))
+    if (before && has_all(&before->mistakes, &plan->mistakes))
         return false;
     refuse(judgement, ERROR_FORBIDDEN, "Forbidden", "mistake");
     for (size_t i = 0; i < plan->mistakes.count; i++) {
@@ -294,27 +341,47 @@ static bool is_news(const struct change *change, const struct plan *plan, struct
            (!workload_same_annotations(change) && !same_hashes(plan, earlier_plan(earlier)));
 }
 
+static void warn_pods(struct reply *reply, const struct ruling *ruling)
+{
+    if (!ruling->plan->carry.backup || ruling->plan->taken)
+        return;
+    reply_warn(reply, has_sidecar(ruling->wanted)
+                          ? "granary: each pod gets a sidecar `stash` without any rights in the "
+                            "cluster"
+                          : "granary: the sidecar comes with the next change of the pod template");
+}
+
+static void warn(struct reply *reply, const struct change *change, const struct ruling *ruling,
+                 struct earlier *earlier)
+{
+    bool rolls = ruling->rule == RULE_PLANNED && json_array_size(ruling->patch);
+
+    warn_findings(reply, &ruling->plan->mistakes);
+    warn_findings(reply, &ruling->plan->cautions);
+    if (ruling->rule == RULE_KEPT && has_sidecar(ruling->wanted))
+        reply_warn(reply, "granary: the sidecar that is there stays until this is repaired");
+    warn_end(reply, ruling, earlier);
+    if (!is_news(change, ruling->plan, earlier, rolls))
+        return;
+    warn_notes(reply, &ruling->plan->notes);
+    warn_pods(reply, ruling);
+}
+
 static void answer_target(struct judgement *judgement, const struct change *change,
-                          const struct plan *plan, json_t *patch, enum rule rule)
+                          const struct ruling *ruling)
 {
     AUTO(earlier) struct earlier earlier = {.judgement = judgement, .stored = change->stored};
     struct reply *reply = &judgement->reply;
 
-    if (refuse_mistakes(judgement, plan, &earlier)) {
-        json_decref(patch);
+    if (refuse_mistakes(judgement, ruling->plan, &earlier))
         return;
-    }
     reply->allowed = true;
-    reply->patch = patch;
-    judgement->outcome = json_array_size(patch) ? "patched" : "unchanged";
-    judgement->why = plan->why;
-    reply_audit(reply, "rule", rule_name(rule));
-    warn_findings(reply, &plan->mistakes);
-    warn_findings(reply, &plan->cautions);
-    warn_end(reply, plan, &earlier);
-    if (is_news(change, plan, &earlier, rule == RULE_PLANNED && json_array_size(patch)))
-        warn_notes(reply, &plan->notes);
-    audit_plan(reply, plan);
+    reply->patch = tree_share(ruling->patch);
+    judgement->outcome = json_array_size(ruling->patch) ? "patched" : "unchanged";
+    judgement->why = ruling->plan->why;
+    reply_audit(reply, "rule", rule_name(ruling->rule));
+    warn(reply, change, ruling, &earlier);
+    audit_plan(reply, ruling->plan);
 }
 
 static void judge_workload(struct judgement *judgement, const struct change *change)
@@ -337,9 +404,9 @@ static void judge_workload(struct judgement *judgement, const struct change *cha
     plan_for(judgement, &owned, &plan);
 
     AUTO(json) json_t *wanted = workload_template(change, &plan, &rule);
+    AUTO(json) json_t *patch = patch_diff(change->target->template, wanted, "/spec/template");
 
-    answer_target(judgement, change, &plan,
-                  patch_diff(change->target->template, wanted, "/spec/template"), rule);
+    answer_target(judgement, change, &(struct ruling){&plan, wanted, patch, rule});
 }
 
 static void judge_other(struct judgement *judgement, const struct change *change)
@@ -347,7 +414,7 @@ static void judge_other(struct judgement *judgement, const struct change *change
     AUTO(plan) struct plan plan = {0};
 
     plan_for(judgement, change->target, &plan);
-    answer_target(judgement, change, &plan, NULL, RULE_UNTOUCHED);
+    answer_target(judgement, change, &(struct ruling){.plan = &plan, .rule = RULE_UNTOUCHED});
 }
 
 static void judge_target(struct judgement *judgement, const struct target_kind *kind)
