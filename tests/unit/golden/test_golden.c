@@ -1,7 +1,8 @@
 /*
- * Whole requests: each folder of tests/golden holds a review.json as an API server sends it, the
- * objects that the cluster knows (cluster.json, may be absent) and the answer, with its patch
- * decoded. `make golden` writes the answers anew; read that diff before the commit.
+ * Whole requests: each folder of tests/golden holds a review.json as an API server sends it and the
+ * answer, with its patch decoded; what the cluster knows (cluster.json) and the settings
+ * (settings.json) stand beside them, or once for all in the folder above. make_cases.py writes the
+ * requests and `make golden` the answers; read that diff before the commit.
  *
  * Beside the answer each case proves: the patch applies; it holds add, remove and replace only, all
  * below /spec; run on its own result there is nothing left to do, on CREATE and on UPDATE; and an
@@ -10,6 +11,7 @@
 #include <dirent.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api/cluster.h"
 #include "api/settings.h"
@@ -25,19 +27,37 @@ static int case_count;
 
 static int is_case(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && entry->d_type == DT_DIR;
+    AUTO(free) char *path = text_format(FOLDER "/%s/review.json", entry->d_name);
+
+    return entry->d_name[0] != '.' && access(path, F_OK) == 0;
 }
 
+/* NULL when there is no such file. */
 static json_t *read_json(const char *name, const char *file)
 {
     AUTO(free) char *path = text_format(FOLDER "/%s/%s", name, file);
+    json_error_t at;
 
-    return json_load_file(path, JSON_ALLOW_NUL, NULL);
+    if (access(path, F_OK) != 0)
+        return NULL;
+
+    json_t *tree = json_load_file(path, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &at);
+
+    ck_assert_msg(tree != NULL, "%s:%d: %s", path, at.line, at.text);
+    return tree;
+}
+
+/* The file of the case, or else the one of all cases. */
+static json_t *read_usual(const char *name, const char *file)
+{
+    json_t *tree = read_json(name, file);
+
+    return tree ? tree : read_json(".", file);
 }
 
 static void read_settings(struct settings *settings, const char *name)
 {
-    AUTO(json) json_t *tree = read_json(name, "settings.json");
+    AUTO(json) json_t *tree = read_usual(name, "settings.json");
     struct error err = {0};
 
     ck_assert_msg(settings_parse(settings, tree, &err), "%s: %s", name, err.message);
@@ -160,7 +180,7 @@ START_TEST(golden)
     {
         const char *name = cases[_i]->d_name;
         AUTO(json) json_t *review = read_json(name, "review.json");
-        AUTO(json) json_t *objects = read_json(name, "cluster.json");
+        AUTO(json) json_t *objects = read_usual(name, "cluster.json");
         AUTO(cluster) const struct cluster *cluster = cluster_make(objects);
         struct settings settings;
 
@@ -179,5 +199,7 @@ END_TEST
 SUITE(golden)
 {
     case_count = scandir(FOLDER, &cases, is_case, alphasort);
+    if (case_count <= 0)
+        abort(); /* not run in the folder of the project */
     tcase_add_loop_test(tests, golden, 0, case_count);
 }
