@@ -65,15 +65,32 @@ static void local_location(struct text *out, const json_t *backend)
     text_addf(out, " %s/%.*s", source, (int)sub.length, sub.data ? sub.data : "");
 }
 
+/* "https://user:secret@host" loses what stands before the last "@" of the host part. */
+static struct span skip_user(struct text *out, struct span part)
+{
+    const char *end = part.data + part.length, *scheme = memmem(part.data, part.length, "://", 3);
+    const char *from = scheme ? scheme + 3 : part.data;
+    const char *slash = memchr(from, '/', (size_t)(end - from));
+    const char *at = memrchr(from, '@', (size_t)((slash ? slash : end) - from));
+
+    if (!at)
+        return part;
+    text_add(out, part.data, (size_t)(from - part.data));
+    return (struct span){at + 1, (size_t)(end - at - 1)};
+}
+
 static void parts(struct text *out, const json_t *backend, size_t which)
 {
     const json_t *settings = tree_get(backend, providers[which].provider);
+    const char *const *first = providers[which].parts;
 
-    for (const char *const *part = providers[which].parts; *part; part++) {
+    for (const char *const *part = first; *part; part++) {
         struct span value = plain(tree_span(settings, *part));
 
-        text_addf(out, "%c%.*s", part == providers[which].parts ? ' ' : '/', (int)value.length,
-                  value.data ? value.data : "");
+        text_putc(out, part == first ? ' ' : '/');
+        if (part == first && value.length)
+            value = skip_user(out, value);
+        text_add(out, value.data, value.length);
     }
 }
 
@@ -101,35 +118,14 @@ static const char *volume_kind(const json_t *backend)
                 : "volume";
 }
 
-/* "https://user:secret@host" loses what stands before the last "@" of the host part. */
-static void without_user(struct text *out, struct span location)
-{
-    const char *start = memmem(location.data, location.length, "://", 3);
-    const char *from = start ? start + 3 : location.data;
-    const char *end = location.data + location.length;
-    const char *slash = memchr(from, '/', (size_t)(end - from));
-    const char *at = memrchr(from, '@', (size_t)((slash ? slash : end) - from));
-
-    if (!at) {
-        text_add(out, location.data, location.length);
-        return;
-    }
-    text_add(out, location.data, (size_t)(from - location.data));
-    text_add(out, at + 1, (size_t)(end - at - 1));
-}
-
 void backend_describe(struct text *out, const json_t *backend)
 {
     size_t which = find(backend);
-    AUTO(text) struct text location = {0};
 
-    if (which == PROVIDERS) {
+    if (which == PROVIDERS)
         text_puts(out, "nowhere");
-    } else if (which == 0) {
+    else if (which == 0)
         text_addf(out, "local %s", volume_kind(backend));
-    } else {
-        text_puts(&location, providers[which].provider);
-        parts(&location, backend, which);
-        without_user(out, (struct span){text_get(&location), location.length});
-    }
+    else
+        backend_location(out, backend);
 }
