@@ -119,12 +119,12 @@ static bool find_blueprint(struct resolving *resolving)
 {
     const struct planning *planning = resolving->planning;
     const struct cluster *cluster = planning->request->cluster;
-    const char *meant =
-        text_did_you_mean(span_of(resolving->name), cluster_blueprint_names(cluster));
+    const char *meant;
 
     resolving->blueprint = cluster_blueprint(cluster, resolving->name);
     if (resolving->blueprint)
         return true;
+    meant = text_did_you_mean(span_of(resolving->name), cluster_blueprint_names(cluster));
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_NOT_FOUND,
                  blueprint_field(resolving), "there is no BackupBlueprint \"%s\"%s%s%s",
                  resolving->name, meant ? ": did you mean \"" : ", nothing is backed up by it yet",
