@@ -978,10 +978,14 @@ bool plan_same_carry(const struct plan *a, const struct plan *b)
            tree_equal(one->session, other->session);
 }
 
+/* What both objects have, written: growing takes time. */
+#define SEALED_USUAL_BYTES 2000
+
 void plan_seal(const json_t *repository, const json_t *configuration, char hex[65])
 {
     AUTO(text) struct text both = {0};
 
+    text_reserve(&both, SEALED_USUAL_BYTES);
     tree_write(&both, repository, true);
     text_putc(&both, '\n');
     tree_write(&both, configuration, true);

@@ -2,12 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/auto.h"
 #include "base/limits.h"
+#include "base/plain.h"
 #include "base/scan_value.h"
 #include "base/text.h"
 
@@ -87,27 +85,6 @@ static const char *refuse(struct parser *p, const char *at, enum error_code code
 
 /* Strings. */
 
-/* The first byte that is a quote, a backslash, a control character or no ASCII. */
-static inline const char *plain(const char *at, const char *end)
-{
-#ifdef __SSE2__
-    for (; end - at >= 16; at += 16) {
-        __m128i bytes = _mm_loadu_si128((const void *)at);
-        /* signed: what is not ASCII is negative, and so below the blank like control characters */
-        __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
-        __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-        __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-        int found = _mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
-
-        if (found)
-            return at + __builtin_ctz((unsigned)found);
-    }
-#endif
-    while (at < end && *at != '"' && *at != '\\' && (unsigned char)(*at - 0x20) < 0x60)
-        at++;
-    return at;
-}
-
 /* One character outside of ASCII. Spec: RFC 3629 section 4, the table of well-formed sequences. */
 static const char *character(struct parser *p, const char *at)
 {
@@ -167,7 +144,7 @@ static const char *escape(struct parser *p, const char *at, uint8_t *flags)
 /* The rest of a string, from something that is not plain on. */
 static const char *string_rest(struct parser *p, const char *at, uint8_t *flags)
 {
-    while (at && (at = plain(at, p->end)) < p->end && *at != '"') {
+    while (at && (at = plain_end(at, p->end)) < p->end && *at != '"') {
         if (*at == '\\')
             at = escape(p, at, flags);
         else if ((unsigned char)*at >= 0x80)
@@ -181,7 +158,7 @@ static const char *string_rest(struct parser *p, const char *at, uint8_t *flags)
 /* Takes a string with both quotes. */
 static inline const char *string(struct parser *p, const char *at, uint8_t *flags)
 {
-    at = plain(at + 1, p->end);
+    at = plain_end(at + 1, p->end);
     if (at == p->end || *at != '"')
         at = string_rest(p, at, flags);
     return at ? at + 1 : NULL;

@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plain.h"
+
 #define DISTANCE_MAX_BYTES 64
+
+/* Room that a text begins with: most are a name or a line. */
+#define TEXT_FIRST_BYTES 128
 
 void *text_alloc(size_t size)
 {
@@ -42,19 +47,26 @@ void text_done(struct text *text)
     *text = (struct text){0};
 }
 
-static void reserve(struct text *text, size_t more)
+void text_reserve(struct text *text, size_t more)
 {
     size_t need = text->length + more + 1;
 
     if (need <= text->room)
         return;
 
-    size_t room = text->room ? text->room : 64;
+    size_t room = text->room ? text->room : TEXT_FIRST_BYTES;
 
     while (room < need)
         room *= 2;
     text->data = text_realloc(text->data, room);
     text->room = room;
+}
+
+/* The same for what is called for every few bytes. */
+static inline void reserve(struct text *text, size_t more)
+{
+    if (text->length + more >= text->room)
+        text_reserve(text, more);
 }
 
 void text_add(struct text *text, const char *data, size_t length)
@@ -73,7 +85,9 @@ void text_puts(struct text *text, const char *piece)
 
 void text_putc(struct text *text, char c)
 {
-    text_add(text, &c, 1);
+    reserve(text, 1);
+    text->data[text->length++] = c;
+    text->data[text->length] = '\0';
 }
 
 void text_addv(struct text *text, const char *format, va_list args)
@@ -139,25 +153,49 @@ static const char escapes[256] = {
     ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\',
 };
 
-void text_add_json(struct text *text, const char *data, size_t length)
+static void add_escaped(struct text *text, unsigned char c)
 {
-    size_t start = 0;
+    if (escapes[c] == 'u') {
+        text_addf(text, "\\u%04x", c);
+    } else {
+        text_putc(text, '\\');
+        text_putc(text, escapes[c]);
+    }
+}
+
+/* Bytes that are copied one by one while they are looked at; beyond it, 16 at once are. */
+#define SHORT_BYTES 32
+
+/* Copies a short piece where there is room for it; false when something in it must be escaped. */
+static inline bool copy_plain(char *to, const char *data, size_t length)
+{
+    char unlike = 0;
 
     for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)data[i];
-
-        if (!escapes[c])
-            continue;
-        text_add(text, data + start, i - start);
-        start = i + 1;
-        if (escapes[c] == 'u') {
-            text_addf(text, "\\u%04x", c);
-        } else {
-            text_putc(text, '\\');
-            text_putc(text, escapes[c]);
-        }
+        to[i] = data[i];
+        unlike |= escapes[(unsigned char)data[i]];
     }
-    text_add(text, data + start, length - start);
+    return !unlike;
+}
+
+void text_add_json(struct text *text, const char *data, size_t length)
+{
+    reserve(text, length);
+    if (length <= SHORT_BYTES && copy_plain(text->data + text->length, data, length)) {
+        text->length += length;
+        text->data[text->length] = '\0';
+        return;
+    }
+
+    const char *end = data + length;
+
+    for (const char *start = data, *at = data; start < end; start = ++at) {
+        while ((at = plain_end(at, end)) < end && !escapes[(unsigned char)*at])
+            at++;
+        text_add(text, start, (size_t)(at - start));
+        if (at < end)
+            add_escaped(text, (unsigned char)*at);
+    }
 }
 
 static bool blank(char c)
@@ -281,11 +319,22 @@ static bool harmless(int32_t c)
            c != 0x200f;
 }
 
+/* What nearly every name and message is. */
+static bool is_plain(struct span span)
+{
+    for (size_t i = 0; i < span.length; i++)
+        if (span.data[i] < 0x20 || span.data[i] > 0x7e)
+            return false;
+    return true;
+}
+
 char *text_printable(struct span span, size_t max_chars)
 {
     struct text out = {0};
     size_t chars = 0, cut = 0;
 
+    if (span.length <= max_chars && is_plain(span))
+        return text_dup(span.data, span.length);
     while (span.length) {
         size_t used;
         int32_t point = code_point(span, &used);

@@ -21,6 +21,9 @@ static inline void auto_text(struct text *text)
     text_done(text);
 }
 
+/** Makes room for so many bytes more, for those who know how many will come. */
+void text_reserve(struct text *text, size_t more);
+
 /** Appends bytes, a C string, one character, or a formatted piece. Memory exhausted: aborts. */
 void text_add(struct text *text, const char *data, size_t length);
 void text_puts(struct text *text, const char *piece);

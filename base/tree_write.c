@@ -30,20 +30,20 @@ static void add_integer(struct text *out, json_int_t value)
 /* Real numbers are rare, and how they are written best is the library's business. */
 static void add_real(struct text *out, const json_t *value)
 {
-    AUTO(free) char *text = json_dumps(value, JSON_ENCODE_ANY);
+    char digits[64];
+    size_t length = json_dumpb(value, digits, sizeof digits, JSON_ENCODE_ANY);
 
-    if (!text)
+    if (length == 0 || length > sizeof digits)
         abort();
-    text_puts(out, text);
+    text_add(out, digits, length);
 }
 
 static void add_member(struct text *out, const char *key, const json_t *value, bool first,
                        bool sorted)
 {
-    if (!first)
-        text_putc(out, ',');
-    add_string(out, key, strlen(key));
-    text_putc(out, ':');
+    text_puts(out, first ? "\"" : ",\"");
+    text_add_json(out, key, strlen(key));
+    text_add(out, "\":", 2);
     tree_write(out, value, sorted);
 }
 

@@ -182,6 +182,10 @@ void reply_done(struct reply *reply)
     *reply = (struct reply){0};
 }
 
+/* A container, its volumes and mark as a patch, and an answer with it: growing takes time. */
+#define PATCH_USUAL_BYTES 2000u
+#define ANSWER_USUAL_BYTES 4000u
+
 /* Room that "and N more" takes at most. */
 #define MORE_BYTES 48u
 
@@ -251,6 +255,7 @@ static void add_patch(struct text *out, const json_t *patch)
     AUTO(text) struct text text = {0};
     gnutls_datum_t coded = {0}, plain;
 
+    text_reserve(&text, PATCH_USUAL_BYTES);
     tree_write(&text, patch, false);
     plain = (gnutls_datum_t){(unsigned char *)text.data, (unsigned)text.length};
     if (gnutls_base64_encode2(&plain, &coded) < 0)
@@ -274,6 +279,7 @@ static void add_refusal(struct text *out, const struct reply *reply)
 
 void reply_write(struct text *out, const struct review *review, const struct reply *reply)
 {
+    text_reserve(out, ANSWER_USUAL_BYTES);
     text_addf(out, "{\"kind\":\"AdmissionReview\",\"apiVersion\":\"%s\",\"response\":{\"uid\":",
               review->version);
     text_add(out, review->uid.data, review->uid.length);
