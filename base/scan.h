@@ -96,8 +96,20 @@ bool scan_is(const struct scan *scan, uint32_t value, const char *text);
 
 /**
  * A tree of this value: equal to what jansson makes of the same bytes, but without its lexer.
- * Members named in `without` (ends with NULL, or NULL) are left out, at the first level only.
  *
- * @return New reference; NULL of SCAN_NONE.
+ * @param only  Names of the members to take, ending with NULL, at the first level only; NULL takes
+ *              all of them.
+ * @return      New reference; NULL of SCAN_NONE.
  */
-json_t *scan_tree(const struct scan *scan, uint32_t value, const char *const *without);
+json_t *scan_tree(const struct scan *scan, uint32_t value, const char *const *only);
+
+/**
+ * The same, where there is a tree of another value of the text already that is much alike: what
+ * stands at the same place in both, byte for byte, is that tree's and not built again. So neither
+ * of them may be edited.
+ *
+ * @param other  A value that may be SCAN_NONE.
+ * @param tree   What scan_tree() made of it with the same names in `only`. Borrowed.
+ */
+json_t *scan_tree_like(const struct scan *scan, uint32_t value, const char *const *only,
+                       uint32_t other, const json_t *tree);

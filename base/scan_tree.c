@@ -70,6 +70,11 @@ bool scan_is(const struct scan *scan, uint32_t value, const char *text)
 
 /* Trees. */
 
+/* Levels on which a value is compared with its twin, byte by byte: a pod's template down to the
+ * fields of a container. And how many members of the twin may be missing in between. */
+#define SHARED_LEVELS 6
+#define MISSING_MAX 4
+
 struct builder {
     const struct scan *scan;
     char *scratch; /* for unescaped strings */
@@ -121,26 +126,73 @@ static json_t *leaf(struct builder *b, const struct scan_value *value)
     }
 }
 
-static bool listed(const struct scan *scan, const struct scan_value *key, const char *const *names)
+/* A member to build: all of them when nobody chose. */
+static bool is_wanted(const struct scan *scan, const struct scan_value *key,
+                      const char *const *only)
 {
-    for (; names && *names; names++)
-        if (scan_string_equals(scan, key, span_of(*names)))
+    if (!only)
+        return true;
+    for (; *only; only++) {
+        struct span name = span_of(*only);
+
+        if (may_equal(key, name.length) && scan_string_equals(scan, key, name))
             return true;
+    }
     return false;
 }
 
-static json_t *build(struct builder *b, uint32_t index, const char *const *without);
+/* The value at the same place of another one, of which there is a tree already. */
+struct twin {
+    uint32_t value;
+    const json_t *tree; /* NULL: there is none */
+    unsigned levels;    /* down to which bytes are compared */
+};
 
-static json_t *build_object(struct builder *b, uint32_t index, const char *const *without)
+static bool is_same(const struct scan *scan, uint32_t value, struct twin twin)
+{
+    return twin.tree && span_equal(scan_slice(scan, value), scan_slice(scan, twin.value));
+}
+
+static struct twin twin_below(struct twin twin, uint32_t value, const json_t *tree)
+{
+    return (struct twin){value, twin.levels ? tree : NULL, twin.levels - 1};
+}
+
+/* The twin of the member with this key. They are met in order, so what is looked at is what comes
+ * next, and few behind it: some may be missing here. */
+static struct twin member_twin(const struct scan *scan, struct twin twin, uint32_t *next,
+                               uint32_t key)
+{
+    uint32_t at = *next;
+
+    for (unsigned i = 0; i < MISSING_MAX && at < scan->values[twin.value].next; i++) {
+        if (span_equal(scan_slice(scan, key), scan_slice(scan, at))) {
+            struct span name = scan_inside(scan, &scan->values[at]);
+
+            *next = scan->values[at + 1].next;
+            return twin_below(twin, at + 1, json_object_getn(twin.tree, name.data, name.length));
+        }
+        at = scan->values[at + 1].next;
+    }
+    return (struct twin){0};
+}
+
+static json_t *build(struct builder *b, uint32_t index, const char *const *only, struct twin twin);
+
+static json_t *build_object(struct builder *b, uint32_t index, const char *const *only,
+                            struct twin twin)
 {
     const struct scan_value *values = b->scan->values;
     json_t *object = or_abort(json_object());
+    uint32_t next = twin.value + 1;
 
     for (uint32_t i = index + 1; i < values[index].next; i = values[i + 1].next) {
-        if (listed(b->scan, &values[i], without))
+        if (!is_wanted(b->scan, &values[i], only))
             continue;
 
-        json_t *member = build(b, i + 1, NULL);
+        struct twin below =
+            json_is_object(twin.tree) ? member_twin(b->scan, twin, &next, i) : (struct twin){0};
+        json_t *member = build(b, i + 1, NULL, below);
         struct span key = string_value(b, &values[i]);
 
         if (json_object_setn_new_nocheck(object, key.data, key.length, member) < 0)
@@ -149,38 +201,56 @@ static json_t *build_object(struct builder *b, uint32_t index, const char *const
     return object;
 }
 
-static json_t *build_array(struct builder *b, uint32_t index)
+static json_t *build_array(struct builder *b, uint32_t index, struct twin twin)
 {
     const struct scan_value *values = b->scan->values;
     json_t *array = or_abort(json_array());
+    uint32_t at = twin.value + 1;
+    size_t place = 0;
 
-    for (uint32_t i = index + 1; i < values[index].next; i = values[i].next)
-        if (json_array_append_new(array, build(b, i, NULL)) < 0)
+    for (uint32_t i = index + 1; i < values[index].next; i = values[i].next) {
+        struct twin below = twin_below(twin, at, json_array_get(twin.tree, place));
+
+        if (json_array_append_new(array, build(b, i, NULL, below)) < 0)
             abort();
+        if (below.tree) {
+            at = values[at].next;
+            place++;
+        }
+    }
     return array;
 }
 
 /* Recurses at most JSON_MAX_DEPTH times: the scan has seen to it. */
-static json_t *build(struct builder *b, uint32_t index, const char *const *without)
+static json_t *build(struct builder *b, uint32_t index, const char *const *only, struct twin twin)
 {
+    if (is_same(b->scan, index, twin))
+        return json_incref((json_t *)twin.tree);
     switch (b->scan->values[index].type) {
     case SCAN_OBJECT:
-        return build_object(b, index, without);
+        return build_object(b, index, only, twin);
     case SCAN_ARRAY:
-        return build_array(b, index);
+        return build_array(b, index, twin);
     default:
         return leaf(b, &b->scan->values[index]);
     }
 }
 
-json_t *scan_tree(const struct scan *scan, uint32_t value, const char *const *without)
+json_t *scan_tree_like(const struct scan *scan, uint32_t value, const char *const *only,
+                       uint32_t other, const json_t *tree)
 {
     if (value >= scan->count)
         return NULL;
 
     struct builder b = {.scan = scan};
-    json_t *tree = build(&b, value, without);
+    struct twin twin = {other, other < scan->count ? tree : NULL, SHARED_LEVELS};
+    json_t *built = build(&b, value, only, twin);
 
     free(b.scratch);
-    return tree;
+    return built;
+}
+
+json_t *scan_tree(const struct scan *scan, uint32_t value, const char *const *only)
+{
+    return scan_tree_like(scan, value, only, SCAN_NONE, NULL);
 }

@@ -119,19 +119,36 @@ static void auto_slices(struct slices *slices)
     json_decref(slices->spec);
 }
 
-static struct slices cut(const struct scan *scan, uint32_t object, enum target_class class)
+/* One object, and the other one of the review with its slices: what both have in common is built
+ * once. */
+struct cutting {
+    const struct scan *scan;
+    uint32_t object, other;
+    const struct slices *others;
+};
+
+static json_t *slice(const struct cutting *cutting, const char *path, const char *const *only,
+                     const json_t *others)
 {
-    static const char *const without[] = {"managedFields", NULL};
+    return scan_tree_like(cutting->scan, scan_path(cutting->scan, cutting->object, path), only,
+                          scan_path(cutting->scan, cutting->other, path), others);
+}
+
+static struct slices cut(const struct cutting *cutting, enum target_class class)
+{
+    static const char *const wanted[] = {
+        "name", "uid", "annotations", "ownerReferences", "deletionTimestamp", NULL};
+    const struct slices *others = cutting->others;
     struct slices slices = {
-        .version = scan_tree(scan, scan_member(scan, object, "apiVersion"), NULL),
-        .metadata = scan_tree(scan, scan_member(scan, object, "metadata"), without),
+        .version = slice(cutting, "apiVersion", NULL, others->version),
+        .metadata = slice(cutting, "metadata", wanted, others->metadata),
     };
 
     if (class == TARGET_WORKLOAD) {
-        slices.template = scan_tree(scan, scan_path(scan, object, "spec.template"), NULL);
-        slices.claims = scan_tree(scan, scan_path(scan, object, "spec.volumeClaimTemplates"), NULL);
+        slices.template = slice(cutting, "spec.template", NULL, others->template);
+        slices.claims = slice(cutting, "spec.volumeClaimTemplates", NULL, others->claims);
     } else {
-        slices.spec = scan_tree(scan, scan_member(scan, object, "spec"), NULL);
+        slices.spec = slice(cutting, "spec", NULL, others->spec);
     }
     return slices;
 }
@@ -426,8 +443,13 @@ static void judge_target(struct judgement *judgement, const struct target_kind *
         return;
     }
 
-    AUTO(slices) struct slices now = cut(&review->scan, review->object, kind->class);
-    AUTO(slices) struct slices old = cut(&review->scan, review->old, kind->class);
+    const struct slices none = {0};
+    const struct scan *scan = &review->scan;
+    AUTO(slices)
+    struct slices now = cut(&(struct cutting){scan, review->object, SCAN_NONE, &none}, kind->class);
+    AUTO(slices)
+    struct slices old =
+        cut(&(struct cutting){scan, review->old, review->object, &now}, kind->class);
     struct target target = target_of(review, kind, &now), stored = target_of(review, kind, &old);
     bool update = review->operation == OPERATION_UPDATE && review->old != SCAN_NONE &&
                   (kind->class != TARGET_WORKLOAD || !workload_misshapen(stored.template));

@@ -127,10 +127,11 @@ static bool request_types(const json_t *request, struct error *err)
 
 static bool fill(struct review *review, uint32_t request, struct error *err)
 {
-    static const char *const without[] = {"object", "oldObject", "options", "userInfo", NULL};
+    static const char *const wanted[] = {"kind",      "resource",    "name", "namespace",
+                                         "operation", "subResource", NULL};
     const struct scan *scan = &review->scan;
 
-    review->request = scan_tree(scan, request, without);
+    review->request = scan_tree(scan, request, wanted);
     review->user_owner = scan_tree(scan, scan_path(scan, request, "userInfo.username"), NULL);
     if (!request_types(review->request, err))
         return false;

@@ -16,7 +16,7 @@ enum operation { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE, OPERATION
 /** One AdmissionReview, judged and cut open; the objects in it are not yet trees. */
 struct review {
     struct scan scan;
-    json_t *request;     /* owned: request without object, oldObject, options and userInfo */
+    json_t *request;     /* owned: of request, what names object and operation */
     const char *version; /* "admission.k8s.io/v1" or ".../v1beta1"; static */
     struct span uid;     /* as it stands in the text, quotes included */
     const char *group, *kind, *space, *name; /* of request.kind and request; "" when absent */

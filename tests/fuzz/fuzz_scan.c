@@ -75,6 +75,23 @@ static void slice_must_stand_alone(const struct scan *scan, uint32_t index)
     must_equal(ours, theirs);
 }
 
+/* The second of two members, or elements, that take what they can from the first. */
+static void twin_must_be_equal(const struct scan *scan, uint32_t index)
+{
+    const struct scan_value *values = scan->values;
+    uint32_t step = values[index].type == SCAN_OBJECT, one = index + 1 + step;
+    uint32_t other = one < values[index].next ? values[one].next + step : values[index].next;
+
+    if (values[index].type > SCAN_ARRAY || other >= values[index].next)
+        return;
+
+    AUTO(json) json_t *tree = scan_tree(scan, one, NULL);
+    AUTO(json) json_t *ours = scan_tree_like(scan, other, NULL, one, tree);
+    AUTO(json) json_t *plain = scan_tree(scan, other, NULL);
+
+    must_equal(ours, plain);
+}
+
 static void accepted(const struct scan *scan, const json_t *theirs)
 {
     AUTO(json) json_t *ours = scan_tree(scan, 0, NULL);
@@ -84,6 +101,8 @@ static void accepted(const struct scan *scan, const json_t *theirs)
         table_must_nest(scan, i);
         if (scan->values[i].type == SCAN_OBJECT)
             members_must_be_found(scan, i);
+        if (i < REREAD_MAX)
+            twin_must_be_equal(scan, i);
         if (i > 0 && i < REREAD_MAX)
             slice_must_stand_alone(scan, i);
     }

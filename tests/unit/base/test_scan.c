@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "tests/unit/suite.h"
 
 #define REVIEW_FILE "tests/fuzz/corpus/scan/review-update.json"
@@ -910,21 +911,73 @@ START_TEST(strings_are_what_they_mean)
     }
 END_TEST
 
-START_TEST(trees_leave_members_out)
+START_TEST(trees_take_only_some_members)
     {
-        static const char *const without[] = {"managedFields", "x/y", NULL};
+        static const char *const only[] = {"a", "x/y", "gone", NULL};
         AUTO(scan) struct scan scan = {0};
         struct error err = {0};
 
-        ck_assert(scan_text(&scan,
-                            span_of("{\"a\":1,\"managedFields\":[{}],\"x\\/y\":2,\"b\":{"
-                                    "\"managedFields\":3}}"),
-                            &err));
+        ck_assert(scan_text(
+            &scan, span_of("{\"managedFields\":[{}],\"a\":{\"b\":3},\"x\\/y\":2,\"ab\":4}"), &err));
 
-        AUTO(json) json_t *tree = scan_tree(&scan, 0, without);
+        AUTO(json) json_t *tree = scan_tree(&scan, 0, only);
         AUTO(free) char *text = json_dumps(tree, JSON_COMPACT);
 
-        ck_assert_str_eq(text, "{\"a\":1,\"b\":{\"managedFields\":3}}");
+        ck_assert_str_eq(text, "{\"a\":{\"b\":3},\"x/y\":2}");
+    }
+END_TEST
+
+/* Two values of one text; the tree of the second takes from the first what is the same there. */
+static const struct {
+    const char *one, *other;
+    const char *shared; /* path of what must be one and the same value, NULL: nothing */
+    const char *apart;  /* of what must not be, NULL: nothing */
+} twin_rows[] = {
+    {"{\"a\":{\"b\":[1]}}", "{\"a\":{\"b\":[1]}}", "", NULL},
+    {"{\"a\":{\"b\":[1]},\"c\":1}", "{\"a\":{\"b\":[1]},\"c\":2}", "a", "c"},
+    {"{\"a\":{\"b\":[1],\"c\":{}}}", "{\"a\":{\"b\":[2],\"c\":{}}}", "a.c", "a.b"},
+    /* a member that is only in one of them */
+    {"{\"x\":1,\"a\":{}}", "{\"a\":{}}", "a", NULL},
+    {"{\"a\":{}}", "{\"x\":1,\"a\":{}}", "a", NULL},
+    {"{\"v\":1,\"w\":1,\"x\":1,\"y\":1,\"z\":1,\"a\":{}}", "{\"a\":{}}", NULL, "a"},
+    /* another order, other bytes, another type, nothing at all */
+    {"{\"a\":{},\"b\":{}}", "{\"b\":{},\"a\":{}}", "b", "a"},
+    {"{\"a\":{\"b\":[]}}", "{\"a\":{ \"b\":[]}}", "a.b", "a"},
+    {"{\"a\":{\"k\":1}}", "{\"\\u0061\":{\"k\":1}}", NULL, "a"},
+    {"{\"\\u0061\":{\"k\":1},\"c\":{}}", "{\"\\u0061\":{\"k\":1},\"c\":[]}", NULL, "c"},
+    {"[{}]", "{\"a\":{}}", NULL, "a"},
+    {"{\"a\":{}}", "[{},{}]", NULL, NULL},
+    {"[1,{}]", "[1,{},3]", NULL, NULL},
+    {"[]", "[1,2]", NULL, NULL},
+    {"1", "{}", NULL, NULL},
+    {"{}", "1", NULL, NULL},
+    /* no bytes are compared down there */
+    {"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}},\"z\":1}}",
+     "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}},\"z\":2}}", "a.a", "a"},
+    {"{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{},\"z\":1}}}}}}}",
+     "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{},\"z\":2}}}}}}}", NULL, "a.a.a.a.a.a.a"},
+};
+
+START_TEST(trees_share_what_is_the_same)
+    {
+        AUTO(free)
+        char *text =
+            text_format("{\"one\":%s,\"other\":%s}", twin_rows[_i].one, twin_rows[_i].other);
+        AUTO(scan) struct scan scan = {0};
+        struct error err = {0};
+
+        ck_assert_msg(scan_text(&scan, span_of(text), &err), "%s", err.message);
+
+        uint32_t at = scan_member(&scan, 0, "one"), other_at = scan_member(&scan, 0, "other");
+        AUTO(json) json_t *one = scan_tree(&scan, at, NULL);
+        AUTO(json) json_t *plain = scan_tree(&scan, other_at, NULL);
+        AUTO(json) json_t *other = scan_tree_like(&scan, other_at, NULL, at, one);
+        const char *shared = twin_rows[_i].shared, *apart = twin_rows[_i].apart;
+
+        ck_assert(json_equal(plain, other));
+        ck_assert(!shared ||
+                  (tree_at(one, shared) && tree_at(one, shared) == tree_at(other, shared)));
+        ck_assert(!apart || tree_at(one, apart) != tree_at(other, apart));
     }
 END_TEST
 
@@ -971,6 +1024,7 @@ SUITE(base_scan)
     suite_rows(tests, strings_are_held, holds_rows);
     tcase_add_test(tests, only_what_is_below_is_held);
     tcase_add_test(tests, strings_are_what_they_mean);
-    tcase_add_test(tests, trees_leave_members_out);
+    tcase_add_test(tests, trees_take_only_some_members);
+    suite_rows(tests, trees_share_what_is_the_same, twin_rows);
     tcase_add_test(tests, trees_of_slices);
 }
