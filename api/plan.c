@@ -12,6 +12,7 @@
 #include "api/selection.h"
 #include "api/selector.h"
 #include "api/substitute.h"
+#include "api/validate.h"
 #include "base/limits.h"
 #include "base/tree.h"
 
@@ -176,6 +177,35 @@ static void trace_variable(void *context, const struct variable *variable, const
           variable->origin);
 }
 
+static bool unresolved(const struct resolving *resolving, const char *why)
+{
+    const struct planning *planning = resolving->planning;
+
+    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "", "%s", why);
+    trace(planning, "  Its variables can not be replaced: %s.", why);
+    broken(planning, "blueprint-unresolved");
+    return false;
+}
+
+/* A value of this target may make of a sound blueprint what no pod can carry. */
+static bool still_sound(const struct resolving *resolving, const json_t *spec)
+{
+    AUTO(findings) struct findings found = {0};
+
+    validate_resolved(spec, resolving->spec, &found);
+    for (size_t i = 0; i < found.count; i++) {
+        if (found.items[i].level != FINDING_ERROR)
+            continue;
+
+        AUTO(free)
+        char *why = text_format("BackupBlueprint \"%s\", %s of this target: %s", resolving->name,
+                                found.items[i].field, found.items[i].message);
+
+        return unresolved(resolving, why);
+    }
+    return true;
+}
+
 static bool resolve_spec(struct resolving *resolving)
 {
     const struct planning *planning = resolving->planning;
@@ -193,12 +223,7 @@ static bool resolve_spec(struct resolving *resolving)
                                .context = resolving};
 
     resolving->spec = substitute_tree(spec, &how, "spec", &err);
-    if (resolving->spec)
-        return true;
-    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "", "%s", err.message);
-    trace(planning, "  Its variables can not be replaced: %s.", err.message);
-    broken(planning, "blueprint-unresolved");
-    return false;
+    return resolving->spec ? still_sound(resolving, spec) : unresolved(resolving, err.message);
 }
 
 static void bound(struct resolving *resolving)

@@ -135,6 +135,18 @@ static void say_the_rest(struct judge *judge)
                  REASON_TOO_MANY, "", "%zu more findings are not shown", judge->dropped);
 }
 
+void validate_resolved(const json_t *spec, const json_t *resolved, struct findings *findings)
+{
+    static const struct validation nothing = {.object = NULL};
+    struct judge judge = {.in = &nothing, .findings = findings, .space = ""};
+    size_t mark = judge_enter(&judge, "spec");
+
+    judge_changed(&judge, &blueprint_schema, spec, resolved);
+    judge_leave(&judge, mark);
+    say_the_rest(&judge);
+    text_done(&judge.path);
+}
+
 void validate_object(const struct validation *in, struct findings *findings)
 {
     const struct judged_kind *kind = kind_of(in->object);

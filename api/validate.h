@@ -17,6 +17,16 @@ struct validation {
 bool validate_knows(const char *group, const char *kind);
 
 /**
+ * Judges what variables have made of a blueprint: of its spec, only the members that substitution
+ * changed (substitute_tree() shares the others). What could not be judged while "${NAME}" stood in
+ * it, such as the name of an environment variable, is judged here, before it reaches a pod.
+ *
+ * @param spec      spec of the BackupBlueprint. Borrowed.
+ * @param resolved  The same with variables replaced. Borrowed.
+ */
+void validate_resolved(const json_t *spec, const json_t *resolved, struct findings *findings);
+
+/**
  * Judges an object of our kinds: BackupBlueprint, Repository, BackupConfiguration, BackupSession,
  * RestoreSession, Function, Task, AppBinding. Finds everything at once.
  *

@@ -416,3 +416,15 @@ void judge_object(struct judge *judge, const struct schema *schema, const json_t
             part->also(judge, object);
     judge->variables = variables;
 }
+
+void judge_changed(struct judge *judge, const struct schema *schema, const json_t *before,
+                   const json_t *after)
+{
+    for (; schema; schema = schema->inlined)
+        for (size_t i = 0; i < schema->count; i++) {
+            const struct member *member = &schema->members[i];
+
+            if (judge_get(before, member->name) != judge_get(after, member->name))
+                judge_member(judge, member, after);
+        }
+}

@@ -91,6 +91,11 @@ struct judge {
  */
 void judge_object(struct judge *judge, const struct schema *schema, const json_t *object);
 
+/** The same, but only those members that are not the very same value in both objects, and without
+ *  what the schema says of the whole object. */
+void judge_changed(struct judge *judge, const struct schema *schema, const json_t *before,
+                   const json_t *after);
+
 /** Adds a finding at the judge's path, or below it: `member` is NULL, "name" or "name[0].other". */
 void judge_error(struct judge *judge, const char *reason, const char *member, const char *format,
                  ...) __attribute__((format(printf, 4, 5)));

@@ -2,6 +2,7 @@
 
 #include "base/auto.h"
 #include "tests/unit/api/judged.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 static const char blueprint[] =
@@ -74,6 +75,41 @@ START_TEST(blueprints)
     }
 END_TEST
 
+/* What substitution made of one member of spec. */
+static const struct {
+    const char *member, *value;
+    const char *field; /* NULL: nothing is said */
+} resolved_rows[] = {
+    {NULL, NULL, NULL},
+    {"task", "{'name': 'mysql-backup-8.0.14'}", NULL},
+    {"task", "{'name': 'mysql-backup-8.0 (Debian)'}", "spec.task.name"},
+    {"schedule", "'0 25 * * *'", "spec.schedule"},
+    {"schedule", "'${LEFT}'", "spec.schedule"},
+    {"runtimeSettings", "{'container': {'env': [{'name': '1app', 'value': 'x'}]}}",
+     "spec.runtimeSettings.container.env[0].name"},
+    {"runtimeSettings", "{'container': {'env': [{'name': 'app', 'value': '1'}]}}", NULL},
+    {"backend", "{'storageSecretName': 's', 'gcs': {'bucket': 'b', 'prefix': 'a/../b'}}",
+     "spec.backend.gcs.prefix"},
+    {"hooks", "{'preBackup': {'exec': {'command': ['echo ${HOME}']}}}", NULL},
+};
+
+START_TEST(what_variables_made_is_judged)
+    {
+        AUTO(json) json_t *object = json_row(blueprint);
+        AUTO(findings) struct findings findings = {0};
+        const json_t *spec = json_object_get(object, "spec");
+        AUTO(json) json_t *resolved = json_copy((json_t *)spec);
+
+        if (resolved_rows[_i].member)
+            json_object_set_new(resolved, resolved_rows[_i].member,
+                                json_row(resolved_rows[_i].value));
+        validate_resolved(spec, resolved, &findings);
+        ck_assert_uint_eq(findings.count, resolved_rows[_i].field ? 1 : 0);
+        if (resolved_rows[_i].field)
+            ck_assert_str_eq(findings.items[0].field, resolved_rows[_i].field);
+    }
+END_TEST
+
 START_TEST(mutated_objects_crash_nothing)
     {
         ck_assert_uint_gt(judged_mutations(blueprint), 1000);
@@ -83,5 +119,6 @@ END_TEST
 SUITE(api_validate_blueprint)
 {
     suite_rows(tests, blueprints, rows);
+    suite_rows(tests, what_variables_made_is_judged, resolved_rows);
     tcase_add_test(tests, mutated_objects_crash_nothing);
 }
