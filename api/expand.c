@@ -129,7 +129,7 @@ static bool argument(struct expansion *e, struct span *in, const char *stops, st
 {
     size_t end = e->unclosed ? in->length : 0;
 
-    while (end < in->length && !memchr(stops, in->data[end], strlen(stops)))
+    while (end < in->length && !(in->data[end] && strchr(stops, in->data[end])))
         end += in->data[end] == '\\' ? 2 : 1;
     e->unclosed = end >= in->length;
     if (e->unclosed)
@@ -144,7 +144,7 @@ static bool argument(struct expansion *e, struct span *in, const char *stops, st
 static bool pattern_argument(struct expansion *e, struct span *in, const char *stops,
                              struct pattern *pattern)
 {
-    struct span text;
+    struct span text = {0};
 
     if (!argument(e, in, stops, &text))
         return false;

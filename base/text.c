@@ -72,6 +72,7 @@ static inline void reserve(struct text *text, size_t more)
 void text_add(struct text *text, const char *data, size_t length)
 {
     reserve(text, length);
+    assert(text->data);
     if (length)
         memcpy(text->data + text->length, data, length);
     text->length += length;
@@ -341,7 +342,6 @@ char *text_printable(struct span span, size_t max_chars)
 
         if (chars == max_chars) {
             out.length = cut;
-            out.data[cut] = '\0';
             text_puts(&out, "...");
             break;
         }

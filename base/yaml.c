@@ -89,7 +89,7 @@ static bool at_tab(struct span text, yaml_mark_t mark)
 {
     size_t characters = 0;
 
-    for (size_t i = 0; i < text.length; i++) {
+    for (size_t i = 0; text.data && i < text.length; i++) {
         if (((unsigned char)text.data[i] & 0xc0) == 0x80)
             continue;
         if (characters++ == mark.index)

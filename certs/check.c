@@ -1,5 +1,6 @@
 #include "certs/check.h"
 
+#include <assert.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
@@ -207,8 +208,10 @@ bool certs_check(const struct certs_parts *parts, int64_t now_s, struct certs_fa
     AUTO(chain) struct chain chain = {0};
     struct certs_facts found = {0};
 
-    if (!read_chain(&chain, &parts->cert, err) || !check_key(parts, chain.certs[0], err) ||
-        !check_chain(&parts->cert, &chain, &found, err) ||
+    if (!read_chain(&chain, &parts->cert, err))
+        return false;
+    assert(chain.certs);
+    if (!check_key(parts, chain.certs[0], err) || !check_chain(&parts->cert, &chain, &found, err) ||
         !check_time(&parts->cert, &found, now_s, err) ||
         !check_name(&parts->cert, chain.certs[0], &found, err))
         return false;

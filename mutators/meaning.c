@@ -48,7 +48,7 @@ static bool same(const json_t *a, const json_t *b, bool quantities);
 static bool is_default(const char *member, const json_t *value)
 {
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
-        if (strcmp(member, defaults[i].member))
+        if (strcmp(member, defaults[i].member) != 0)
             continue;
 
         AUTO(json) json_t *expected = json_loads(defaults[i].value, JSON_DECODE_ANY, NULL);

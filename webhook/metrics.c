@@ -105,7 +105,7 @@ static size_t word_index(struct metrics *metrics, struct metric_words *set, cons
     while (atomic_flag_test_and_set(&metrics->words_lock))
         continue;
     if (!find_word(set, word, &index) && index < METRICS_WORDS - 1) {
-        strcpy(set->words[index], word);
+        memcpy(set->words[index], word, strlen(word) + 1);
         atomic_store_explicit(&set->count, index + 1, memory_order_release);
     }
     atomic_flag_clear(&metrics->words_lock);
