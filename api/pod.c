@@ -42,7 +42,9 @@ bool pod_is_claim(const struct pod_claims *claims, const char *volume)
     if (tree_member(tree_named(volumes, volume), "persistentVolumeClaim", JSON_OBJECT))
         return true;
     tree_items (claims->claim_templates, i, template) {
-        if (span_is(tree_span(tree_get(template, "metadata"), "name"), volume))
+        const char *name = tree_text(tree_get(template, "metadata"), "name");
+
+        if (name && !strcmp(name, volume))
             return true;
     }
     return false;
@@ -77,8 +79,9 @@ const char **pod_volume_names(const struct pod_claims *claims)
         if ((name = tree_text(item, "name")))
             names[count++] = name;
     }
+    /* one that has the name of a volume takes its place */
     tree_items (claims->claim_templates, i, item) {
-        if ((name = tree_text(tree_get(item, "metadata"), "name")))
+        if ((name = tree_text(tree_get(item, "metadata"), "name")) && !tree_named(volumes, name))
             names[count++] = name;
     }
     return names;
@@ -222,7 +225,7 @@ static bool path_taken(const json_t *mounts, const char *path)
     const json_t *mount;
     size_t i;
 
-    if (path_same(path, MOUNT_SCRATCH) || path_same(path, MOUNT_IDENTITY))
+    if (pod_path_within(path, MOUNT_SCRATCH) || pod_path_within(path, MOUNT_IDENTITY))
         return true;
     tree_items (mounts, i, mount) {
         if (path_same(tree_text(mount, "mountPath"), path))
