@@ -2,11 +2,14 @@
 # environment choose others. The differential test needs Debian's python3-jsonpatch.
 
 LONG_COUNT ?= 1000000
-LONG_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+# of the commit, so that a run can be repeated and the next commit tries others
+LONG_SEED ?= $(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1))
 
 .PHONY: check-property-long
-check-property-long: $(BUILD)/tests/unit/unit ## properties: LONG_COUNT cases of a new seed
-	@SEED=$(LONG_SEED) PROPERTY_COUNT=$(LONG_COUNT) $(BUILD)/tests/unit/unit property
+check-property-long: $(BUILD)/tests/unit/unit ## properties of patches: LONG_COUNT cases; of whole reviews: a fiftieth
+	@SEED=$(LONG_SEED) PROPERTY_COUNT=$(LONG_COUNT) $(BUILD)/tests/unit/unit property_patch
+	@SEED=$(LONG_SEED) PROPERTY_COUNT=$$(($(LONG_COUNT) / 50)) $(BUILD)/tests/unit/unit \
+		property_a property_n property_q property_w property_y
 
 TRIPLES := $(BUILD)/tests/property/triples
 
