@@ -188,7 +188,7 @@ void reply_done(struct reply *reply)
 #define ANSWER_USUAL_BYTES 4000u
 
 /* Room that "and N more" takes at most. */
-#define MORE_BYTES 48u
+#define MORE_BYTES 64u
 
 static size_t warned_bytes(const json_t *warnings)
 {
@@ -200,31 +200,28 @@ static size_t warned_bytes(const json_t *warnings)
     return bytes;
 }
 
-static void count_more(json_t *warnings)
+static bool is_warned(const json_t *warnings, const char *line)
 {
-    size_t last = json_array_size(warnings) - 1;
-    const char *text = json_string_value(json_array_get(warnings, last));
-    unsigned more = 0;
+    const json_t *warning;
+    size_t i;
 
-    if (sscanf(text, "granary: and %u more", &more) == 1)
-        json_array_remove(warnings, last);
-
-    AUTO(free)
-    char *line = text_format("granary: and %u more, see kubectl-granary validate", more + 1);
-
-    tree_push_text(warnings, line);
+    tree_items (warnings, i, warning) {
+        if (!strcmp(json_string_value(warning), line))
+            return true;
+    }
+    return false;
 }
 
 void reply_warn(struct reply *reply, const char *text)
 {
     AUTO(free) char *line = text_printable(span_of(text), WARNING_MAX_CHARS);
 
-    if (!*line)
+    if (!*line || is_warned(reply->warnings, line))
         return;
     if (!reply->warnings)
         reply->warnings = json_array();
     if (warned_bytes(reply->warnings) + strlen(line) + MORE_BYTES > WARNINGS_MAX_BYTES)
-        count_more(reply->warnings);
+        reply->left_out++;
     else
         tree_push_text(reply->warnings, line);
 }
@@ -267,6 +264,20 @@ static void add_patch(struct text *out, const json_t *patch)
     gnutls_free(coded.data);
 }
 
+static void add_warnings(struct text *out, const struct reply *reply)
+{
+    AUTO(json) json_t *warnings = json_copy(reply->warnings);
+
+    if (reply->left_out) {
+        AUTO(free)
+        char *line =
+            text_format("granary: and %u more, see kubectl-granary validate", reply->left_out);
+
+        tree_push_text(warnings, line);
+    }
+    add_tree(out, "warnings", warnings);
+}
+
 static void add_refusal(struct text *out, const struct reply *reply)
 {
     text_addf(out, ",\"status\":{\"status\":\"Failure\",\"code\":%d", reply->code);
@@ -290,7 +301,7 @@ void reply_write(struct text *out, const struct review *review, const struct rep
     if (reply->allowed && json_array_size(reply->patch) > 0)
         add_patch(out, reply->patch);
     if (reply->warnings)
-        add_tree(out, "warnings", reply->warnings);
+        add_warnings(out, reply);
     if (reply->audit)
         add_tree(out, "auditAnnotations", reply->audit);
     text_puts(out, "}}");

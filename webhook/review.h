@@ -55,6 +55,7 @@ struct reply {
     json_t *details;     /* owned: metav1.StatusDetails of a refusal, or NULL */
     json_t *patch;       /* owned: array of operations; NULL or empty is no patch */
     json_t *warnings;    /* owned: array of strings, or NULL */
+    unsigned left_out;   /* warnings that did not fit */
     json_t *audit;       /* owned: object of strings, or NULL */
 };
 
@@ -65,8 +66,8 @@ static inline void auto_reply(struct reply *reply)
     reply_done(reply);
 }
 
-/** Adds a warning: one line, WARNING_MAX_CHARS, all together WARNINGS_MAX_BYTES; what does not fit
- *  is counted in a last one ("and N more"). Text without a printable character is left out. */
+/** Adds a warning: one line, WARNING_MAX_CHARS, each once, all together WARNINGS_MAX_BYTES; what
+ * does not fit is counted in a last one ("and N more"). Empty text is left out. */
 void reply_warn(struct reply *reply, const char *text);
 
 /** Adds an audit annotation; an empty value is left out. */

@@ -4,21 +4,19 @@
  * (settings.json) stand beside them, or once for all in the folder above. make_cases.py writes the
  * requests and `make golden` the answers; read that diff before the commit.
  *
- * Beside the answer each case proves: the patch applies; it holds add, remove and replace only, all
- * below /spec; run on its own result there is nothing left to do, on CREATE and on UPDATE; and an
- * older API server (v1beta1) gets the same.
+ * Beside the answer each case proves: the patch applies; it holds add, remove and replace only, and
+ * touches nothing but what is ours to touch; run on its own result, with an API server's defaults,
+ * there is nothing left to do, on CREATE and on UPDATE; and an older API server (v1beta1) gets the
+ * same.
  */
 #include <dirent.h>
-#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "api/cluster.h"
-#include "api/settings.h"
 #include "base/patch.h"
 #include "base/tree.h"
+#include "tests/unit/asking.h"
 #include "tests/unit/suite.h"
-#include "webhook/admit.h"
 
 #define FOLDER "tests/golden"
 
@@ -55,103 +53,63 @@ static json_t *read_usual(const char *name, const char *file)
     return tree ? tree : read_json(".", file);
 }
 
-static void read_settings(struct settings *settings, const char *name)
+/* What admission knows in this case. */
+static void read_asking(struct asking *asking, const char *name)
 {
-    AUTO(json) json_t *tree = read_usual(name, "settings.json");
+    AUTO(json) json_t *objects = read_usual(name, "cluster.json");
+    AUTO(json) json_t *settings = read_usual(name, "settings.json");
+
+    asking_make(asking, objects, settings);
+}
+
+static json_t *ask(const struct asking *asking, const json_t *review)
+{
     struct error err = {0};
+    json_t *answer = asking_answer(asking, review, &err);
 
-    ck_assert_msg(settings_parse(settings, tree, &err), "%s: %s", name, err.message);
+    ck_assert_msg(answer != NULL, "%d %s", err.code, err.message);
+    return answer;
 }
 
-/* The response, with its patch decoded. */
-static json_t *decoded(const struct admit_answer *answer)
-{
-    json_error_t at;
-    json_t *review = json_loads(text_get(&answer->body), JSON_REJECT_DUPLICATES, &at);
-    json_t *response = json_object_get(review, "response");
-    const char *patch = tree_text(response, "patch");
-    gnutls_datum_t coded, plain;
-
-    ck_assert_msg(review != NULL, "%s in %s", at.text, text_get(&answer->body));
-    if (!patch)
-        return review;
-    coded = (gnutls_datum_t){(unsigned char *)patch, (unsigned)strlen(patch)};
-    ck_assert_int_eq(gnutls_base64_decode2(&coded, &plain), 0);
-    tree_put_new(response, "patch", json_loadb((char *)plain.data, plain.size, 0, &at));
-    gnutls_free(plain.data);
-    ck_assert(json_is_array(json_object_get(response, "patch")));
-    return review;
-}
-
-static json_t *ask(const struct settings *settings, const struct cluster *cluster,
-                   const json_t *review)
-{
-    AUTO(admit_answer) struct admit_answer answer = {0};
-    AUTO(free) char *body = json_dumps(review, 0);
-    struct error err = {0};
-
-    ck_assert_msg(admit_once(settings, cluster, span_of(body), &answer, &err), "%d %s", err.code,
-                  err.message);
-    return decoded(&answer);
-}
-
-static void judge_patch(const json_t *patch)
-{
-    const json_t *operation;
-    size_t i;
-
-    tree_items (patch, i, operation) {
-        const char *op = tree_text(operation, "op"), *path = tree_text(operation, "path");
-
-        ck_assert_msg(!strcmp(op, "add") || !strcmp(op, "remove") || !strcmp(op, "replace"),
-                      "operation %s", op);
-        ck_assert_msg(!strncmp(path, "/spec/", 6), "path %s", path);
-    }
-}
-
-static void nothing_left(const struct settings *settings, const struct cluster *cluster,
-                         const json_t *review, const json_t *result, bool update)
+static void nothing_left(const struct asking *asking, const json_t *review, const json_t *result,
+                         bool update)
 {
     AUTO(json) json_t *again = tree_copy(review);
+    AUTO(json) json_t *stored = tree_copy(result);
     json_t *request = json_object_get(again, "request");
 
-    tree_put_new(request, "object", tree_copy(result));
+    asking_default(stored);
+    tree_put_new(request, "object", tree_copy(stored));
     if (update) {
         tree_put_text(request, "operation", "UPDATE");
-        tree_put_new(request, "oldObject", tree_copy(result));
+        tree_put_new(request, "oldObject", tree_copy(stored));
     }
 
-    AUTO(json) json_t *answer = ask(settings, cluster, again);
+    AUTO(json) json_t *answer = ask(asking, again);
 
     ck_assert_msg(!tree_at(answer, "response.patch"), "a second run patches again");
 }
 
-static void prove(const struct settings *settings, const struct cluster *cluster,
-                  const json_t *review, const json_t *answer)
+static void prove(const struct asking *asking, const json_t *review, const json_t *answer)
 {
-    const json_t *patch = tree_at(answer, "response.patch");
-    struct error err = {0};
-
-    if (!patch)
+    if (!tree_at(answer, "response.patch"))
         return;
-    judge_patch(patch);
 
-    AUTO(json) json_t *result = patch_apply(tree_at(review, "request.object"), patch, &err);
+    AUTO(json) json_t *result = asking_result(review, answer);
 
-    ck_assert_msg(result != NULL, "%s", err.message);
-    nothing_left(settings, cluster, review, result, false);
-    nothing_left(settings, cluster, review, result, true);
+    nothing_left(asking, review, result, false);
+    nothing_left(asking, review, result, true);
 }
 
-static void same_for_v1beta1(const struct settings *settings, const struct cluster *cluster,
-                             const json_t *review, const json_t *answer)
+static void same_for_v1beta1(const struct asking *asking, const json_t *review,
+                             const json_t *answer)
 {
     AUTO(json) json_t *older = tree_copy(review), *expected = tree_copy(answer);
 
     tree_put_text(older, "apiVersion", "admission.k8s.io/v1beta1");
     tree_put_text(expected, "apiVersion", "admission.k8s.io/v1beta1");
 
-    AUTO(json) json_t *got = ask(settings, cluster, older);
+    AUTO(json) json_t *got = ask(asking, older);
 
     ck_assert(tree_equal(got, expected));
 }
@@ -180,19 +138,15 @@ START_TEST(golden)
     {
         const char *name = cases[_i]->d_name;
         AUTO(json) json_t *review = read_json(name, "review.json");
-        AUTO(json) json_t *objects = read_usual(name, "cluster.json");
-        AUTO(cluster) const struct cluster *cluster = cluster_make(objects);
-        struct settings settings;
+        AUTO(asking) struct asking asking = {0};
 
-        ck_assert_msg(review != NULL, "%s: no review.json", name);
-        read_settings(&settings, name);
+        read_asking(&asking, name);
 
-        AUTO(json) json_t *answer = ask(&settings, cluster, review);
+        AUTO(json) json_t *answer = ask(&asking, review);
 
         compare(name, answer);
-        prove(&settings, cluster, review, answer);
-        same_for_v1beta1(&settings, cluster, review, answer);
-        settings_done(&settings);
+        prove(&asking, review, answer);
+        same_for_v1beta1(&asking, review, answer);
     }
 END_TEST
 

@@ -1,0 +1,238 @@
+#include "tests/unit/asking.h"
+
+#include <check.h>
+#include <gnutls/gnutls.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/patch.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "webhook/admit.h"
+
+void asking_make(struct asking *asking, const json_t *objects, const json_t *settings)
+{
+    struct error err = {0};
+
+    asking->cluster = cluster_make(objects);
+    ck_assert_msg(settings_parse(&asking->settings, settings, &err), "%s", err.message);
+}
+
+void asking_done(struct asking *asking)
+{
+    settings_done(&asking->settings);
+    cluster_unref(asking->cluster);
+}
+
+/* The group of apiVersion, "" for the core; the version behind it. */
+static void put_kind(json_t *request, const json_t *object)
+{
+    struct span version = tree_span(object, "apiVersion");
+    const char *slash = version.data ? memchr(version.data, '/', version.length) : NULL;
+    json_t *kind = json_object();
+
+    tree_put_span(kind, "group",
+                  (struct span){version.data ? version.data : "",
+                                slash ? (size_t)(slash - version.data) : 0});
+    tree_put_text(kind, "version", slash ? slash + 1 : version.data);
+    tree_put_text(kind, "kind", tree_text(object, "kind"));
+    tree_put_new(request, "kind", kind);
+}
+
+json_t *asking_review(const char *operation, const json_t *object, const json_t *old)
+{
+    const json_t *shown = object ? object : old, *metadata = tree_get(shown, "metadata");
+    json_t *review = json_object(), *request = json_object();
+
+    tree_put_text(review, "kind", "AdmissionReview");
+    tree_put_text(review, "apiVersion", "admission.k8s.io/v1");
+    tree_put_text(request, "uid", "0df28fbd-5f5f-11e8-bc74-36e6bb280816");
+    put_kind(request, shown);
+    tree_put_text(request, "name", tree_text(metadata, "name"));
+    tree_put_text(request, "namespace", tree_text(metadata, "namespace"));
+    tree_put_text(request, "operation", operation);
+    tree_put_new(request, "object", object ? tree_copy(object) : json_null());
+    tree_put_new(request, "oldObject", old ? tree_copy(old) : json_null());
+    tree_put_new(review, "request", request);
+    return review;
+}
+
+/* ---- what every answer keeps to ---- */
+
+static void judge_path(const char *path)
+{
+    static const char *const allowed[] = {"/spec/template/metadata",
+                                          "/spec/template/spec/containers",
+                                          "/spec/template/spec/initContainers",
+                                          "/spec/template/spec/volumes",
+                                          "/spec/target/rules",
+                                          "/spec/rules"};
+    bool ok = false;
+
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        ok = ok || !strncmp(path, allowed[i], strlen(allowed[i]));
+    ck_assert_msg(ok, "the patch touches %s", path);
+}
+
+/* JP4, JP7 */
+static void judge_patch(const json_t *patch)
+{
+    AUTO(free) char *text = json_dumps(patch, JSON_COMPACT);
+    const json_t *operation;
+    size_t i;
+
+    ck_assert(json_is_array(patch) && json_array_size(patch) > 0);
+    ck_assert_uint_le(strlen(text), 64u << 10);
+    tree_items (patch, i, operation) {
+        const char *op = tree_text(operation, "op");
+
+        ck_assert_msg(!strcmp(op, "add") || !strcmp(op, "remove") || !strcmp(op, "replace"),
+                      "operation %s", op);
+        judge_path(tree_text(operation, "path"));
+    }
+}
+
+/* One line each without control characters, 120 characters, 4 KiB together. */
+static void judge_warnings(const json_t *warnings)
+{
+    const json_t *warning;
+    size_t i, bytes = 0;
+
+    tree_items (warnings, i, warning) {
+        struct span text = tree_value(warning);
+        size_t chars = 0;
+
+        ck_assert_msg(text.length > 0, "a warning that is empty or no string");
+        bytes += text.length;
+        for (size_t c = 0; c < text.length; c++) {
+            ck_assert_msg((unsigned char)text.data[c] >= 0x20 && text.data[c] != 0x7f, "%s",
+                          text.data);
+            chars += ((unsigned char)text.data[c] & 0xc0) != 0x80;
+        }
+        ck_assert_msg(chars <= WARNING_MAX_CHARS, "%s", text.data);
+    }
+    ck_assert_uint_le(bytes, WARNINGS_MAX_BYTES);
+}
+
+/* An API server drops keys of another shape. */
+static void judge_audit(const json_t *annotations)
+{
+    static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const json_t *value;
+    const char *key;
+
+    tree_each (annotations, key, value) {
+        ck_assert_msg(*key && strlen(key) <= 63 && strspn(key, legal) == strlen(key), "%s", key);
+        ck_assert(json_is_string(value));
+    }
+}
+
+static json_t *decoded_patch(const char *patch)
+{
+    gnutls_datum_t coded = {(unsigned char *)patch, (unsigned)strlen(patch)}, plain;
+    json_error_t at;
+
+    ck_assert_int_eq(gnutls_base64_decode2(&coded, &plain), 0);
+
+    json_t *tree = json_loadb((char *)plain.data, plain.size, JSON_ALLOW_NUL, &at);
+
+    gnutls_free(plain.data);
+    ck_assert_msg(tree != NULL, "%s", at.text);
+    return tree;
+}
+
+static json_t *decoded(const struct admit_answer *answer)
+{
+    json_error_t at;
+    json_t *review =
+        json_loads(text_get(&answer->body), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &at);
+    json_t *response = json_object_get(review, "response");
+    const char *patch = tree_text(response, "patch");
+
+    ck_assert_msg(review != NULL, "%s in %s", at.text, text_get(&answer->body));
+    ck_assert(json_is_boolean(tree_get(response, "allowed")));
+    judge_warnings(tree_get(response, "warnings"));
+    judge_audit(tree_get(response, "auditAnnotations"));
+    ck_assert_int_eq(patch != NULL, tree_get(response, "patchType") != NULL);
+    if (patch) {
+        ck_assert(tree_true(response, "allowed"));
+        tree_put_new(response, "patch", decoded_patch(patch));
+        judge_patch(tree_get(response, "patch"));
+    }
+    return review;
+}
+
+json_t *asking_bytes(const struct asking *asking, struct span body, struct error *err)
+{
+    AUTO(admit_answer) struct admit_answer answer = {0};
+
+    return admit_once(&asking->settings, asking->cluster, body, &answer, err) ? decoded(&answer)
+                                                                              : NULL;
+}
+
+json_t *asking_answer(const struct asking *asking, const json_t *review, struct error *err)
+{
+    AUTO(text) struct text body = {0};
+
+    tree_write(&body, review, false);
+    return asking_bytes(asking, (struct span){text_get(&body), body.length}, err);
+}
+
+json_t *asking_result(const json_t *review, const json_t *answer)
+{
+    const json_t *object = tree_at(review, "request.object"),
+                 *patch = tree_at(answer, "response.patch");
+    struct error err = {0};
+
+    if (!patch)
+        return tree_copy(object);
+
+    json_t *result = patch_apply(object, patch, &err);
+
+    ck_assert_msg(result != NULL, "the patch does not apply: %s", err.message);
+    return result;
+}
+
+/* ---- what an API server fills in ---- */
+
+static void default_text(json_t *object, const char *key, const char *value)
+{
+    if (!tree_get(object, key))
+        tree_put_text(object, key, value);
+}
+
+static void default_container(json_t *container)
+{
+    json_t *entry;
+    size_t i;
+
+    default_text(container, "terminationMessagePath", "/dev/termination-log");
+    default_text(container, "terminationMessagePolicy", "File");
+    json_array_foreach(json_object_get(container, "env"), i, entry)
+    {
+        json_t *field = json_object_get(json_object_get(entry, "valueFrom"), "fieldRef");
+
+        if (field)
+            default_text(field, "apiVersion", "v1");
+    }
+}
+
+static void default_volume(json_t *volume)
+{
+    json_t *projected = json_object_get(volume, "projected");
+
+    if (projected && !tree_get(projected, "defaultMode"))
+        tree_put_int(projected, "defaultMode", 420);
+}
+
+void asking_default(json_t *object)
+{
+    static const char *const lists[] = {"containers", "initContainers"};
+    json_t *pod = (json_t *)tree_at(object, "spec.template.spec"), *item;
+    size_t i;
+
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+        json_array_foreach(json_object_get(pod, lists[l]), i, item) default_container(item);
+    json_array_foreach(json_object_get(pod, "volumes"), i, item) default_volume(item);
+}
