@@ -2,6 +2,7 @@
 
 #include "api/backend.h"
 #include "api/keys.h"
+#include "base/limits.h"
 #include "base/tree.h"
 
 static const json_t *container_settings(const struct demand *demand)
@@ -78,6 +79,7 @@ static const char *volume_obstacle(const json_t *backend, const json_t *template
 }
 
 #define AT_LOCAL "a volume of the pod is mounted where the local backend has to be"
+#define TOO_MANY "the pod has more mounts than one container should have"
 #define NO_VARIABLES "a subPathExpr of the pod depends on variables that can not be copied"
 
 static bool same_path(const char *a, const char *b)
@@ -120,6 +122,8 @@ const char *demand_obstacle(const struct demand *demand, const json_t *template)
         return "the pod shares its process namespace, where the storage keys could be read";
     if (!variables)
         return NO_VARIABLES;
+    if (json_array_size(demand->selection->mounts) > MOUNTS_MAX)
+        return TOO_MANY;
     return local ? local : volume_obstacle(demand->backend, template);
 }
 
@@ -173,6 +177,8 @@ const char *demand_conflict(const struct carry *carry, const struct demand *dema
     if (mounts_collide(mounts, demand->selection->mounts))
         return "another backup of this workload mounts something else at the same path";
     json_array_extend(mounts, demand->selection->mounts);
+    if (json_array_size(mounts) > MOUNTS_MAX)
+        return TOO_MANY;
 
     AUTO(json) json_t *variables = pod_path_variables(template, mounts);
 

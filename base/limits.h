@@ -44,6 +44,10 @@
  * has 1,000 containers. */
 #define POD_MAX_PARTS 4000u
 
+/* Volumes that one of our containers mounts: an API server refuses patches that are too large, and a
+ * node attaches some forty. */
+#define MOUNTS_MAX 128u
+
 /* Bytes of one resolved string of a blueprint. */
 #define RESOLVED_MAX_BYTES (64u << 10)
 
