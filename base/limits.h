@@ -14,6 +14,9 @@
 /* Bytes of all reviews that are being read at once, over all connections; beyond it: 503. */
 #define BODY_BUDGET_BYTES (128u << 20)
 
+/* Bytes that a thread has for the trees of one decision: those of a review of 100 KB fit. */
+#define ARENA_BYTES (512u << 10)
+
 /* Levels of nesting in JSON. jansson's own limit, and far above what Kubernetes writes (~40). */
 #define JSON_MAX_DEPTH 2048u
 

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -189,6 +190,7 @@ static bool start_workers(struct listener *listener, struct error *err)
         struct worker *worker = &listener->workers[i];
 
         worker->listener = listener;
+        worker->arena = arena_make();
         worker->daemon =
             listener->kind == LISTENER_ADMISSION ? start_admission(worker) : start_admin(worker);
         if (!worker->daemon)
@@ -341,9 +343,11 @@ void listener_stop(struct listener *listener)
 {
     if (listener->fd >= 0)
         close(listener->fd);
-    for (size_t i = 0; i < listener->worker_count; i++)
+    for (size_t i = 0; i < listener->worker_count; i++) {
         if (listener->workers[i].daemon)
             MHD_stop_daemon(listener->workers[i].daemon);
+        arena_free(listener->workers[i].arena);
+    }
     free(listener->workers);
     free(listener->by_fd);
     connections_done(&listener->connections);

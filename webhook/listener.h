@@ -19,6 +19,7 @@ struct listener;
 struct worker {
     struct MHD_Daemon *daemon;
     struct listener *listener;
+    struct arena *arena;       /* owned; for the trees of one decision after the other */
     atomic_size_t connections; /* handed over and not closed yet */
 };
 

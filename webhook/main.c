@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/settings.h"
+#include "base/arena.h"
 #include "base/auto.h"
 #include "webhook/settings_file.h"
 #include "webhook/once.h"
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
+    arena_install();
     json_object_seed(0);
     log_setup(options.log_format, options.log_level);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -175,8 +176,13 @@ static bool decide(struct client *client, struct admit_answer *answer, struct er
         return error_set(err, ERROR_BAD_REQUEST, "the body is empty");
     if (!cluster)
         return error_set(err, ERROR_UNAVAILABLE, "the catalog is not loaded");
-    return admit(service->settings, cluster, request->head.endpoint,
-                 (struct span){request->body, request->length}, answer, err);
+    arena_enter(client->worker->arena);
+
+    bool answered = admit(service->settings, cluster, request->head.endpoint,
+                          (struct span){request->body, request->length}, answer, err);
+
+    arena_leave();
+    return answered;
 }
 
 static void tell(struct client *client, const struct admit_answer *answer)

@@ -11,6 +11,7 @@
 
 #include "api/cluster.h"
 #include "api/settings.h"
+#include "base/arena.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "kube/catalog.h"
@@ -20,6 +21,7 @@ struct bench {
     struct settings settings;
     const struct cluster *cluster;
     struct text review;
+    struct arena *arena;
 };
 
 static double cpu_us(void)
@@ -58,6 +60,7 @@ static void prepare(struct bench *bench, const char *catalog, const char *review
     settings_default(&bench->settings);
     bench->cluster = cluster_make(objects);
     read_review(&bench->review, review);
+    bench->arena = arena_make();
 }
 
 static void decide(const struct bench *bench)
@@ -66,8 +69,10 @@ static void decide(const struct bench *bench)
     struct span body = {bench->review.data, bench->review.length};
     struct error err;
 
+    arena_enter(bench->arena);
     if (!admit(&bench->settings, bench->cluster, ADMIT_MUTATE, body, &answer, &err))
         fail("no answer", err.message);
+    arena_leave();
 }
 
 static void compare(const struct bench *bench, int count)
@@ -95,12 +100,14 @@ int main(int argc, char **argv)
 
     if (count <= 0 || (argc != 4 && !only))
         fail("usage", "admit_bench CATALOG REVIEW COUNT [--only]");
+    arena_install();
     json_object_seed(1);
     prepare(&bench, argv[1], argv[2]);
     if (!only)
         compare(&bench, count);
     for (int i = 0; only && i < count; i++)
         decide(&bench);
+    arena_free(bench.arena);
     cluster_unref(bench.cluster);
     settings_done(&bench.settings);
     text_done(&bench.review);

@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).parent
 REVIEWS = int(os.environ.get("REVIEWS", "50000"))
 SECONDS = int(os.environ.get("SECONDS_EACH", "1"))
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
+PARTS = os.environ.get("PARTS", "cpu latency memory start").split()
 STARTS = 15
 WANTED = {"protected-12k": 4, "protected-41k": 8, "foreign-12k": 2}
 WARM_UP = 2000
@@ -120,6 +121,19 @@ def latency(webhook, floor, review):
         print(f"{connections:>11}{medians[0]:>14.0f}{medians[1]:>9.0f}{medians[2]:>12.0f}{medians[3]:>9.0f}", flush=True)
 
 
+def compare(program, floor_program, folder, certs, trust):
+    reviews = [folder / f"{name}.json" for name in ("protected-12k", "protected-41k", "carried-13k", "foreign-12k")]
+    with running(program, folder / "catalog", certs) as webhook, \
+         running(floor_program, folder / "catalog", certs) as floor:
+        for server in (webhook, floor):
+            server.ask(trust, reviews[0].read_bytes())
+            load(server, reviews[0], 8, SECONDS)
+        if "cpu" in PARTS:
+            cpu(webhook, floor, reviews)
+        if "latency" in PARTS:
+            latency(webhook, floor, reviews[0])
+
+
 def memory(program, folder, certs, trust):
     review = folder / "protected-12k.json"
     with running(program, folder / "catalog", certs) as server:
@@ -147,19 +161,15 @@ def start(program, folder, certs, trust):
 
 def main():
     program, floor_program, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-    reviews = [folder / f"{name}.json" for name in ("protected-12k", "protected-41k", "carried-13k", "foreign-12k")]
     with tempfile.TemporaryDirectory() as certs:
         certificate(certs)
         trust = ssl.create_default_context(cafile=f"{certs}/cert.pem")
-        with running(program, folder / "catalog", certs) as webhook, \
-             running(floor_program, folder / "catalog", certs) as floor:
-            for server in (webhook, floor):
-                server.ask(trust, reviews[0].read_bytes())
-                load(server, reviews[0], 8, SECONDS)
-            cpu(webhook, floor, reviews)
-            latency(webhook, floor, reviews[0])
-        memory(program, folder, certs, trust)
-        start(program, folder, certs, trust)
+        if {"cpu", "latency"} & set(PARTS):
+            compare(program, floor_program, folder, certs, trust)
+        if "memory" in PARTS:
+            memory(program, folder, certs, trust)
+        if "start" in PARTS:
+            start(program, folder, certs, trust)
 
 
 main()

@@ -3,15 +3,16 @@
 # same in every run, and compares them with tests/bench/instructions.txt.
 
 BENCH := $(BUILD)/tests/bench
-# reviews after which the resident memory is read again; seconds of one measurement; turns
+# reviews after which the resident memory is read again; seconds of one measurement; turns; which parts
 REVIEWS ?= 50000
 SECONDS_EACH ?= 1
 ROUNDS ?= 7
+PARTS ?= cpu latency memory start
 
 .PHONY: bench
 bench: $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews ## speed and size of the webhook, as ratios
 	@tests/install.sh "measure" wrk openssl python3
-	@REVIEWS=$(REVIEWS) SECONDS_EACH=$(SECONDS_EACH) ROUNDS=$(ROUNDS) \
+	@REVIEWS=$(REVIEWS) SECONDS_EACH=$(SECONDS_EACH) ROUNDS=$(ROUNDS) PARTS="$(PARTS)" \
 		tests/bench/bench.py $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews
 
 # Flags and compiler are fixed, in a folder that nothing else builds in.
