@@ -6,7 +6,7 @@
 
 /*
  * Pod Security Standards as Kubernetes 1.34 enforces them, judged on the pod alone. Each check says
- * whether one container (or the pod) breaks a level; all of them are rows of a table.
+ * whether one container (or the pod) breaks a level. A member that is null is absent.
  */
 
 static bool among(struct span word, const char *const *list)
@@ -27,6 +27,13 @@ static bool all_among(const json_t *words, const char *const *list)
             return false;
     }
     return true;
+}
+
+static const json_t *present(const json_t *object, const char *key)
+{
+    const json_t *value = tree_get(object, key);
+
+    return json_is_null(value) ? NULL : value;
 }
 
 static const char *const default_capabilities[] = {
@@ -157,7 +164,7 @@ static bool container_breaks_restricted(const json_t *pod, const json_t *contain
 {
     const json_t *own = tree_get(container, "securityContext"),
                  *whole = tree_get(pod, "securityContext");
-    const json_t *nonroot = tree_get(own, "runAsNonRoot");
+    const json_t *nonroot = present(own, "runAsNonRoot");
     bool user_namespace = json_is_false(tree_get(pod, "hostUsers"));
     bool promised = nonroot ? json_is_true(nonroot) : tree_true(whole, "runAsNonRoot");
 
@@ -165,7 +172,7 @@ static bool container_breaks_restricted(const json_t *pod, const json_t *contain
         return true;
     return !json_is_false(tree_get(own, "allowPrivilegeEscalation")) || !drops_all(own) ||
            !all_among(tree_at(own, "capabilities.add"), restricted_capabilities) ||
-           !(tree_get(own, "seccompProfile") ? confined(own) : confined(whole));
+           !(present(own, "seccompProfile") ? confined(own) : confined(whole));
 }
 
 static bool pod_breaks_restricted(const json_t *pod)
@@ -176,7 +183,7 @@ static bool pod_breaks_restricted(const json_t *pod)
 
     tree_items (tree_get(pod, "volumes"), i, volume) {
         tree_each (volume, key, source) {
-            if (!among(span_of(key), restricted_volumes))
+            if (!json_is_null(source) && !among(span_of(key), restricted_volumes))
                 return true;
         }
     }
