@@ -71,6 +71,9 @@
 /* Characters of one value in a log line: an error message with file, line and column fits. */
 #define LOG_VALUE_MAX_CHARS 512u
 
+/* Lines about requests in one second: whoever reaches the port can cause them. */
+#define LOG_LINES_PER_SECOND 50u
+
 /* Bytes of one file of certificates: a CA bundle of a hundred certificates has 200 KB. */
 #define CERTS_MAX_BYTES (512u << 10)
 
@@ -112,3 +115,7 @@
 /* Descriptors that one process is expected to have; the table by descriptor has this many places.
  */
 #define DESCRIPTORS_MAX 65536u
+
+/* Milliseconds after which a connection that was cut and is still there means that its thread hangs:
+ * the longest honest decision takes well below a second. */
+#define THREAD_STUCK_MS 30000

@@ -142,3 +142,18 @@ void log_fields(enum log_level level, const char *message, const struct log_fiel
     log_format_line(&line, used_format, clock_now_ms(), level, message, fields);
     write_all(line.data, line.length);
 }
+
+bool log_passes(struct log_limit *limit, int64_t now_ms, int64_t *missed)
+{
+    int64_t window_ms = atomic_load(&limit->window_ms);
+    unsigned lines;
+
+    *missed = 0;
+    if ((window_ms == 0 || now_ms - window_ms >= 1000) &&
+        atomic_compare_exchange_strong(&limit->window_ms, &window_ms, now_ms)) {
+        lines = atomic_exchange(&limit->lines, 1);
+        *missed = lines > LOG_LINES_PER_SECOND ? lines - LOG_LINES_PER_SECOND : 0;
+        return true;
+    }
+    return atomic_fetch_add(&limit->lines, 1) < LOG_LINES_PER_SECOND;
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -64,6 +65,20 @@ void log_fields(enum log_level level, const char *message, const struct log_fiel
 #define log_info(...) log_event(LOG_INFO, __VA_ARGS__)
 #define log_warn(...) log_event(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_event(LOG_ERROR, __VA_ARGS__)
+
+/** Keeps one kind of line from filling the log. {0} is ready to use. */
+struct log_limit {
+    _Atomic int64_t window_ms; /* begin of the second that is counted */
+    atomic_uint lines;         /* in it */
+};
+
+/**
+ * Asks for one more line: LOG_LINES_PER_SECOND pass. Any thread.
+ *
+ * @param now_ms  Steady clock.
+ * @param missed  Lines that were kept back before this one, to be told in it. Set when true.
+ */
+bool log_passes(struct log_limit *limit, int64_t now_ms, int64_t *missed);
 
 /** The line that log_fields() would write at this moment, with its line feed. Pure. */
 void log_format_line(struct text *line, enum log_format format, int64_t now_ms,

@@ -1,5 +1,6 @@
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "tests/unit/suite.h"
 
@@ -122,6 +123,36 @@ START_TEST(one_event_is_one_line)
     }
 END_TEST
 
+/* Each row asks `lines` times at this moment. */
+START_TEST(a_flood_of_lines_is_counted_instead)
+    {
+        const struct {
+            int64_t now_ms;
+            unsigned lines, pass;
+            int64_t missed; /* told by the first that passes */
+        } rows[] = {
+            {5000, LOG_LINES_PER_SECOND + 7, LOG_LINES_PER_SECOND, 0},
+            {5999, 3, 0, 0},
+            {6000, 2, 2, 10},
+            {9000, 1, 1, 0},
+        };
+        struct log_limit limit = {0};
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            unsigned passed = 0;
+            int64_t missed, told = 0;
+
+            for (unsigned n = 0; n < rows[i].lines; n++)
+                if (log_passes(&limit, rows[i].now_ms, &missed)) {
+                    passed++;
+                    told += missed;
+                }
+            ck_assert_uint_eq(passed, rows[i].pass);
+            ck_assert_int_eq(told, rows[i].missed);
+        }
+    }
+END_TEST
+
 SUITE(base_log)
 {
     suite_rows(tests, moments_are_rfc3339, clock_rows);
@@ -130,4 +161,5 @@ SUITE(base_log)
     tcase_add_test(tests, numbers_are_bare_and_lines_are_appended);
     tcase_add_test(tests, levels_filter);
     tcase_add_test(tests, one_event_is_one_line);
+    tcase_add_test(tests, a_flood_of_lines_is_counted_instead);
 }
