@@ -8,9 +8,10 @@
 
 static unsigned livez(struct service *service, struct text *body)
 {
-    (void)service;
-    text_puts(body, "ok\n");
-    return MHD_HTTP_OK;
+    bool stuck = atomic_load(&service->stuck);
+
+    text_puts(body, stuck ? "a thread that answers hangs\n" : "ok\n");
+    return stuck ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
 }
 
 static unsigned readyz(struct service *service, struct text *body)

@@ -73,8 +73,9 @@ void connection_hurries(struct connection *connection, int64_t limit_ms)
 }
 
 /* Its own thread wakes up by it, finds the end of the stream and closes. */
-static void cut(struct connection *connection)
+static void cut(struct connection *connection, int64_t now_ms)
 {
+    connection->cut_ms = now_ms;
     atomic_store(&connection->phase, PHASE_CUT);
     shutdown(connection->fd, SHUT_RDWR);
 }
@@ -88,7 +89,7 @@ void connections_cut_late(struct connections *all, int64_t now_ms, struct connec
         if (phase == PHASE_CUT || now_ms < atomic_load(&one->deadline_ms))
             continue;
         cuts->by_phase[phase]++;
-        cut(one);
+        cut(one, now_ms);
     }
     pthread_mutex_unlock(&all->lock);
 }
@@ -109,25 +110,25 @@ static struct connection *victim(const struct connections *all)
     return longest;
 }
 
-bool connections_make_room(struct connections *all)
+bool connections_make_room(struct connections *all, int64_t now_ms)
 {
     pthread_mutex_lock(&all->lock);
 
     struct connection *one = victim(all);
 
     if (one)
-        cut(one);
+        cut(one, now_ms);
     pthread_mutex_unlock(&all->lock);
     return one != NULL;
 }
 
-size_t connections_in(struct connections *all, enum connection_phase phase)
+size_t connections_stuck(struct connections *all, int64_t now_ms, int64_t limit_ms)
 {
     size_t count = 0;
 
     pthread_mutex_lock(&all->lock);
     for (const struct connection *one = all->oldest; one; one = one->next)
-        count += atomic_load(&one->phase) == phase;
+        count += atomic_load(&one->phase) == PHASE_CUT && now_ms - one->cut_ms > limit_ms;
     pthread_mutex_unlock(&all->lock);
     return count;
 }

@@ -34,6 +34,7 @@ struct connection {
     _Atomic int64_t since_ms;           /* begin of this phase; of a request: its first byte */
     _Atomic int64_t deadline_ms;        /* when it is cut */
     atomic_bool served;                 /* has finished a request */
+    int64_t cut_ms;                     /* when it was; of the watching thread */
     struct connection *next, *previous; /* under the list's lock, oldest first */
 };
 
@@ -75,7 +76,7 @@ void connections_cut_late(struct connections *all, int64_t now_ms, struct connec
  *
  * @return False when there is none that was not cut already.
  */
-bool connections_make_room(struct connections *all);
+bool connections_make_room(struct connections *all, int64_t now_ms);
 
-/** How many are in this phase. */
-size_t connections_in(struct connections *all, enum connection_phase phase);
+/** How many were cut longer than this ago and are still there: their threads hang. */
+size_t connections_stuck(struct connections *all, int64_t now_ms, int64_t limit_ms);

@@ -101,6 +101,8 @@ static bool read_length(struct span digits, uint64_t *length, struct error *err)
 static bool judge_framing(const struct head *head, const struct framing *framing,
                           struct head_request *request, struct error *err)
 {
+    if (!span_is(head->version, "HTTP/1.1") && !span_is(head->version, "HTTP/1.0"))
+        return bad(err, "neither HTTP/1.1 nor HTTP/1.0");
     if (framing->hosts != 1)
         return bad(err, "exactly one Host is needed");
     if (framing->lengths > 1)
@@ -204,6 +206,14 @@ int64_t head_timeout_ms(struct span query)
         return span_is(unit, "s") ? value * 1000 : span_is(unit, "ms") ? value : 0;
     }
     return 0;
+}
+
+size_t head_uri_length(const char *uri)
+{
+    for (const char *at = uri; *at; at++)
+        if ((unsigned char)*at <= 0x20 || *at == 0x7f)
+            return SIZE_MAX;
+    return strlen(uri);
 }
 
 /* The piece begins here and one NUL stands behind it. */

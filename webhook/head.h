@@ -46,6 +46,12 @@ bool head_judge(const struct head *head, uint64_t body_max, struct head_request 
  */
 int64_t head_timeout_ms(struct span query);
 
+/**
+ * Bytes of a target as received; SIZE_MAX, which is never tight, when a blank or a control
+ * character is among them.
+ */
+size_t head_uri_length(const char *uri);
+
 /** True for application/json, alone or with charset=utf-8; upper or lower case. Spec: RFC 9110
  *  section 8.3. */
 bool head_is_json(struct span value);

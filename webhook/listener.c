@@ -281,13 +281,21 @@ static void welcome(struct listener *listener, int fd, const struct sockaddr *na
     bool full = listener_count(listener) >= listener->connections_max;
 
     if ((size_t)fd >= listener->fd_count || !can_speak(listener) ||
-        (full && !connections_make_room(&listener->connections))) {
+        (full && !connections_make_room(&listener->connections, clock_mono_ms()))) {
         turn_away(listener, fd);
         return;
     }
     if (full)
         metrics_add(&listener->service->metrics, METRIC_EVICTED, 1);
     hand_over(listener, fd, name, size);
+}
+
+/* Waiting on the socket would be a busy loop: somebody must go, and the next look is later. */
+static void run_out(struct listener *listener)
+{
+    listener->exhausted = true;
+    if (connections_make_room(&listener->connections, clock_mono_ms()))
+        metrics_add(&listener->service->metrics, METRIC_EVICTED, 1);
 }
 
 void listener_accept(struct listener *listener)
@@ -300,9 +308,17 @@ void listener_accept(struct listener *listener)
 
         if (fd >= 0)
             welcome(listener, fd, (struct sockaddr *)&name, size);
-        else if (errno != EINTR && errno != ECONNABORTED)
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            run_out(listener);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED)
             return;
     }
+}
+
+int listener_waits_on(const struct listener *listener)
+{
+    return listener->exhausted ? -1 : listener->fd;
 }
 
 void listener_watch(struct listener *listener, int64_t now_ms)
@@ -315,10 +331,13 @@ void listener_watch(struct listener *listener, int64_t now_ms)
     };
     struct connections_cut cut = {0};
 
+    listener->exhausted = false;
     connections_cut_late(&listener->connections, now_ms, &cut);
     for (size_t i = 0; i < PHASE_CUT; i++)
         if (cut.by_phase[i])
             metrics_add(&listener->service->metrics, metrics[i], (int64_t)cut.by_phase[i]);
+    if (connections_stuck(&listener->connections, now_ms, THREAD_STUCK_MS) > 0)
+        atomic_store(&listener->service->stuck, true);
 }
 
 size_t listener_count(const struct listener *listener)

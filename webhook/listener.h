@@ -43,6 +43,7 @@ struct listener {
     struct worker *workers;
     struct client **by_fd; /* how a client gets through libmicrohttpd to its worker */
     size_t fd_count;
+    bool exhausted; /* no descriptor was left; listener_watch() tries again */
 };
 
 /** What a listener is made of. */
@@ -64,8 +65,11 @@ bool listener_start(struct listener *listener, const struct listener_plan *plan,
 /** Accepts what waits, a bounded number. */
 void listener_accept(struct listener *listener);
 
-/** Closes what is past its deadline. */
+/** Closes what is past its deadline, and notes threads that hang. */
 void listener_watch(struct listener *listener, int64_t now_ms);
+
+/** The socket to wait on; -1 when nothing can be accepted now. */
+int listener_waits_on(const struct listener *listener);
 
 /** Connections that are open. */
 size_t listener_count(const struct listener *listener);

@@ -16,6 +16,8 @@ static bool take_settings(struct settings *settings, const struct options *optio
     else if (!settings_read(settings, options->settings, err))
         return false;
     settings->deny = settings->deny || options->enforce;
+    if (!options->log_level_given)
+        log_set_level(settings->log_level);
     return true;
 }
 

@@ -197,10 +197,16 @@ static void format_reasons(const struct metrics *metrics, struct text *text)
 static void format_statuses(const struct metrics *metrics, struct text *text)
 {
     head_line(text, "responses_total", "counter", "Answers by HTTP status.");
-    for (size_t i = 0; i < METRICS_STATUSES; i++)
-        if (value(&metrics->statuses[i]))
-            text_addf(text, PREFIX "responses_total{code=\"%u\"} %llu\n", statuses[i],
-                      (unsigned long long)value(&metrics->statuses[i]));
+    for (size_t i = 0; i < METRICS_STATUSES; i++) {
+        char code[16] = "other";
+
+        if (value(&metrics->statuses[i]) == 0)
+            continue;
+        if (i > 0)
+            snprintf(code, sizeof code, "%u", statuses[i]);
+        text_addf(text, PREFIX "responses_total{code=\"%s\"} %llu\n", code,
+                  (unsigned long long)value(&metrics->statuses[i]));
+    }
 }
 
 static void format_histogram(const struct metrics *metrics, struct text *text)

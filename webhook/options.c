@@ -13,11 +13,13 @@ enum value {
     VALUE_NONE, /* a switch */
     VALUE_TEXT,
     VALUE_ADDRESS,
-    VALUE_DURATION, /* milliseconds in the struct */
-    VALUE_COUNT,    /* a number from 1 */
-    VALUE_BYTES,    /* a number from 1, with Ki, Mi */
     VALUE_LOG_FORMAT,
     VALUE_LOG_LEVEL,
+    VALUE_TIME,  /* from 1 ms, milliseconds in the struct; this and the following are numbers */
+    VALUE_PAUSE, /* the same from 0 */
+    VALUE_BYTES,
+    VALUE_CONNECTIONS,
+    VALUE_THREADS,
 };
 
 static const struct option_row {
@@ -45,25 +47,25 @@ static const struct option_row {
      "answer one AdmissionReview from standard input on standard output"},
     {"log-format", VALUE_LOG_FORMAT, AT(log_format), "text|json", "form of the log (default text)"},
     {"log-level", VALUE_LOG_LEVEL, AT(log_level), "LEVEL",
-     "debug, info, warn or error (default info; debug has a line per request)"},
-    {"handshake-timeout", VALUE_DURATION, AT(times.handshake_ms), "TIME",
+     "debug (a line per request), info, warn, error (default: of the settings, info)"},
+    {"handshake-timeout", VALUE_TIME, AT(times.handshake_ms), "TIME",
      "for the TLS handshake (default 5s)"},
-    {"header-timeout", VALUE_DURATION, AT(times.head_ms), "TIME",
+    {"header-timeout", VALUE_TIME, AT(times.head_ms), "TIME",
      "for the headers of a request (default 5s)"},
-    {"request-timeout", VALUE_DURATION, AT(times.request_ms), "TIME",
+    {"request-timeout", VALUE_TIME, AT(times.request_ms), "TIME",
      "for a whole request (default 10s)"},
-    {"keep-alive-timeout", VALUE_DURATION, AT(times.idle_ms), "TIME",
+    {"keep-alive-timeout", VALUE_TIME, AT(times.idle_ms), "TIME",
      "between two requests (default 120s; the API server's own is 90s)"},
-    {"drain-delay", VALUE_DURATION, AT(drain_delay_ms), "TIME",
+    {"drain-delay", VALUE_PAUSE, AT(drain_delay_ms), "TIME",
      "after SIGTERM, new connections are still served so long (default 5s)"},
-    {"drain-timeout", VALUE_DURATION, AT(drain_timeout_ms), "TIME",
+    {"drain-timeout", VALUE_PAUSE, AT(drain_timeout_ms), "TIME",
      "after SIGTERM, everything is over (default 15s)"},
     {"body-max", VALUE_BYTES, AT(body_max), "BYTES", "of one request (default 32Mi)"},
     {"body-budget", VALUE_BYTES, AT(body_budget), "BYTES",
      "of all requests being read; beyond it 503 (default 128Mi)"},
-    {"connections-max", VALUE_COUNT, AT(connections_max), "N",
+    {"connections-max", VALUE_CONNECTIONS, AT(connections_max), "N",
      "beyond it the oldest that had no answer yet is closed (default 2048)"},
-    {"workers", VALUE_COUNT, AT(workers), "N", "threads that answer (default one per core)"},
+    {"workers", VALUE_THREADS, AT(workers), "N", "threads that answer (default one per core)"},
 #undef AT
 };
 
@@ -93,23 +95,36 @@ struct unit {
     int64_t factor;
 };
 
+static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {0}};
+static const struct unit bytes[] = {{"", 1}, {"Ki", 1 << 10}, {"Mi", 1 << 20}, {0}};
+static const struct unit plain[] = {{"", 1}, {0}};
+
+/* What a number may be. Units end with one that has no name. */
+static const struct {
+    const struct unit *units;
+    int64_t least, most;
+} numbers[] = {
+    [VALUE_TIME] = {times, 1, 3600000},
+    [VALUE_PAUSE] = {times, 0, 3600000},
+    [VALUE_BYTES] = {bytes, 1, INT64_C(4) << 30},
+    [VALUE_CONNECTIONS] = {plain, 1, CONNECTIONS_OF_WORKER_MAX},
+    [VALUE_THREADS] = {plain, 1, 256},
+};
+
 /* "10s" and "8Mi": digits and one of the units. */
-static bool number_parse(const char *text, const struct unit *units, size_t count, int64_t *number)
+static bool number_parse(const char *text, enum value kind, int64_t *number)
 {
     size_t digits = strspn(text, "0123456789");
 
     if (digits == 0 || digits > 9)
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(text + digits, units[i].name) == 0) {
-            *number = strtoll(text, NULL, 10) * units[i].factor;
-            return true;
+    for (const struct unit *unit = numbers[kind].units; unit->name; unit++)
+        if (strcmp(text + digits, unit->name) == 0) {
+            *number = strtoll(text, NULL, 10) * unit->factor;
+            return numbers[kind].least <= *number && *number <= numbers[kind].most;
         }
     return false;
 }
-
-static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
-static const struct unit bytes[] = {{"", 1}, {"Ki", 1 << 10}, {"Mi", 1 << 20}};
 
 static bool take_value(struct options *options, const struct option_row *row, const char *text,
                        struct error *err)
@@ -129,21 +144,14 @@ static bool take_value(struct options *options, const struct option_row *row, co
     case VALUE_ADDRESS:
         good = address_parse(text, member, &detail);
         break;
-    case VALUE_DURATION:
-        good = number_parse(text, times, COUNT(times), member);
-        break;
-    case VALUE_COUNT:
-        good = number_parse(text, bytes, 1, member) && *(int64_t *)member > 0;
-        break;
-    case VALUE_BYTES:
-        good = number_parse(text, bytes, COUNT(bytes), member) && *(int64_t *)member > 0;
-        break;
     case VALUE_LOG_FORMAT:
         good = log_format_parse(text, member);
         break;
     case VALUE_LOG_LEVEL:
-        good = log_level_parse(text, member);
+        good = options->log_level_given = log_level_parse(text, member);
         break;
+    default:
+        good = number_parse(text, row->value, member);
     }
     return good || error_set(err, ERROR_INVALID, "--%s %s: %s", row->name, text,
                              *detail.message ? detail.message : "not understood");
@@ -174,6 +182,14 @@ static void describe_to_getopt(struct option *list)
     list[i] = (struct option){0};
 }
 
+/* getopt_long() leaves the key of an option that it knows, but not with a value, in optopt. */
+static const char *trouble(int key)
+{
+    if (key == ':')
+        return "its value is missing";
+    return optopt > 0 && (size_t)optopt <= COUNT(rows) ? "takes no value" : "no such option";
+}
+
 enum options_verdict options_parse(int argc, char **argv, struct options *options,
                                    struct error *err)
 {
@@ -190,8 +206,7 @@ enum options_verdict options_parse(int argc, char **argv, struct options *option
         if (key == KEY_VERSION)
             return OPTIONS_VERSION;
         if (key == '?' || key == ':') {
-            error_set(err, ERROR_INVALID, "%s: %s", argv[optind - 1],
-                      key == ':' ? "its value is missing" : "no such option");
+            error_set(err, ERROR_INVALID, "%s: %s", argv[optind - 1], trouble(key));
             return OPTIONS_BAD;
         }
         if (!take_value(options, &rows[key - 1], optarg, err))

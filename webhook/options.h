@@ -25,6 +25,7 @@ struct options {
     bool once, enforce;
     enum log_format log_format;
     enum log_level log_level;
+    bool log_level_given;
     struct connection_times times;
     int64_t drain_delay_ms, drain_timeout_ms;
     int64_t body_max, body_budget, connections_max, workers; /* workers 0: one per core */

@@ -43,7 +43,7 @@ void *request_uri(void *context, const char *uri, struct MHD_Connection *connect
 
     (void)context;
     client->request = (struct request){
-        .uri_length = strlen(uri),
+        .uri_length = head_uri_length(uri),
         .timeout_ms = query ? head_timeout_ms(span_of(query + 1)) : 0,
     };
     /* a pipelined request was read together with the one before it */
@@ -53,17 +53,23 @@ void *request_uri(void *context, const char *uri, struct MHD_Connection *connect
     return NULL;
 }
 
-static void log_failure(const struct request *request, const struct error *err)
+/* What is ours is a warning, what the API server would never send is for those who debug. */
+static void log_failure(struct client *client, const struct error *err)
 {
-    log_debug("request refused", LOG_N("status", (int64_t)err->code), LOG_S("error", err->message),
-              LOG_N("bytes", (int64_t)request->length));
+    enum log_level level = err->code >= ERROR_INTERNAL ? LOG_WARN : LOG_DEBUG;
+    int64_t missed;
+
+    if (log_on(level) && log_passes(&service_of(client)->log_limit, clock_mono_ms(), &missed))
+        log_event(level, "request refused", LOG_N("status", (int64_t)err->code),
+                  LOG_S("error", err->message), LOG_N("bytes", (int64_t)client->request.length),
+                  LOG_N("unlogged", missed));
 }
 
 static enum MHD_Result fail(struct client *client, struct MHD_Connection *connection,
                             const struct error *err, bool closes)
 {
     client->request.answered = true;
-    log_failure(&client->request, err);
+    log_failure(client, err);
     return answer_fail(connection, err, closes || atomic_load(&service_of(client)->leaving));
 }
 
@@ -96,7 +102,7 @@ static bool judge(struct client *client, struct MHD_Connection *connection, stru
     if (!size ||
         !head_is_tight(head, head->method.data, size->header_size, client->request.uri_length))
         return error_set(err, ERROR_BAD_REQUEST,
-                         "a line of the head is folded, ends in a bare LF or holds a NUL");
+                         "a line of the head is folded, ends in a bare LF or holds a NUL or CR");
     return budget_left(service, client->request.head.length) || over_budget(err);
 }
 
@@ -187,14 +193,18 @@ static bool decide(struct client *client, struct admit_answer *answer, struct er
 
 static void tell(struct client *client, const struct admit_answer *answer)
 {
+    struct service *service = service_of(client);
     struct request *request = &client->request;
-    int64_t duration_us = clock_mono_us() - request->begun_us;
+    int64_t now_us = clock_mono_us(), duration_us = now_us - request->begun_us, missed;
+    bool acted = strcmp(answer->outcome, "patched") == 0 || strcmp(answer->outcome, "refused") == 0;
+    enum log_level level = acted ? LOG_INFO : LOG_DEBUG;
 
-    metrics_review(&service_of(client)->metrics, request->head.endpoint, answer, duration_us);
-    log_debug("review", LOG_S("uid", answer->uid), LOG_S("kind", answer->kind),
-              LOG_S("operation", answer->operation), LOG_S("outcome", answer->outcome),
-              LOG_S("reason", answer->reason), LOG_N("bytes", (int64_t)request->length),
-              LOG_N("us", duration_us));
+    metrics_review(&service->metrics, request->head.endpoint, answer, duration_us);
+    if (log_on(level) && log_passes(&service->log_limit, now_us / 1000, &missed))
+        log_event(level, "review", LOG_S("uid", answer->uid), LOG_S("kind", answer->kind),
+                  LOG_S("operation", answer->operation), LOG_S("outcome", answer->outcome),
+                  LOG_S("reason", answer->reason), LOG_N("bytes", (int64_t)request->length),
+                  LOG_N("us", duration_us), LOG_N("unlogged", missed));
 }
 
 static enum MHD_Result finish(struct client *client, struct MHD_Connection *connection)

@@ -24,7 +24,7 @@ struct server {
     struct listener admission, admin;
     int signals;
     int64_t told_ms, delay_ms; /* the first signal; 0: none yet */
-    int64_t look_ms;           /* when the certificate files are looked at again */
+    int64_t watch_ms, look_ms; /* when deadlines, and certificate files, are looked at again */
     bool hurried;              /* there was a second signal */
 };
 
@@ -157,14 +157,17 @@ static void turn(struct server *server)
 {
     struct pollfd ready[] = {
         {server->signals, POLLIN, 0},
-        {server->admission.fd, POLLIN, 0},
-        {server->admin.fd, POLLIN, 0},
+        {listener_waits_on(&server->admission), POLLIN, 0},
+        {listener_waits_on(&server->admin), POLLIN, 0},
     };
     int count = poll(ready, sizeof ready / sizeof *ready, TICK_MS);
     int64_t now_ms = clock_mono_ms();
 
-    listener_watch(&server->admission, now_ms);
-    listener_watch(&server->admin, now_ms);
+    if (now_ms >= server->watch_ms) {
+        server->watch_ms = now_ms + TICK_MS;
+        listener_watch(&server->admission, now_ms);
+        listener_watch(&server->admin, now_ms);
+    }
     if (now_ms >= server->look_ms)
         look_at_certificates(server, now_ms);
     if (count <= 0)

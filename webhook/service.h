@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "certs/store.h"
 #include "webhook/metrics.h"
@@ -18,6 +19,8 @@ struct service {
     struct metrics metrics;
     int64_t body_max, body_budget; /* bytes: of one body, of all that are held */
     atomic_bool leaving;           /* answers close their connections */
+    atomic_bool stuck;             /* a thread that answers hangs */
+    struct log_limit log_limit;    /* of lines about requests */
 };
 
 /**
