@@ -160,7 +160,7 @@ class Webhook:
     """A running granary-webhook on free ports. Use as context: what it leaves behind is checked."""
 
     def __init__(self, *arguments, cert=None, key=None, catalog=None, wait_ready=True,
-                 end=signal.SIGINT, address="127.0.0.1:0", wanted_exit=0):
+                 end=signal.SIGINT, address="127.0.0.1:0", wanted_exit=0, prepare=None):
         self.catalog = catalog or temporary_folder()
         if not catalog:
             write(os.path.join(self.catalog, "namespace.yaml"), NAMESPACE)
@@ -171,7 +171,7 @@ class Webhook:
              "127.0.0.1:0", "--tls-cert", cert or WORLD.cert, "--tls-key", key or WORLD.key,
              "--log-level", "debug", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            errors="replace")
+            errors="replace", preexec_fn=prepare)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         self.admin_port = self._port("admin")

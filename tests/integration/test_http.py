@@ -4,7 +4,6 @@ import concurrent.futures
 import json
 import socket
 import struct
-import threading
 import time
 
 from harness import (SLOW, Webhook, answers_until_end, ask, check, check_allowed, check_equal, check_refused,
@@ -151,8 +150,10 @@ def malformed_heads_are_refused():
         for number, check_many in ((101, check_status_object), (1000, check_refused)):
             many = [f"X-{n}: y" for n in range(number)]
             check_many(ask(webhook, head(lines=[length, *many]) + body), 431)
-        # what is odd but has one reading only is served
-        for data in (head(lines=[length, "X-Empty:", "X-Blank:   ", "X-Late: a \t "]),
+        # what is odd but has one reading only is served; NUL and LF can not be told from CR and LF
+        # behind libmicrohttpd (docs/server.md)
+        for data in (right.replace(b"localhost\r\n", b"localhost\0\n"),
+                     head(lines=[length, "X-Empty:", "X-Blank:   ", "X-Late: a \t "]),
                      head(lines=[length, "X-Latin: \xe4\xf6"]), b"\r\n" + right,
                      right.replace(b"/mutate", b"/mutate?timeout=10s&a=%00&=&&b"),
                      head(lines=[length, *(f"X-{n}: y" for n in range(90))]),
@@ -218,9 +219,8 @@ def pipelined_requests_are_answered_in_order():
         for number, size in ((2, None), (20, 12500), (100, None)):
             uids = [f"uid-{n}" for n in range(number)]
             with webhook.tls() as connection:
-                data = b"".join(post(review(uid, size)) for uid in uids)
-                sender = threading.Thread(target=connection.sendall, args=(data,))
-                sender.start()
+                # the answers fit into the socket's buffer, so that nobody waits for anybody
+                connection.sendall(b"".join(post(review(uid, size)) for uid in uids))
                 stream = connection.makefile("rb")
                 for uid in uids:
                     check_equal(stream.readline(), b"HTTP/1.1 200 OK\r\n", "status line")
@@ -230,7 +230,6 @@ def pipelined_requests_are_answered_in_order():
                             length = int(line.split(b":")[1])
                     answer = json.loads(stream.read(length))
                     check_equal(answer["response"]["uid"], uid, "uid in its turn")
-                sender.join()
                 stream.close()
 
 
@@ -305,6 +304,9 @@ def bodies_have_a_budget():
                 check_status_object(answer, 503)
                 check_equal(answer.headers["Retry-After"], "1", "Retry-After")
             check(time.monotonic() - began < 1 * SLOW, "refusing takes long")
+            # what can not fit is refused before a byte of it comes
+            answer = ask(webhook, head(lines=["Content-Length: 20000"]))
+            check_status_object(answer, 503)
             # an announcement alone costs nothing
             with webhook.tls() as announcer:
                 announcer.sendall(head(lines=["Content-Length: 10000"]))

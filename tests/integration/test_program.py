@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import time
@@ -79,6 +80,20 @@ def an_address_in_use_is_said():
         check_equal(answer.returncode, 2, "exit code")
         check(f"can not listen on 127.0.0.1:{webhook.port}" in answer.stderr.decode(),
               answer.stderr)
+
+
+@test("PF6")
+def few_descriptors_mean_few_connections():
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
+
+    with Webhook("--workers", "2", prepare=limit) as webhook:
+        line = webhook.log("fewer connections than wanted")
+        check("possible=22" in line, line)
+        idle = [webhook.tcp() for _ in range(300)]
+        check_allowed(ask(webhook, post(review())))
+        for connection in idle:
+            connection.close()
 
 
 @test("-")
