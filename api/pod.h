@@ -102,8 +102,8 @@ enum file_access { FILE_ACCESS_AUTO, FILE_ACCESS_ROOT, FILE_ACCESS_FOLLOW };
 /** The table of the design, "What is put into a pod, User". */
 enum pod_run pod_run_as(const struct pod_user *user, enum file_access access);
 
-/** Looks at the containers that mount one of these mounts' volumes (all containers if none does).
- */
+/** Looks at the containers that mount one of these mounts' volumes; if none does, at the init
+ *  containers that do; else at all containers. */
 struct pod_user pod_user_of(const json_t *template, const json_t *mounts);
 
 /** True for a Windows pod: spec.os.name, or a node selector for it. */

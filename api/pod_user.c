@@ -37,30 +37,32 @@ static bool all_nonroot(const json_t *pod, const char *list)
 
 static int64_t number(const json_t *value)
 {
-    return json_is_integer(value) ? json_integer_value(value) : -1;
+    return json_is_integer(value) && json_integer_value(value) >= 0 ? json_integer_value(value)
+                                                                    : -1;
 }
 
-static void look(struct pod_user *user, const json_t *pod, const json_t *mounts)
+/* Looks at those containers of the list that mount one of the volumes, or at all of them without
+ * mounts. False when there is none. */
+static bool look(struct pod_user *user, const json_t *pod, const char *list, const json_t *mounts)
 {
-    const json_t *containers = tree_get(pod, "containers"), *container;
-    bool first = true;
+    const json_t *container;
+    bool found = false;
     size_t i;
 
-    tree_items (containers, i, container) {
+    tree_items (tree_get(pod, list), i, container) {
         if (mounts && !mounts_any(container, mounts))
             continue;
 
         int64_t uid = number(setting(pod, container, "runAsUser"));
 
-        if (first) {
+        if (!found) {
             user->uid = uid;
             user->gid = number(setting(pod, container, "runAsGroup"));
         }
-        user->several = user->several || (!first && uid != user->uid);
-        first = false;
+        user->several = user->several || uid != user->uid;
+        found = true;
     }
-    if (first && mounts)
-        look(user, pod, NULL);
+    return found;
 }
 
 struct pod_user pod_user_of(const json_t *template, const json_t *mounts)
@@ -68,7 +70,11 @@ struct pod_user pod_user_of(const json_t *template, const json_t *mounts)
     const json_t *pod = tree_member(template, "spec", JSON_OBJECT);
     struct pod_user user = {.uid = -1, .gid = -1};
 
-    look(&user, pod, mounts);
+    /* an init container that mends owners as root says nothing of who writes; one that mounts alone
+     * may be a sidecar */
+    if (!mounts ||
+        (!look(&user, pod, "containers", mounts) && !look(&user, pod, "initContainers", mounts)))
+        look(&user, pod, "containers", NULL);
     user.known = user.uid >= 0 && !user.several;
     user.nonroot = (all_nonroot(pod, "containers") && all_nonroot(pod, "initContainers") &&
                     json_array_size(tree_get(pod, "containers")) > 0) ||
