@@ -127,8 +127,8 @@ static bool find_blueprint(struct resolving *resolving)
         return true;
     meant = text_did_you_mean(span_of(resolving->name), cluster_blueprint_names(cluster));
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_NOT_FOUND,
-                 blueprint_field(resolving), "there is no BackupBlueprint \"%s\"%s%s%s",
-                 resolving->name, meant ? ": did you mean \"" : ", nothing is backed up by it yet",
+                 blueprint_field(resolving), "no BackupBlueprint \"%s\"%s%s%s", resolving->name,
+                 meant ? ": did you mean \"" : ", nothing is backed up by it yet",
                  meant ? meant : "", meant ? "\"?" : "");
     trace(planning, "  There is none of that name.");
     broken(planning, "blueprint-missing");

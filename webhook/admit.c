@@ -173,15 +173,19 @@ static struct target target_of(const struct review *review, const struct target_
 
 /* ---- what the owner and the audit log are told ---- */
 
-/* The annotation that a finding is about, with a colon behind; else "". The caller frees it. */
+/* The annotation that a finding is about, with a colon behind; else "". Stash's prefix is left out:
+ * a warning has 120 characters. The caller frees it. */
 static char *annotation_of(const struct finding *finding)
 {
     static const char before[] = "metadata.annotations[";
-    const char *key = finding->field + strlen(before), *end = strrchr(finding->field, ']');
+    const char *key = finding->field, *end = strrchr(key, ']');
 
-    return strncmp(finding->field, before, strlen(before)) == 0 && end && end > key
-               ? text_format("%.*s: ", (int)(end - key), key)
-               : text_format("%s", "");
+    if (strncmp(key, before, strlen(before)) != 0 || !end)
+        return text_format("%s", "");
+    key += strlen(before);
+    if (strncmp(key, KEY_STASH_PREFIX, strlen(KEY_STASH_PREFIX)) == 0)
+        key += strlen(KEY_STASH_PREFIX);
+    return end > key ? text_format("%.*s: ", (int)(end - key), key) : text_format("%s", "");
 }
 
 static void warn_findings(struct reply *reply, const struct findings *findings)

@@ -175,6 +175,6 @@ def a_name_that_is_taken_is_found():
     with open(DEPLOYMENT) as file:
         text = file.read().replace("- name: busybox", "- name: stash")
     ran = granary("validate", "-f", "-", "--catalog", CLUSTER, stdin=text)
-    check("spec.template.spec.containers: " in ran.out, ran.out)
+    check("spec.template.spec: " in ran.out, ran.out)
     odd = text.replace("volumes:", "volumes: {}\n      other:")
     check("spec.template" in granary("validate", "-f", "-", stdin=odd).out, "a shape that can not be")
