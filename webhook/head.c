@@ -248,5 +248,5 @@ bool head_is_tight(const struct head *head, const char *start, size_t size, size
         if (!lies_at(&at, end, head->lines[i].value) || !takes(&at, end, '\0'))
             return false;
     }
-    return takes(&at, end, '\0') && takes(&at, end, '\0') && at == end;
+    return end - at == 2 && at[0] == '\0' && at[1] == '\0';
 }

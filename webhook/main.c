@@ -4,9 +4,9 @@
 #include "api/settings.h"
 #include "base/arena.h"
 #include "base/auto.h"
-#include "webhook/settings_file.h"
 #include "webhook/once.h"
 #include "webhook/server.h"
+#include "webhook/settings_file.h"
 
 static bool take_settings(struct settings *settings, const struct options *options,
                           struct error *err)

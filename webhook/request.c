@@ -86,28 +86,29 @@ static bool over_budget(struct error *err)
 }
 
 /* The whole head is here, nothing of the body was read yet. */
-static bool judge(struct client *client, struct MHD_Connection *connection, struct head *head,
-                  struct error *err)
+static bool judge(struct client *client, struct MHD_Connection *connection,
+                  const struct head *asked, struct error *err)
 {
     struct service *service = service_of(client);
     struct lines lines = {.count = 0};
+    struct head head = *asked;
     const union MHD_ConnectionInfo *size =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_line, &lines);
-    head->lines = lines.items;
-    head->count = lines.count;
-    if (!head_judge(head, (uint64_t)service->body_max, &client->request.head, err))
+    head.lines = lines.items;
+    head.count = lines.count;
+    if (!head_judge(&head, (uint64_t)service->body_max, &client->request.head, err))
         return false;
     if (!size ||
-        !head_is_tight(head, head->method.data, size->header_size, client->request.uri_length))
+        !head_is_tight(&head, head.method.data, size->header_size, client->request.uri_length))
         return error_set(err, ERROR_BAD_REQUEST,
                          "a line of the head is folded, ends in a bare LF or holds a NUL or CR");
     return budget_left(service, client->request.head.length) || over_budget(err);
 }
 
 static enum MHD_Result begin(struct client *client, struct MHD_Connection *connection,
-                             struct head *head)
+                             const struct head *head)
 {
     struct request *request = &client->request;
     struct error err;
