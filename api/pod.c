@@ -254,7 +254,7 @@ static void place_mount(json_t *mounts, const json_t *mount, struct findings *ca
     tree_push_new(mounts, placed);
 }
 
-static bool is_device(const struct pod_claims *claims, const char *volume)
+bool pod_is_device(const struct pod_claims *claims, const char *volume)
 {
     struct containers containers = containers_of(claims->template);
     const json_t *container, *device;
@@ -272,10 +272,9 @@ static bool is_device(const struct pod_claims *claims, const char *volume)
 static void say_unmounted(const struct pod_claims *claims, const char *volume,
                           struct findings *cautions)
 {
-    if (is_device(claims, volume))
+    if (pod_is_device(claims, volume))
         findings_add(cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "spec.template.spec.volumes",
-                     "volume %s is a block device, which can not be backed up as files: left out",
-                     volume);
+                     POD_DEVICE_TEXT, volume);
     else
         findings_add(cautions, FINDING_WARNING, REASON_NOT_FOUND, "spec.template.spec.volumes",
                      "volume %s is mounted by no container: left out", volume);

@@ -24,6 +24,12 @@ bool pod_is_claim(const struct pod_claims *claims, const char *volume);
 /** True when the template has this volume, or (StatefulSet) a claim template of this name. */
 bool pod_has_volume(const struct pod_claims *claims, const char *volume);
 
+/** True when some container has this volume as a block device. */
+bool pod_is_device(const struct pod_claims *claims, const char *volume);
+
+/** What is said of it. */
+#define POD_DEVICE_TEXT "volume %s is a block device, which can not be backed up as files: left out"
+
 /** True when at least one volume is backed by a claim. */
 bool pod_has_claims(const struct pod_claims *claims);
 

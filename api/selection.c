@@ -69,6 +69,9 @@ static void take_mount(json_t *mounts, const struct selecting *in, const json_t 
                      "relative subPath: left out");
     } else if (!pod_has_volume(&in->claims, volume)) {
         say_unknown_volume(in, volume, mistakes);
+    } else if (pod_is_device(&in->claims, volume)) {
+        findings_add(mistakes, FINDING_WARNING, REASON_NOT_SUPPORTED, in->mounts_field,
+                     POD_DEVICE_TEXT, volume);
     } else if (reserved(path)) {
         findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN, in->mounts_field,
                      "%s is a path of our own container: volume %s is left out", path, volume);
