@@ -616,10 +616,7 @@ static void unknown(const struct reading *in, struct span domain)
 
 static bool is_nearly(struct span domain, const char *known)
 {
-    size_t length = strlen(known);
-
-    return domain.length + 2 >= length && domain.length <= length + 2 &&
-           text_distance(domain, span_of(known)) <= 2;
+    return text_is_near(domain, span_of(known), 2);
 }
 
 /* A key of another domain that looks like one of ours: of a parameter, any name does; of the

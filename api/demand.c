@@ -24,7 +24,7 @@ static json_t *container_part(const struct demand *demand)
         const json_t *value = tree_get(settings, keys[i]);
 
         if (json_object_size(value) || json_array_size(value))
-            tree_put_new(part, keys[i], tree_copy(value));
+            tree_put_new(part, keys[i], tree_share(value));
     }
     return part;
 }
@@ -204,9 +204,9 @@ json_t *demand_inputs(const struct demand *demand)
     json_t *inputs = json_object();
 
     if (demand->mounts)
-        tree_put_new(inputs, "mounts", tree_copy(demand->mounts));
+        tree_put_new(inputs, "mounts", tree_share(demand->mounts));
     else if (demand->paths)
-        tree_put_new(inputs, "paths", tree_copy(demand->paths));
+        tree_put_new(inputs, "paths", tree_share(demand->paths));
     put_unless_empty(inputs, "container", container_part(demand));
     put_unless_empty(inputs, "tempDir", temp_dir_part(demand));
     put_unless(inputs, "fileAccess", tree_span(demand->spec, "fileAccess"), "Auto");
@@ -263,7 +263,7 @@ void demand_add(struct carry *carry, const struct demand *demand, struct finding
     settle(&carry->temp_dir, temp_dir_part(demand), cautions, demand, "tempDir settings");
     tree_items (demand->selection->mounts, i, mount) {
         if (!mount_at(carry->mounts, tree_text(mount, "mountPath")))
-            tree_push_new(carry->mounts, tree_copy(mount));
+            tree_push_new(carry->mounts, tree_share(mount));
     }
     carry->backup = true;
 }

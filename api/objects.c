@@ -114,7 +114,7 @@ static json_t *object_of(const char *api_version, const char *kind)
 static void copy_fields(json_t *to, const json_t *from, const char *const *keys)
 {
     for (; *keys; keys++)
-        tree_put_new(to, *keys, tree_copy(tree_get(from, *keys)));
+        tree_put_new(to, *keys, tree_share(tree_get(from, *keys)));
 }
 
 /* A blueprint that keeps Repositories elsewhere and names no policy means: for this namespace. */
@@ -175,10 +175,10 @@ static json_t *backup_target(const struct objects *in)
 
     tree_put_new(target, "ref", reference(in));
     if (in->selection) {
-        tree_put_new(target, "paths", tree_copy(in->selection->paths));
+        tree_put_new(target, "paths", tree_share(in->selection->paths));
         tree_put_new(target, "volumeMounts", target_mounts(in->selection->mounts));
     }
-    tree_put_new(target, "exclude", tree_copy(tree_get(in->own, "exclude")));
+    tree_put_new(target, "exclude", tree_share(tree_get(in->own, "exclude")));
     return target;
 }
 
@@ -191,10 +191,10 @@ static json_t *params(const json_t *blueprints, const json_t *owners)
 
     tree_items (blueprints, i, param) {
         if (!tree_named(owners, tree_text(param, "name") ? tree_text(param, "name") : ""))
-            tree_push_new(merged, tree_copy(param));
+            tree_push_new(merged, tree_share(param));
     }
     tree_items (owners, i, param)
-        tree_push_new(merged, tree_copy(param));
+        tree_push_new(merged, tree_share(param));
     return merged;
 }
 

@@ -240,7 +240,8 @@ static size_t least(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-size_t text_distance(struct span a, struct span b)
+/* Gives up, with SIZE_MAX, when it must become more than the limit. */
+static size_t distance_within(struct span a, struct span b, size_t limit)
 {
     size_t row[DISTANCE_MAX_BYTES + 1];
 
@@ -249,7 +250,7 @@ size_t text_distance(struct span a, struct span b)
     for (size_t j = 0; j <= b.length; j++)
         row[j] = j;
     for (size_t i = 1; i <= a.length; i++) {
-        size_t diagonal = row[0];
+        size_t diagonal = row[0], lowest = i;
 
         row[0] = i;
         for (size_t j = 1; j <= b.length; j++) {
@@ -257,9 +258,24 @@ size_t text_distance(struct span a, struct span b)
 
             diagonal = row[j];
             row[j] = least(row[j] + 1, row[j - 1] + 1, replaced);
+            lowest = row[j] < lowest ? row[j] : lowest;
         }
+        if (lowest > limit)
+            return SIZE_MAX;
     }
     return row[b.length];
+}
+
+size_t text_distance(struct span a, struct span b)
+{
+    return distance_within(a, b, SIZE_MAX);
+}
+
+bool text_is_near(struct span a, struct span b, size_t limit)
+{
+    size_t apart = a.length > b.length ? a.length - b.length : b.length - a.length;
+
+    return apart <= limit && distance_within(a, b, limit) <= limit;
 }
 
 const char *text_did_you_mean(struct span word, const char *const *candidates)
@@ -268,7 +284,7 @@ const char *text_did_you_mean(struct span word, const char *const *candidates)
     const char *found = NULL;
 
     for (; *candidates; candidates++) {
-        size_t distance = text_distance(word, span_of(*candidates));
+        size_t distance = distance_within(word, span_of(*candidates), best);
 
         if (distance < best || (distance == best && !found)) {
             best = distance;

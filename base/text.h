@@ -66,6 +66,9 @@ bool text_split(struct span *rest, char separator, struct span *element);
  */
 size_t text_distance(struct span a, struct span b);
 
+/** True when that distance is at most `limit`; far less work when it is not. */
+bool text_is_near(struct span a, struct span b, size_t limit);
+
 /**
  * The candidate that was probably meant: the nearest one at a distance of at most a third of the
  * word's length (at least 1, at most 3), or NULL. Candidates end with NULL.

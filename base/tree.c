@@ -129,7 +129,7 @@ json_t *tree_share(const json_t *tree)
 
 void tree_put_new(json_t *object, const char *key, json_t *value)
 {
-    if (value && json_object_set_new(object, key, value) < 0)
+    if (value && json_object_set_new_nocheck(object, key, value) < 0)
         abort();
 }
 

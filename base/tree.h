@@ -61,7 +61,8 @@ json_t *tree_copy(const json_t *tree);
  *  value must not be edited any more by anyone. NULL of NULL. */
 json_t *tree_share(const json_t *tree);
 
-/** Sets one member. A NULL value or text sets nothing. Out of memory or bad UTF-8: aborts. */
+/** Sets one member. A NULL value or text sets nothing. Out of memory or a text of bad UTF-8: aborts.
+ *  The key is one of ours or of another tree, so it is not looked at. */
 void tree_put_new(json_t *object, const char *key, json_t *value);
 void tree_put_text(json_t *object, const char *key, const char *value);
 void tree_put_span(json_t *object, const char *key, struct span value);

@@ -47,39 +47,44 @@ static void add_member(struct text *out, const char *key, const json_t *value, b
     tree_write(out, value, sorted);
 }
 
+struct member {
+    const char *key;
+    const json_t *value;
+};
+
 static int by_key(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
 }
 
-static void sort_few(const char **keys, size_t count)
+static void sort_few(struct member *members, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
-        const char *key = keys[i];
+        struct member member = members[i];
         size_t place = i;
 
-        for (; place > 0 && strcmp(keys[place - 1], key) > 0; place--)
-            keys[place] = keys[place - 1];
-        keys[place] = key;
+        for (; place > 0 && strcmp(members[place - 1].key, member.key) > 0; place--)
+            members[place] = members[place - 1];
+        members[place] = member;
     }
 }
 
 static void add_sorted(struct text *out, const json_t *object)
 {
     size_t size = json_object_size(object), count = 0;
-    const char *few[SORTED_ON_STACK], *key;
-    AUTO(free) const char **many = size > SORTED_ON_STACK ? text_alloc(size * sizeof *many) : NULL;
-    const char **keys = many ? many : few;
-    const json_t *value;
+    struct member few[SORTED_ON_STACK], member;
+    AUTO(free)
+    struct member *many = size > SORTED_ON_STACK ? text_alloc(size * sizeof *many) : NULL;
+    struct member *members = many ? many : few;
 
-    tree_each (object, key, value)
-        keys[count++] = key;
+    tree_each (object, member.key, member.value)
+        members[count++] = member;
     if (many)
-        qsort(keys, count, sizeof *keys, by_key);
+        qsort(members, count, sizeof *members, by_key);
     else
-        sort_few(keys, count);
+        sort_few(members, count);
     for (size_t i = 0; i < count; i++)
-        add_member(out, keys[i], json_object_get(object, keys[i]), i == 0, true);
+        add_member(out, members[i].key, members[i].value, i == 0, true);
 }
 
 static void add_object(struct text *out, const json_t *object, bool sorted)

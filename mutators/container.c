@@ -118,7 +118,7 @@ static json_t *security_context(const struct making *making, const struct role *
     const char *key;
 
     tree_each (theirs, key, value)
-        tree_put_new(context, key, tree_copy(value));
+        tree_put_new(context, key, tree_share(value));
     /* Kubernetes refuses a privileged container that may not escalate. */
     if ((tree_true(context, "privileged") || adds_sys_admin(context)) &&
         !tree_true(theirs, "allowPrivilegeEscalation"))
@@ -147,7 +147,7 @@ static void overlay(json_t *side, const json_t *theirs)
     const char *key;
 
     tree_each (theirs, key, value)
-        tree_put_new(side, key, tree_copy(value));
+        tree_put_new(side, key, tree_share(value));
 }
 
 /* A request above its limit makes a pod invalid: whichever of the two was asked for holds. */
@@ -162,11 +162,11 @@ static void reconcile(json_t *requests, json_t *limits, const json_t *theirs)
         const json_t *limit = tree_get(limits, key);
 
         if (!limit && !overcommits(key))
-            tree_put_new(limits, key, tree_copy(request));
+            tree_put_new(limits, key, tree_share(request));
         else if (greater(request, limit) && tree_get(tree_get(theirs, "limits"), key))
-            tree_put_new(requests, key, tree_copy(limit));
+            tree_put_new(requests, key, tree_share(limit));
         else if (greater(request, limit))
-            tree_put_new(limits, key, tree_copy(request));
+            tree_put_new(limits, key, tree_share(request));
     }
 }
 
@@ -333,7 +333,7 @@ static json_t *container(const struct making *making, const struct role *role, j
     tree_put_new(made, "volumeMounts", volume_mounts(making, role));
     /* an init container may have neither probes nor a lifecycle */
     for (size_t i = 0; i < (role->writes ? 1 : sizeof copied / sizeof *copied); i++)
-        tree_put_new(made, copied[i], tree_copy(tree_get(role->settings, copied[i])));
+        tree_put_new(made, copied[i], tree_share(tree_get(role->settings, copied[i])));
     return made;
 }
 

@@ -75,6 +75,42 @@ START_TEST(json_strings_are_escaped)
     }
 END_TEST
 
+/* Short pieces and long ones, whose bytes are looked at in different ways: one special character at
+ * each place of pieces of each length. */
+START_TEST(json_strings_of_any_length)
+    {
+        static const char *const special[][2] = {
+            {"\"", "\\\""},   {"\\", "\\\\"},   {"\x1f", "\\u001f"}, {"\n", "\\n"},
+            {"\x7f", "\x7f"}, {"\xc3", "\xc3"}, {"x", "x"}};
+        char plain[70], expected[80];
+
+        for (size_t at = 0; at < (size_t)_i; at++)
+            for (size_t s = 0; s < sizeof special / sizeof *special; s++) {
+                AUTO(text) struct text text = {0};
+                size_t rest = (size_t)_i - at - 1;
+
+                memset(plain, 'a', sizeof plain);
+                plain[at] = special[s][0][0];
+                snprintf(expected, sizeof expected, "<%.*s%s%.*s", (int)at, plain, special[s][1],
+                         (int)rest, plain + at + 1);
+                text_putc(&text, '<');
+                text_add_json(&text, plain, (size_t)_i);
+                ck_assert_str_eq(text_get(&text), expected);
+            }
+    }
+END_TEST
+
+START_TEST(near_is_a_small_distance)
+    {
+        for (size_t i = 0; i < sizeof meant_rows / sizeof *meant_rows; i++)
+            for (size_t limit = 0; limit < 40; limit++) {
+                struct span a = span_of(meant_rows[_i].word), b = span_of(meant_rows[i].word);
+
+                ck_assert_int_eq(text_is_near(a, b, limit), text_distance(a, b) <= limit);
+            }
+    }
+END_TEST
+
 START_TEST(sha256_of_abc)
     {
         char hex[65];
@@ -102,6 +138,8 @@ SUITE(base_text)
     suite_rows(tests, printable, printable_rows);
     suite_rows(tests, did_you_mean, meant_rows);
     tcase_add_test(tests, json_strings_are_escaped);
+    tcase_add_loop_test(tests, json_strings_of_any_length, 0, 70);
+    suite_rows(tests, near_is_a_small_distance, meant_rows);
     tcase_add_test(tests, sha256_of_abc);
     tcase_add_test(tests, lists_are_split);
 }
