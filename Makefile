@@ -126,7 +126,7 @@ check-pure: all ## the core calls nothing that is not pure; includes point downw
 .PHONY: coverage
 coverage: ## lines and branches that the tests reach
 	@tests/install.sh "measure coverage" gcovr
-	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
+	@mkdir -p build/coverage && find build/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory COVERAGE=1 all check check-integration check-cli
 	@tests/coverage.sh
 
