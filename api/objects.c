@@ -111,10 +111,18 @@ static json_t *object_of(const char *api_version, const char *kind)
     return object;
 }
 
+/* What is null was not given. */
+static const json_t *member(const json_t *from, const char *key)
+{
+    const json_t *value = tree_get(from, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
 static void copy_fields(json_t *to, const json_t *from, const char *const *keys)
 {
     for (; *keys; keys++)
-        tree_put_new(to, *keys, tree_share(tree_get(from, *keys)));
+        tree_put_new(to, *keys, tree_share(member(from, *keys)));
 }
 
 /* A blueprint that keeps Repositories elsewhere and names no policy means: for this namespace. */
@@ -158,17 +166,6 @@ static json_t *reference(const struct objects *in)
     return ref;
 }
 
-/* volumeMounts as Stash's API knows them: the expression of a path is the pod's own business, the
- * mount in the pod has it. */
-static json_t *target_mounts(const json_t *mounts)
-{
-    json_t *list = tree_copy(mounts);
-
-    for (size_t i = 0; i < json_array_size(list); i++)
-        json_object_del(json_array_get(list, i), "readOnly");
-    return list;
-}
-
 static json_t *backup_target(const struct objects *in)
 {
     json_t *target = json_object();
@@ -176,7 +173,7 @@ static json_t *backup_target(const struct objects *in)
     tree_put_new(target, "ref", reference(in));
     if (in->selection) {
         tree_put_new(target, "paths", tree_share(in->selection->paths));
-        tree_put_new(target, "volumeMounts", target_mounts(in->selection->mounts));
+        tree_put_new(target, "volumeMounts", tree_share(in->selection->mounts));
     }
     tree_put_new(target, "exclude", tree_share(tree_get(in->own, "exclude")));
     return target;
@@ -190,7 +187,9 @@ static json_t *params(const json_t *blueprints, const json_t *owners)
     size_t i;
 
     tree_items (blueprints, i, param) {
-        if (!tree_named(owners, tree_text(param, "name") ? tree_text(param, "name") : ""))
+        const char *name = tree_text(param, "name");
+
+        if (!name || !tree_named(owners, name))
             tree_push_new(merged, tree_share(param));
     }
     tree_items (owners, i, param)
@@ -201,12 +200,13 @@ static json_t *params(const json_t *blueprints, const json_t *owners)
 static json_t *task(const struct objects *in)
 {
     const json_t *wanted = tree_member(in->spec, "task", JSON_OBJECT);
+    const json_t *owners = in->target->kind->class == TARGET_APP ? in->params : NULL;
     json_t *made = wanted ? tree_copy(wanted) : json_object();
 
     if (in->target->kind->class == TARGET_CLAIM && !given(made, "name"))
         tree_put_text(made, "name", "pvc-backup");
-    if (json_array_size(in->params))
-        tree_put_new(made, "params", params(tree_get(wanted, "params"), in->params));
+    if (json_array_size(owners))
+        tree_put_new(made, "params", params(tree_get(wanted, "params"), owners));
     if (json_object_size(made) == 0) {
         json_decref(made);
         return NULL;
@@ -349,6 +349,8 @@ bool objects_make(const struct objects *in, struct plan_backup *backup, struct e
 
     if (!possible(in, err))
         return false;
+    if (!*in->target->name)
+        return true;
 
     AUTO(free) char *name = objects_configuration_name(in, &space);
     AUTO(free) char *repository_called = repository_name(in);

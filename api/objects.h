@@ -17,7 +17,7 @@ struct objects {
     const json_t *blueprint; /* the object, for its name and generation */
     const json_t *spec;      /* its spec, resolved for this target */
     const json_t *own;       /* what the owner set: members of a BackupConfiguration.spec */
-    const json_t *params;    /* [{name, value}] of the owner, or NULL */
+    const json_t *params;    /* [{name, value}] of an AppBinding's owner, or NULL */
     const struct selection *selection; /* of a workload; else NULL */
     bool primary;                      /* the blueprint whose objects have the plain name */
     bool job;                          /* a workload that is backed up by a Job */
@@ -26,7 +26,8 @@ struct objects {
 /**
  * Makes both objects, with names, labels, annotations and hash.
  *
- * @param backup  Its repository, configuration and sha256 are set.
+ * @param backup  Its repository, configuration and sha256 are set; nothing while the target has no
+ *                name yet.
  * @return        False: ERROR_INVALID (a blueprint that can not work for this target),
  *                ERROR_CONFLICT (the Repository of that name belongs to another target).
  *

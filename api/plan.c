@@ -157,7 +157,7 @@ static bool is_allowed(const struct resolving *resolving)
     const char *space = target_of(planning)->space;
     const json_t *allowed = tree_at(resolving->blueprint, "spec.allowedNamespaces");
 
-    if (!allowed ||
+    if (!allowed || json_is_null(allowed) ||
         usage_allowed(allowed, "", space, cluster_namespace(cluster, space)) == USAGE_ALLOWED)
         return true;
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_FORBIDDEN,
@@ -425,8 +425,6 @@ static bool make_objects(const struct resolving *resolving, const struct objects
 {
     struct error err;
 
-    if (!*target_of(resolving->planning)->name)
-        return true;
     if (objects_make(in, made, &err))
         return has_place_of_its_own(resolving, made);
     say_unfit(resolving, err.message);
@@ -946,12 +944,23 @@ void plan_make(struct plan *plan, const struct plan_request *request)
     conclude(&planning);
 }
 
+static bool belongs_to_target(const json_t *metadata)
+{
+    const json_t *owners = tree_get(metadata, "ownerReferences"), *owner;
+    size_t i;
+
+    tree_items (owners, i, owner)
+        if (tree_true(owner, "controller") && target_kind_in(owner))
+            return true;
+    return false;
+}
+
 bool configuration_is_hand_made(const json_t *configuration)
 {
     const json_t *metadata = tree_get(configuration, "metadata");
 
     return !tree_text(tree_get(metadata, "labels"), LABEL_BLUEPRINT) &&
-           !target_is_controlled(&(struct target){.metadata = metadata});
+           !belongs_to_target(metadata);
 }
 
 void carry_done(struct carry *carry)

@@ -79,8 +79,9 @@ static inline void auto_carry(struct carry *carry)
     carry_done(carry);
 }
 
-/** True when somebody wrote this BackupConfiguration himself: it neither carries our label nor
- *  belongs to a target, as those that Stash made do. Such an object is never touched. */
+/** True when somebody wrote this BackupConfiguration himself, or has it written by a controller of
+ *  his own: it neither carries our label nor belongs to a target, as those that Stash made do. Such
+ *  an object is never touched. */
 bool configuration_is_hand_made(const json_t *configuration);
 
 /** Everything that a decision depends on. Borrowed. */

@@ -22,23 +22,29 @@ const struct target_kind *target_kind_of(struct span group, struct span kind)
     return NULL;
 }
 
-bool target_of_object(struct target *target, const json_t *object, const char *space)
+const struct target_kind *target_kind_in(const json_t *object)
 {
     struct span version = tree_span(object, "apiVersion");
     const char *slash = version.data ? memchr(version.data, '/', version.length) : NULL;
     struct span group = {version.data, slash ? (size_t)(slash - version.data) : 0};
-    const struct target_kind *kind = target_kind_of(group, tree_span(object, "kind"));
+
+    return version.data ? target_kind_of(group, tree_span(object, "kind")) : NULL;
+}
+
+bool target_of_object(struct target *target, const json_t *object, const char *space)
+{
+    const struct target_kind *kind = target_kind_in(object);
     const json_t *metadata = tree_member(object, "metadata", JSON_OBJECT);
     const json_t *spec = tree_member(object, "spec", JSON_OBJECT);
 
-    if (!kind || !version.data)
+    if (!kind)
         return false;
 
     const char *own = tree_text(metadata, "namespace"), *name = tree_text(metadata, "name");
 
     *target = (struct target){
         .kind = kind,
-        .api_version = version.data,
+        .api_version = tree_text(object, "apiVersion"),
         .space = own && *own ? own : space,
         .name = name ? name : "",
         .metadata = metadata,

@@ -25,6 +25,9 @@ struct target_kind {
 /** The kind, or NULL when it is no target. The version is not compared (matchPolicy Equivalent). */
 const struct target_kind *target_kind_of(struct span group, struct span kind);
 
+/** The same by the members apiVersion and kind of an object, of a reference or owner reference. */
+const struct target_kind *target_kind_in(const json_t *object);
+
 /** One object that may be backed up. All borrowed. */
 struct target {
     const struct target_kind *kind;
