@@ -112,10 +112,6 @@
 /* Descriptors that are not connections: sockets, epoll, files of the catalog and certificates. */
 #define DESCRIPTORS_RESERVED 128u
 
-/* Descriptors that one process is expected to have; the table by descriptor has this many places.
- */
-#define DESCRIPTORS_MAX 65536u
-
 /* Milliseconds after which a connection that was cut and is still there means that its thread hangs:
  * the longest honest decision takes well below a second. */
 #define THREAD_STUCK_MS 30000

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "webhook/answer.h"
-#include "webhook/listener.h"
+#include "webhook/worker.h"
 
 static unsigned livez(struct service *service, struct text *body)
 {
@@ -41,7 +41,7 @@ enum MHD_Result admin_handle(void *context, struct MHD_Connection *connection, c
                              const char *method, const char *version, const char *data,
                              size_t *size, void **request_context)
 {
-    struct service *service = ((struct worker *)context)->listener->service;
+    struct service *service = ((struct worker *)context)->service;
     struct text body = {0};
     struct error err;
 

@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "webhook/answer.h"
-#include "webhook/listener.h"
+#include "webhook/worker.h"
 
 /* The header lines as libmicrohttpd has them, one more than is allowed so that it shows. */
 struct lines {
@@ -32,7 +32,7 @@ static enum MHD_Result add_line(void *context, enum MHD_ValueKind kind, const ch
 
 static struct service *service_of(const struct client *client)
 {
-    return client->worker->listener->service;
+    return client->worker->service;
 }
 
 /* Called when the request line is here, before it is taken apart. */
@@ -48,7 +48,7 @@ void *request_uri(void *context, const char *uri, struct MHD_Connection *connect
     };
     /* a pipelined request was read together with the one before it */
     if (atomic_load(&client->watched.phase) == PHASE_IDLE)
-        connection_enters(&client->worker->listener->connections, &client->watched, PHASE_HEAD,
+        connection_enters(client->worker->connections, &client->watched, PHASE_HEAD,
                           clock_mono_ms());
     return NULL;
 }
@@ -115,7 +115,7 @@ static enum MHD_Result begin(struct client *client, struct MHD_Connection *conne
 
     request->begun = true;
     request->begun_us = clock_mono_us();
-    connection_enters(&client->worker->listener->connections, &client->watched, PHASE_REQUEST,
+    connection_enters(client->worker->connections, &client->watched, PHASE_REQUEST,
                       request->begun_us / 1000);
     if (request->timeout_ms > 0)
         connection_hurries(&client->watched, request->timeout_ms);
@@ -266,6 +266,5 @@ void request_completed(void *context, struct MHD_Connection *connection, void **
         metrics_add(&service->metrics, METRIC_ABORTED, 1);
     drop_body(service, request);
     *request = (struct request){0};
-    connection_enters(&client->worker->listener->connections, &client->watched, PHASE_IDLE,
-                      clock_mono_ms());
+    connection_enters(client->worker->connections, &client->watched, PHASE_IDLE, clock_mono_ms());
 }

@@ -139,13 +139,13 @@ static bool start(struct server *server, const struct options *options, struct e
 {
     struct connection_times admin_times = options->times;
     struct listener_plan admission = {
-        LISTENER_ADMISSION,
+        WORKER_ADMISSION,
         options->listen,
         options->times,
         connections_possible((size_t)options->connections_max),
         options->workers ? (size_t)options->workers : cores(),
     };
-    struct listener_plan admin = {LISTENER_ADMIN, options->admin_listen, admin_times,
+    struct listener_plan admin = {WORKER_ADMIN, options->admin_listen, admin_times,
                                   ADMIN_CONNECTIONS_MAX, 1};
 
     return listener_start(&server->admin, &admin, &server->service, err) &&
