@@ -202,6 +202,13 @@ class Webhook:
     def open_descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def stopped(self):
+        """True when SIGSTOP has reached every thread."""
+        def state(thread):
+            with open(f"/proc/{self.process.pid}/task/{thread}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0]
+        return all(state(thread) == "T" for thread in os.listdir(f"/proc/{self.process.pid}/task"))
+
     def rss_kib(self):
         with open(f"/proc/{self.process.pid}/status") as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))

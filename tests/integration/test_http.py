@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import signal
 import socket
 import struct
 import time
@@ -316,6 +317,27 @@ def bodies_have_a_budget():
             check_allowed(read_answer(holder))
         eventually(lambda: webhook.metric("body_bytes") == 0, "bytes are given back")
         check_allowed(ask(webhook, small))
+
+
+@test("H15")
+def requests_that_come_in_the_same_moment_are_all_answered():
+    """An event loop that takes 128 events at once must not wait for more before it looks at them."""
+    with Webhook("--workers", "1") as webhook:
+        kept = []
+        for number in (127, 128, 129, 256):
+            while len(kept) < number:
+                kept.append(webhook.tls())
+            webhook.kill(signal.SIGSTOP)
+            eventually(webhook.stopped, "all threads are stopped")
+            for connection in kept:
+                connection.sendall(post(review()))
+            webhook.kill(signal.SIGCONT)
+            began = time.monotonic()
+            for connection in kept:
+                check_allowed(read_answer(connection))
+            check(time.monotonic() - began < 2 * SLOW, f"{number} requests: late")
+        for connection in kept:
+            connection.close()
 
 
 @test("H15")
