@@ -32,11 +32,13 @@ static json_t *container_part(const struct demand *demand)
 static json_t *temp_dir_part(const struct demand *demand)
 {
     const json_t *temp_dir = tree_get(demand->spec, "tempDir");
+    const json_t *limit = tree_get(temp_dir, "sizeLimit");
     json_t *part = json_object();
 
     if (tree_span(temp_dir, "medium").length)
         tree_put_text(part, "medium", tree_text(temp_dir, "medium"));
-    tree_put_new(part, "sizeLimit", tree_copy(tree_get(temp_dir, "sizeLimit")));
+    if (!json_is_null(limit))
+        tree_put_new(part, "sizeLimit", tree_copy(limit));
     return part;
 }
 
