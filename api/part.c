@@ -21,6 +21,21 @@ const json_t *template_element(const json_t *template, struct place place)
     return tree_named(list_of(template, place.list), place.name);
 }
 
+static bool has_volume(const json_t *volumes, const char *const *names)
+{
+    const json_t *volume;
+    size_t i;
+
+    tree_items (volumes, i, volume) {
+        struct span name = tree_span(volume, "name");
+
+        for (size_t n = 0; name.data && names[n]; n++)
+            if (span_is(name, names[n]))
+                return true;
+    }
+    return false;
+}
+
 enum template_owner template_owner_of(const json_t *template)
 {
     const json_t *annotations = tree_at(template, "metadata.annotations");
@@ -32,10 +47,8 @@ enum template_owner template_owner_of(const json_t *template)
         return TEMPLATE_STASH;
     if (template_element(template, sidecar_place) || template_element(template, init_place))
         return TEMPLATE_FOREIGN;
-    for (size_t i = 0; our_volumes[i]; i++)
-        if (tree_named(list_of(template, "volumes"), our_volumes[i]))
-            return TEMPLATE_FOREIGN;
-    return TEMPLATE_CLEAN;
+    return has_volume(list_of(template, "volumes"), our_volumes) ? TEMPLATE_FOREIGN
+                                                                 : TEMPLATE_CLEAN;
 }
 
 /*

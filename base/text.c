@@ -79,11 +79,6 @@ void text_add(struct text *text, const char *data, size_t length)
     text->data[text->length] = '\0';
 }
 
-void text_puts(struct text *text, const char *piece)
-{
-    text_add(text, piece, strlen(piece));
-}
-
 void text_putc(struct text *text, char c)
 {
     reserve(text, 1);

@@ -26,7 +26,10 @@ void text_reserve(struct text *text, size_t more);
 
 /** Appends bytes, a C string, one character, or a formatted piece. Memory exhausted: aborts. */
 void text_add(struct text *text, const char *data, size_t length);
-void text_puts(struct text *text, const char *piece);
+static inline void text_puts(struct text *text, const char *piece)
+{
+    text_add(text, piece, strlen(piece));
+}
 void text_putc(struct text *text, char c);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_addv(struct text *text, const char *format, va_list args);

@@ -10,18 +10,6 @@ static const char *type_name(json_type type)
     return names[type];
 }
 
-const json_t *tree_get(const json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
-
-const json_t *tree_member(const json_t *object, const char *key, json_type type)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return value && json_typeof(value) == type ? value : NULL;
-}
-
 const json_t *tree_at(const json_t *object, const char *path)
 {
     while (object && *path) {
@@ -38,16 +26,6 @@ struct span tree_value(const json_t *value)
     if (!json_is_string(value))
         return (struct span){0};
     return (struct span){json_string_value(value), json_string_length(value)};
-}
-
-const char *tree_text(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
-struct span tree_span(const json_t *object, const char *key)
-{
-    return tree_value(json_object_get(object, key));
 }
 
 bool tree_true(const json_t *object, const char *key)
@@ -125,12 +103,6 @@ json_t *tree_copy(const json_t *tree)
 json_t *tree_share(const json_t *tree)
 {
     return json_incref((json_t *)tree);
-}
-
-void tree_put_new(json_t *object, const char *key, json_t *value)
-{
-    if (value && json_object_set_new_nocheck(object, key, value) < 0)
-        abort();
 }
 
 void tree_put_text(json_t *object, const char *key, const char *value)

@@ -16,11 +16,20 @@
  * another type is "absent", never an abort.
  */
 
-/** The member of this type, or NULL when absent. Borrowed. */
-const json_t *tree_member(const json_t *object, const char *key, json_type type);
+/** The member of any type, or NULL. Borrowed. (Inline, as are some others, so that the length of a
+ *  constant key is known when this is compiled: a decision asks some hundred times.) */
+static inline const json_t *tree_get(const json_t *object, const char *key)
+{
+    return json_object_getn(object, key, key ? strlen(key) : 0);
+}
 
-/** The member of any type, or NULL. Borrowed. */
-const json_t *tree_get(const json_t *object, const char *key);
+/** The member of this type, or NULL when absent. Borrowed. */
+static inline const json_t *tree_member(const json_t *object, const char *key, json_type type)
+{
+    const json_t *value = tree_get(object, key);
+
+    return value && json_typeof(value) == type ? value : NULL;
+}
 
 /**
  * Follows members by a path with dots, such as "spec.template.metadata". NULL when any step is
@@ -29,13 +38,19 @@ const json_t *tree_get(const json_t *object, const char *key);
 const json_t *tree_at(const json_t *object, const char *path);
 
 /** The string member as C string ("" is a value), or NULL when absent or not a string. Borrowed. */
-const char *tree_text(const json_t *object, const char *key);
-
-/** The string member with its length (it may hold NUL); {NULL, 0} when absent. Borrowed. */
-struct span tree_span(const json_t *object, const char *key);
+static inline const char *tree_text(const json_t *object, const char *key)
+{
+    return json_string_value(tree_get(object, key));
+}
 
 /** The bytes of a string value; {NULL, 0} when it is no string. Borrowed. */
 struct span tree_value(const json_t *value);
+
+/** The string member with its length (it may hold NUL); {NULL, 0} when absent. Borrowed. */
+static inline struct span tree_span(const json_t *object, const char *key)
+{
+    return tree_value(tree_get(object, key));
+}
 
 /** True when the member is the JSON value true. */
 bool tree_true(const json_t *object, const char *key);
@@ -61,9 +76,13 @@ json_t *tree_copy(const json_t *tree);
  *  value must not be edited any more by anyone. NULL of NULL. */
 json_t *tree_share(const json_t *tree);
 
-/** Sets one member. A NULL value or text sets nothing. Out of memory or a text of bad UTF-8: aborts.
- *  The key is one of ours or of another tree, so it is not looked at. */
-void tree_put_new(json_t *object, const char *key, json_t *value);
+/** Sets one member. A NULL value or text sets nothing. Out of memory or a text of bad UTF-8:
+ * aborts. The key is one of ours or of another tree, so it is not looked at. */
+static inline void tree_put_new(json_t *object, const char *key, json_t *value)
+{
+    if (value && json_object_setn_new_nocheck(object, key, key ? strlen(key) : 0, value) < 0)
+        abort();
+}
 void tree_put_text(json_t *object, const char *key, const char *value);
 void tree_put_span(json_t *object, const char *key, struct span value);
 void tree_put_int(json_t *object, const char *key, int64_t value);

@@ -38,23 +38,28 @@ static void add_real(struct text *out, const json_t *value)
     text_add(out, digits, length);
 }
 
-static void add_member(struct text *out, const char *key, const json_t *value, bool first,
-                       bool sorted)
-{
-    text_puts(out, first ? "\"" : ",\"");
-    text_add_json(out, key, strlen(key));
-    text_add(out, "\":", 2);
-    tree_write(out, value, sorted);
-}
-
 struct member {
-    const char *key;
+    struct span key;
     const json_t *value;
 };
 
+static struct member member_at(void *iterator)
+{
+    return (struct member){{json_object_iter_key(iterator), json_object_iter_key_len(iterator)},
+                           json_object_iter_value(iterator)};
+}
+
+static void add_member(struct text *out, const struct member *member, bool first, bool sorted)
+{
+    text_puts(out, first ? "\"" : ",\"");
+    text_add_json(out, member->key.data, member->key.length);
+    text_add(out, "\":", 2);
+    tree_write(out, member->value, sorted);
+}
+
 static int by_key(const void *a, const void *b)
 {
-    return strcmp(((const struct member *)a)->key, ((const struct member *)b)->key);
+    return strcmp(((const struct member *)a)->key.data, ((const struct member *)b)->key.data);
 }
 
 static void sort_few(struct member *members, size_t count)
@@ -63,45 +68,49 @@ static void sort_few(struct member *members, size_t count)
         struct member member = members[i];
         size_t place = i;
 
-        for (; place > 0 && strcmp(members[place - 1].key, member.key) > 0; place--)
+        for (; place > 0 && by_key(&members[place - 1], &member) > 0; place--)
             members[place] = members[place - 1];
         members[place] = member;
     }
 }
 
-static void add_sorted(struct text *out, const json_t *object)
+static void add_sorted(struct text *out, json_t *object)
 {
     size_t size = json_object_size(object), count = 0;
-    struct member few[SORTED_ON_STACK], member;
+    struct member few[SORTED_ON_STACK];
     AUTO(free)
     struct member *many = size > SORTED_ON_STACK ? text_alloc(size * sizeof *many) : NULL;
     struct member *members = many ? many : few;
 
-    tree_each (object, member.key, member.value)
-        members[count++] = member;
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at))
+        members[count++] = member_at(at);
     if (many)
         qsort(members, count, sizeof *members, by_key);
     else
         sort_few(members, count);
     for (size_t i = 0; i < count; i++)
-        add_member(out, members[i].key, members[i].value, i == 0, true);
+        add_member(out, &members[i], i == 0, true);
+}
+
+static void add_in_order(struct text *out, json_t *object)
+{
+    bool first = true;
+
+    for (void *at = json_object_iter(object); at; at = json_object_iter_next(object, at)) {
+        struct member member = member_at(at);
+
+        add_member(out, &member, first, false);
+        first = false;
+    }
 }
 
 static void add_object(struct text *out, const json_t *object, bool sorted)
 {
-    const json_t *value;
-    const char *key;
-    bool first = true;
-
     text_putc(out, '{');
-    if (sorted) {
-        add_sorted(out, object);
-    } else {
-        tree_each (object, key, value) {
-            add_member(out, key, value, first, false);
-            first = false;
-        }
-    }
+    if (sorted)
+        add_sorted(out, (json_t *)object);
+    else
+        add_in_order(out, (json_t *)object);
     text_putc(out, '}');
 }
 
