@@ -146,7 +146,7 @@ json_t *workload_template(const struct change *change, const struct plan *plan, 
     }
     if (plan->state == PLAN_BROKEN) {
         *rule = RULE_KEPT;
-        return stored ? template_keep(template, stored) : tree_share(template);
+        return template_keep(template, stored ? stored : template);
     }
     *rule = RULE_PLANNED;
     return template_inject(plan, change->settings, template, stored,

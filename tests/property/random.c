@@ -47,9 +47,14 @@ uint64_t random_setting(const char *name, uint64_t otherwise)
 
 void random_cases(const char *name, void (*property)(struct random *random))
 {
+    random_some_cases(name, property, CASES);
+}
+
+void random_some_cases(const char *name, void (*property)(struct random *random), size_t usual)
+{
     uint64_t seed = random_setting("SEED", SEED);
     size_t first = random_setting("PROPERTY_FIRST", 0);
-    size_t count = random_setting("PROPERTY_COUNT", CASES);
+    size_t count = random_setting("PROPERTY_COUNT", usual);
 
     printf("  %s: SEED=%llu, cases %zu to %zu\n", name, (unsigned long long)seed, first,
            first + count);

@@ -40,6 +40,9 @@ uint64_t random_setting(const char *name, uint64_t otherwise);
  */
 void random_cases(const char *name, void (*property)(struct random *random));
 
+/** The same with another number of cases where PROPERTY_COUNT does not say one. */
+void random_some_cases(const char *name, void (*property)(struct random *random), size_t count);
+
 /** Fails the test, and says how to repeat the case. Needs check.h. */
 #define PROPERTY_MUST(random, promise)                                                             \
     ck_assert_msg(promise, "SEED=%llu PROPERTY_FIRST=%zu PROPERTY_COUNT=1 repeats: %s",            \

@@ -10,12 +10,16 @@
 #include "base/tree.h"
 #include "webhook/admit.h"
 
+char asking_case[96];
+
+#define MUST(promise, format, ...) ck_assert_msg(promise, "%s" format, asking_case, ##__VA_ARGS__)
+
 void asking_make(struct asking *asking, const json_t *objects, const json_t *settings)
 {
     struct error err = {0};
 
     asking->cluster = cluster_make(objects);
-    ck_assert_msg(settings_parse(&asking->settings, settings, &err), "%s", err.message);
+    MUST(settings_parse(&asking->settings, settings, &err), "%s", err.message);
 }
 
 void asking_done(struct asking *asking)
@@ -71,7 +75,7 @@ static void judge_path(const char *path)
 
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         ok = ok || !strncmp(path, allowed[i], strlen(allowed[i]));
-    ck_assert_msg(ok, "the patch touches %s", path);
+    MUST(ok, "the patch touches %s", path);
 }
 
 /* JP4, JP7 */
@@ -81,13 +85,13 @@ static void judge_patch(const json_t *patch)
     const json_t *operation;
     size_t i;
 
-    ck_assert(json_is_array(patch) && json_array_size(patch) > 0);
-    ck_assert_uint_le(strlen(text), 64u << 10);
+    MUST(json_is_array(patch) && json_array_size(patch) > 0, "a patch of nothing");
+    MUST(strlen(text) <= 64u << 10, "a patch of %zu bytes", strlen(text));
     tree_items (patch, i, operation) {
         const char *op = tree_text(operation, "op");
 
-        ck_assert_msg(!strcmp(op, "add") || !strcmp(op, "remove") || !strcmp(op, "replace"),
-                      "operation %s", op);
+        MUST(!strcmp(op, "add") || !strcmp(op, "remove") || !strcmp(op, "replace"), "operation %s",
+             op);
         judge_path(tree_text(operation, "path"));
     }
 }
@@ -102,16 +106,15 @@ static void judge_warnings(const json_t *warnings)
         struct span text = tree_value(warning);
         size_t chars = 0;
 
-        ck_assert_msg(text.length > 0, "a warning that is empty or no string");
+        MUST(text.length > 0, "a warning that is empty or no string");
         bytes += text.length;
         for (size_t c = 0; c < text.length; c++) {
-            ck_assert_msg((unsigned char)text.data[c] >= 0x20 && text.data[c] != 0x7f, "%s",
-                          text.data);
+            MUST((unsigned char)text.data[c] >= 0x20 && text.data[c] != 0x7f, "%s", text.data);
             chars += ((unsigned char)text.data[c] & 0xc0) != 0x80;
         }
-        ck_assert_msg(chars <= WARNING_MAX_CHARS, "%s", text.data);
+        MUST(chars <= WARNING_MAX_CHARS, "%s", text.data);
     }
-    ck_assert_uint_le(bytes, WARNINGS_MAX_BYTES);
+    MUST(bytes <= WARNINGS_MAX_BYTES, "warnings of %zu bytes", bytes);
 }
 
 /* An API server drops keys of another shape. */
@@ -123,8 +126,8 @@ static void judge_audit(const json_t *annotations)
     const char *key;
 
     tree_each (annotations, key, value) {
-        ck_assert_msg(*key && strlen(key) <= 63 && strspn(key, legal) == strlen(key), "%s", key);
-        ck_assert(json_is_string(value));
+        MUST(*key && strlen(key) <= 63 && strspn(key, legal) == strlen(key), "%s", key);
+        MUST(json_is_string(value), "an audit annotation that is no string");
     }
 }
 
@@ -133,12 +136,12 @@ static json_t *decoded_patch(const char *patch)
     gnutls_datum_t coded = {(unsigned char *)patch, (unsigned)strlen(patch)}, plain;
     json_error_t at;
 
-    ck_assert_int_eq(gnutls_base64_decode2(&coded, &plain), 0);
+    MUST(gnutls_base64_decode2(&coded, &plain) == 0, "no base64");
 
     json_t *tree = json_loadb((char *)plain.data, plain.size, JSON_ALLOW_NUL, &at);
 
     gnutls_free(plain.data);
-    ck_assert_msg(tree != NULL, "%s", at.text);
+    MUST(tree != NULL, "%s", at.text);
     return tree;
 }
 
@@ -150,13 +153,13 @@ static json_t *decoded(const struct admit_answer *answer)
     json_t *response = json_object_get(review, "response");
     const char *patch = tree_text(response, "patch");
 
-    ck_assert_msg(review != NULL, "%s in %s", at.text, text_get(&answer->body));
-    ck_assert(json_is_boolean(tree_get(response, "allowed")));
+    MUST(review != NULL, "%s in %.2000s", at.text, text_get(&answer->body));
+    MUST(json_is_boolean(tree_get(response, "allowed")), "no word on whether it is allowed");
     judge_warnings(tree_get(response, "warnings"));
     judge_audit(tree_get(response, "auditAnnotations"));
-    ck_assert_int_eq(patch != NULL, tree_get(response, "patchType") != NULL);
+    MUST(!patch == !tree_get(response, "patchType"), "patch and patchType do not go together");
     if (patch) {
-        ck_assert(tree_true(response, "allowed"));
+        MUST(tree_true(response, "allowed"), "a refusal with a patch");
         tree_put_new(response, "patch", decoded_patch(patch));
         judge_patch(tree_get(response, "patch"));
     }
@@ -190,7 +193,7 @@ json_t *asking_result(const json_t *review, const json_t *answer)
 
     json_t *result = patch_apply(object, patch, &err);
 
-    ck_assert_msg(result != NULL, "the patch does not apply: %s", err.message);
+    MUST(result != NULL, "the patch does not apply: %s", err.message);
     return result;
 }
 

@@ -13,6 +13,9 @@
  * fails the test here.
  */
 
+/** Stands in front of every failure: which case of many it was. "" at first. */
+extern char asking_case[96];
+
 /** What admission knows. Release with asking_done(). */
 struct asking {
     struct settings settings;

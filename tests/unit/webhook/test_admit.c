@@ -65,7 +65,7 @@ static void settles(const struct asking *asking, const json_t *review, const jso
     AUTO(json) json_t *answer = answered(asking, again);
     AUTO(free) char *patch = json_dumps(tree_at(answer, "response.patch"), JSON_ENCODE_ANY);
 
-    ck_assert_msg(!tree_at(answer, "response.patch"), "a second run patches: %s", patch);
+    ck_assert_msg(!tree_at(answer, "response.patch"), "a second run patches: %.2000s", patch);
 }
 
 /* ---- J9: what is damaged ---- */
@@ -197,7 +197,7 @@ static void judge_over_damaged(const json_t *review, const json_t *objects)
     AUTO(free) char *shown = json_dumps(objects, 0);
 
     ck_assert(tree_true(tree_get(answer, "response"), "allowed"));
-    ck_assert_msg(!fault, "%s with %s", fault, shown);
+    ck_assert_msg(!fault, "%s with %.2000s", fault, shown);
     settles(&asking, review, result);
 }
 
@@ -757,8 +757,8 @@ static void judge_payload(const struct asking *asking, const json_t *usual, cons
     AUTO(json) json_t *owners = sidecar_in(result) ? owners_part(result) : tree_copy(result);
     AUTO(free) char *fault = strict_fault(tree_at(result, "spec.template"), NULL);
 
-    ck_assert_msg(!fault, "%s with %s: %s", fault, key, value.data);
-    ck_assert_msg(tree_equal(owners, object), "%s: %s", key, value.data);
+    ck_assert_msg(!fault, "%s with %s: %.200s", fault, key, value.data);
+    ck_assert_msg(tree_equal(owners, object), "%s: %.200s", key, value.data);
     if (sidecar_in(result))
         judge_sidecar(sidecar_in(result), usual);
 }
