@@ -22,7 +22,7 @@
 
 /* An open object or list. */
 struct level {
-    uint64_t looks;   /* look() of each key so far */
+    uint64_t looks;   /* look() of all keys so far */
     uint32_t entry;   /* index in the table */
     uint32_t members; /* that have begun */
     uint32_t escaped; /* keys with escapes */
@@ -352,14 +352,17 @@ static const char *all_differ(struct parser *p, const struct level *level, const
     return first == SCAN_NONE ? at : duplicate(p, first);
 }
 
-/* Compares the key that was entered last, of this value, with those before it in the object. */
-static const char *differs(struct parser *p, struct span value, const char *at)
+/* Compares the key that was entered last, of this value, with those before it in the object. Rare,
+ * and kept apart so that what is common stays small. */
+static __attribute__((noinline)) const char *differs(struct parser *p, struct span value,
+                                                     const char *at)
 {
     const struct scan *scan = &p->scan;
     uint32_t last = scan->count - 1;
 
     for (uint32_t i = p->level->entry + 1; i < last; i = scan->values[i + 1].next)
-        if (scan_string_equals(scan, &scan->values[i], value))
+        if (scan_may_equal(&scan->values[i], value.length) &&
+            scan_string_equals(scan, &scan->values[i], value))
             return duplicate(p, last);
     return at;
 }
@@ -370,25 +373,39 @@ static inline bool is_crowded(const struct level *level)
     return level->members > FEW_MEMBERS || level->escaped > FEW_ESCAPED;
 }
 
-/* One bit of 64, by a few bytes of a key. */
-static inline uint64_t look(struct span value)
+/* Up to eight bytes from the start of a key; `end` is where its memory ends. */
+static inline uint64_t first_bytes(struct span key, const char *end)
 {
-    size_t n = value.length;
-    unsigned mix = (unsigned)n * 7;
+    uint64_t bytes = 0;
 
-    if (n)
-        mix += (unsigned char)value.data[n - 1] * 5u + (unsigned char)value.data[n / 2] * 11u;
-    return UINT64_C(1) << (mix & 63);
+    if (end - key.data < (ptrdiff_t)sizeof bytes)
+        memcpy(&bytes, key.data, key.length < sizeof bytes ? key.length : sizeof bytes);
+    else
+        memcpy(&bytes, key.data, sizeof bytes);
+    return key.length < sizeof bytes ? bytes & ((UINT64_C(1) << (8 * key.length)) - 1) : bytes;
+}
+
+/* Two bits of 64, by the first and last bytes of a key: what tells apart the keys of server-side
+ * apply too, such as k:{"name":"x"}. */
+static inline uint64_t look(struct span key, const char *end)
+{
+    uint64_t mix = first_bytes(key, end), last = 0;
+
+    if (key.length > sizeof last)
+        memcpy(&last, key.data + key.length - sizeof last, sizeof last);
+    mix = (mix ^ last << 1 ^ key.length) * UINT64_C(0x9e3779b97f4a7c15);
+    return UINT64_C(1) << (mix >> 58) | UINT64_C(1) << (mix >> 52 & 63);
 }
 
 /* Compares the value of the new key with the others only when one of them looks the same. */
-static inline const char *new_value(struct parser *p, struct span value, const char *at)
+static inline const char *new_value(struct parser *p, struct span value, const char *end,
+                                    const char *at)
 {
     struct level *level = p->level;
-    uint64_t bit = look(value);
-    bool seen = level->looks & bit;
+    uint64_t bits = look(value, end);
+    bool seen = (level->looks & bits) == bits;
 
-    level->looks |= bit;
+    level->looks |= bits;
     return seen && !is_crowded(level) ? differs(p, value, at) : at;
 }
 
@@ -402,7 +419,7 @@ static const char *new_escaped_key(struct parser *p, const struct scan_value *ke
     p->level->escaped += raw.length > sizeof value ? FEW_ESCAPED + 1 : 1;
     if (is_crowded(p->level))
         return at;
-    return new_value(p, (struct span){value, scan_unescape(raw, value)}, at);
+    return new_value(p, (struct span){value, scan_unescape(raw, value)}, value + sizeof value, at);
 }
 
 /* Judges the key that was entered last. */
@@ -412,7 +429,7 @@ static inline const char *new_key(struct parser *p, const char *at)
 
     if (key->flags & SCAN_ESCAPED)
         return new_escaped_key(p, key, at);
-    return new_value(p, scan_inside(&p->scan, key), at);
+    return new_value(p, scan_inside(&p->scan, key), p->end, at);
 }
 
 /* The grammar. */

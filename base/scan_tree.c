@@ -6,22 +6,12 @@
 
 /* Questions. */
 
-/* Tells most strings apart by their length alone. */
-static inline bool may_equal(const struct scan_value *value, size_t length)
-{
-    size_t raw = value->end - value->start;
-
-    if (value->type != SCAN_STRING || raw < length + 2)
-        return false;
-    return raw == length + 2 || value->flags & SCAN_ESCAPED;
-}
-
 static uint32_t member(const struct scan *scan, uint32_t object, struct span key)
 {
     if (object >= scan->count || scan->values[object].type != SCAN_OBJECT)
         return SCAN_NONE;
     for (uint32_t i = object + 1; i < scan->values[object].next; i = scan->values[i + 1].next)
-        if (may_equal(&scan->values[i], key.length) &&
+        if (scan_may_equal(&scan->values[i], key.length) &&
             scan_string_equals(scan, &scan->values[i], key))
             return i + 1;
     return SCAN_NONE;
@@ -48,7 +38,7 @@ bool scan_holds(const struct scan *scan, uint32_t value, const char *text)
     if (value >= scan->count)
         return false;
     for (uint32_t i = value; i < scan->values[value].next; i++)
-        if (may_equal(&scan->values[i], wanted.length) &&
+        if (scan_may_equal(&scan->values[i], wanted.length) &&
             scan_string_equals(scan, &scan->values[i], wanted))
             return true;
     return false;
@@ -135,7 +125,7 @@ static bool is_wanted(const struct scan *scan, const struct scan_value *key,
     for (; *only; only++) {
         struct span name = span_of(*only);
 
-        if (may_equal(key, name.length) && scan_string_equals(scan, key, name))
+        if (scan_may_equal(key, name.length) && scan_string_equals(scan, key, name))
             return true;
     }
     return false;

@@ -32,6 +32,16 @@ static inline struct span scan_inside(const struct scan *scan, const struct scan
                          (size_t)(string->end - string->start - 2)};
 }
 
+/** Tells most values apart from a string of this length without looking at their bytes. */
+static inline bool scan_may_equal(const struct scan_value *value, size_t length)
+{
+    size_t raw = value->end - value->start;
+
+    if (value->type != SCAN_STRING || raw < length + 2)
+        return false;
+    return raw == length + 2 || value->flags & SCAN_ESCAPED;
+}
+
 /** Writes the value of a string to `out`, given the bytes between its quotes; it is never longer
  * than those. Returns its length. */
 size_t scan_unescape(struct span raw, char *out);
