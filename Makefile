@@ -98,14 +98,17 @@ install: all ## into $(DESTDIR)$(PREFIX): bin, share/doc/granary
 	done
 	@echo "Installed $(notdir $(PROGRAMS)) into $(DESTDIR)$(PREFIX)/bin"
 
+# In one process: a leak check after each of thousands of tests would take most of an hour.
+SANITIZED := CK_FORK=no CK_DEFAULT_TIMEOUT=0 $(MAKE) --no-print-directory
+
 .PHONY: check-asan
 check-asan: ## check and check-integration under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory SAN=address check check-integration
+	@$(SANITIZED) SAN=address all check check-integration
 
 .PHONY: check-tsan
 check-tsan: ## the server and its threads under ThreadSanitizer
-	@$(MAKE) --no-print-directory SAN=thread check-integration
-	@$(MAKE) --no-print-directory SAN=thread check SUITES="kube webhook certs base_log"
+	@$(SANITIZED) SAN=thread all check-integration
+	@$(SANITIZED) SAN=thread check SUITES="kube webhook certs base_log"
 
 # One process and few random cases: valgrind is twenty times slower.
 .PHONY: check-valgrind
