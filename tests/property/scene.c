@@ -340,8 +340,9 @@ static json_t *blueprint(struct random *random, const char *name, bool *loose)
         "",
         "{'container':{'resources':{'limits':{'memory':'2Gi'}}}}",
         "{'container':{'resources':{'requests':{'cpu':'2','memory':'3Gi'}}}}",
-        "{'container':{'env':[{'name':'PART','value':'z'},{'name':'POD_NAME','value':'y'}],"
-        "'envFrom':[{'configMapRef':{'name':'c'}}],'livenessProbe':{'exec':{'command':['true']}}}}",
+        ("{'container':{'env':[{'name':'PART','value':'z'},{'name':'POD_NAME','value':'y'}],"
+         "'envFrom':[{'configMapRef':{'name':'c'}}],'livenessProbe':{'exec':{'command':['true']}}}"
+         "}"),
         "{'container':{'securityContext':{'runAsUser':4000,'runAsGroup':4000}}}",
         "{'container':{'securityContext':{'runAsNonRoot':true}}}",
         "{'container':{'securityContext':{'privileged':true}}}",
@@ -351,8 +352,8 @@ static json_t *blueprint(struct random *random, const char *name, bool *loose)
                                             "{'sizeLimit':'2Gi'}"};
     static const char *const overrides[] = {
         "", "", "[]",
-        "[{'key':'resources'},{'key':'retention'},{'key':'paths'},"
-        "{'key':'restore-if-exists'}]"};
+        ("[{'key':'resources'},{'key':'retention'},{'key':'paths'},"
+         "{'key':'restore-if-exists'}]")};
     json_t *spec = parsed("{'schedule':'0 2 * * *','retentionPolicy':{'name':'k','keepLast':3,"
                           "'prune':true}}");
 
