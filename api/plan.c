@@ -502,13 +502,25 @@ static void plan_blueprint(const struct planning *planning, const char *name,
 
 /* ---- which blueprints ---- */
 
-static const char *namespace_blueprint(const struct planning *planning)
+static bool is_too_large(const struct planning *planning)
+{
+    return pod_size(&planning->claims) > POD_MAX_PARTS;
+}
+
+static const char *namespace_label(const struct planning *planning)
 {
     const json_t *space = cluster_namespace(planning->request->cluster, target_of(planning)->space);
     const char *name = tree_text(tree_at(space, "metadata.labels"), LABEL_BLUEPRINT);
 
-    return name && *name && is_workload(planning) && pod_has_claims(&planning->claims) ? name
-                                                                                       : NULL;
+    return name && *name && is_workload(planning) ? name : NULL;
+}
+
+/* Claims are not looked for where there is too much to look at. */
+static const char *namespace_blueprint(const struct planning *planning)
+{
+    const char *name = namespace_label(planning);
+
+    return name && (is_too_large(planning) || pod_has_claims(&planning->claims)) ? name : NULL;
 }
 
 /* The plain name belongs to the blueprint whose Repository already has it, so that a list can be
@@ -579,7 +591,8 @@ static bool is_usable(const struct planning *planning, const json_t *object)
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                  "%s %s/%s is not valid (%s): it is not used", tree_text(object, "kind"),
                  tree_text(metadata, "namespace"), tree_text(metadata, "name"), fault);
-    broken(planning, "invalid");
+    trace(planning, "%s %s is not valid: %s.", tree_text(object, "kind"),
+          tree_text(metadata, "name"), fault);
     return false;
 }
 
@@ -620,9 +633,12 @@ static void plan_configurations(const struct planning *planning)
     size_t i;
 
     tree_items (all, i, configuration) {
-        if (configuration_is_hand_made(configuration) && has_sidecar(configuration) &&
-            is_usable(planning, configuration))
+        if (!configuration_is_hand_made(configuration) || !has_sidecar(configuration))
+            continue;
+        if (is_usable(planning, configuration))
             plan_configuration(planning, configuration);
+        else
+            broken(planning, "invalid");
     }
 }
 
@@ -702,6 +718,7 @@ static void carry_restore(const struct planning *planning, const json_t *session
     carry->restore_mounts = TAKE(restore.mounts);
     carry->restore_container = TAKE(restore.container);
     carry->session = session_part(session);
+    trace(planning, "  An init container restores before the containers of each new pod start.");
     note(planning, "RestoreSession %s is restored before the containers of each new pod start",
          demand->name);
 }
@@ -719,7 +736,8 @@ static void plan_restore(const struct planning *planning)
         .spec = tree_get(session, "spec"), .mounts = in.mounts, .selection = &selection};
     const char *obstacle;
 
-    if (!session || !is_usable(planning, session))
+    planning->plan->restore_broken = session && !is_usable(planning, session);
+    if (!session || planning->plan->restore_broken)
         return;
     demand.name = tree_text(tree_get(session, "metadata"), "name");
     demand.backend = tree_at(repository_of(planning, session), "spec.backend");
@@ -728,11 +746,15 @@ static void plan_restore(const struct planning *planning)
     obstacle = demand_obstacle(&demand, planning->claims.template);
     if (!obstacle)
         obstacle = demand_local_conflict(&planning->plan->carry, &demand);
-    if (obstacle)
-        findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "",
-                     "RestoreSession %s can not restore in these pods: %s", demand.name, obstacle);
-    else if (json_array_size(selection.mounts))
+    if (!obstacle && json_array_size(selection.mounts) == 0)
+        obstacle = "they mount nothing that could be restored";
+    if (!obstacle) {
         carry_restore(planning, session, &demand);
+        return;
+    }
+    findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "",
+                 "RestoreSession %s can not restore in these pods: %s", demand.name, obstacle);
+    trace(planning, "  No init container: %s.", obstacle);
 }
 
 /* ---- what the pods carry ---- */
@@ -740,9 +762,12 @@ static void plan_restore(const struct planning *planning)
 static void caution_user(const struct planning *planning)
 {
     const struct carry *carry = &planning->plan->carry;
+    const json_t *settings = carry->backup ? carry->container : carry->restore_container;
     struct pod_user user = pod_user_of(planning->claims.template,
                                        carry->backup ? carry->mounts : carry->restore_mounts);
 
+    if (tree_int(tree_get(settings, "securityContext"), "runAsUser", -1) >= 0)
+        return;
     if (user.nonroot && carry->file_access == FILE_ACCESS_ROOT)
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                      "fileAccess Root: our container runs as UID 0 in a pod that promises "
@@ -755,10 +780,20 @@ static void caution_user(const struct planning *planning)
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                      "the containers run as different users: the backup reads as UID %lld",
                      (long long)user.uid);
-    if (tree_get(carry->temp_dir, "sizeLimit"))
+}
+
+static void caution_scratch(const struct planning *planning)
+{
+    if (tree_get(planning->plan->carry.temp_dir, "sizeLimit"))
         findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
                      "tempDir.sizeLimit: the whole pod is evicted when our scratch space outgrows "
                      "it");
+}
+
+static void caution_pods(const struct planning *planning)
+{
+    caution_user(planning);
+    caution_scratch(planning);
 }
 
 static json_t *inputs_of(const struct planning *planning)
@@ -793,6 +828,7 @@ static const char *taken_name(const json_t *template)
 
 static void say_taken(const struct planning *planning)
 {
+    trace(planning, "A container or volume of its pods has one of our names: nothing is injected.");
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_DUPLICATE, "spec.template.spec",
                  "the pod has a container or volume \"%s\", a name of ours: nothing is injected, "
                  "please rename it",
@@ -805,7 +841,7 @@ static void settle_carry(const struct planning *planning)
 
     carry->restore_if_exists = carry->backup && planning->annotations.restore_if_exists;
     if (carry->backup || carry->restore)
-        caution_user(planning);
+        caution_pods(planning);
     if (planning->plan->taken && (carry->backup || carry->restore))
         say_taken(planning);
     carry->inputs = inputs_of(planning);
@@ -819,6 +855,7 @@ static bool plan_windows(const struct planning *planning)
         return false;
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_NOT_SUPPORTED, "",
                  "Windows pods can not be backed up: nothing is injected");
+    trace(planning, "Its pods are Windows pods, which can not be backed up.");
     decide(planning, PLAN_BROKEN, "windows");
     return true;
 }
@@ -826,12 +863,13 @@ static bool plan_windows(const struct planning *planning)
 /* Every volume is held against every mount, so their number is bounded first. */
 static bool plan_too_large(const struct planning *planning)
 {
-    if (!is_workload(planning) || pod_size(&planning->claims) <= POD_MAX_PARTS)
+    if (!is_workload(planning) || !is_too_large(planning))
         return false;
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_TOO_MANY, "",
                  "a pod with more than %u containers, volumes and mounts is not looked at: nothing "
                  "is injected",
                  POD_MAX_PARTS);
+    trace(planning, "Its pods have more parts than are looked at.");
     decide(planning, PLAN_BROKEN, "too-large");
     return true;
 }
@@ -853,17 +891,18 @@ static void judge_class(const struct planning *planning)
 {
     const struct annotations *annotations = &planning->annotations;
     struct findings *mistakes = &planning->plan->mistakes;
-    const char *kind = target_of(planning)->kind->kind;
+    bool app = target_of(planning)->kind->class == TARGET_APP;
 
     if (!is_workload(planning) && (annotations->paths || annotations->mounts))
-        findings_add(
-            mistakes, FINDING_WARNING, REASON_FORBIDDEN,
-            "metadata.annotations[" KEY_TARGET_PATHS "]",
-            "target-paths and volume-mounts are for workloads: a %s is backed up as a whole", kind);
-    if (target_of(planning)->kind->class != TARGET_APP && annotations->params)
+        findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN,
+                     "metadata.annotations[" KEY_TARGET_PATHS "]",
+                     "target-paths and volume-mounts are for workloads: %s is backed up as a whole",
+                     app ? "an AppBinding" : "a PersistentVolumeClaim");
+    if (!app && annotations->params)
         findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN,
                      "metadata.annotations[" KEY_PARAMS_PREFIX "*]",
-                     "parameters are for the Task of an AppBinding: a %s has none", kind);
+                     "parameters are for the Task of an AppBinding: a %s has none",
+                     target_of(planning)->kind->kind);
 }
 
 static void plan_reasons(const struct planning *planning)
@@ -928,17 +967,18 @@ void plan_make(struct plan *plan, const struct plan_request *request)
                           .deny = settings_deny(request->settings)};
     if (is_foreign(&planning))
         return;
-    if (plan_too_large(&planning))
-        return;
     annotations_parse(&planning.annotations, tree_get(target->metadata, "annotations"),
                       &plan->mistakes);
     if (!has_reason(&planning)) {
         decide(&planning, PLAN_NONE, "no-reason");
         trace(&planning, "No annotation, namespace label, BackupConfiguration or RestoreSession "
                          "asks for anything here.");
+        if (namespace_label(&planning))
+            trace(&planning, "  The label of the namespace (%s) is for workloads with claims.",
+                  namespace_label(&planning));
         return;
     }
-    if (plan_windows(&planning))
+    if (plan_windows(&planning) || plan_too_large(&planning))
         return;
     plan_reasons(&planning);
     conclude(&planning);

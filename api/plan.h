@@ -63,6 +63,8 @@ struct plan {
     struct carry carry;
     bool backup_broken;       /* backups were asked for and none could be planned: the container of
                                  the backup stays as it is, whatever the rest says */
+    bool restore_broken;      /* a RestoreSession waits that can not be used: the container that a
+                                 pod has for it stays */
     bool taken;               /* somebody else's container or volume has one of our names: nothing
                                  is injected, whatever carry says */
     bool deny;                /* the administrator refuses mistakes (settings or blueprint) */

@@ -231,7 +231,8 @@ static void keep(struct part *part, const struct plan *plan, const json_t *owner
     bool ours_before = previous && template_owner_of(previous) == TEMPLATE_OURS;
 
     if (ours_before && init && !part->init)
-        part->init = tree_copy(template_element(previous, init_place));
+        part->init = plan->restore_broken ? fitted(owner, previous, init_place)
+                                          : tree_copy(template_element(previous, init_place));
     if (ours_before && plan->backup_broken && !part->sidecar)
         part->sidecar = fitted(owner, previous, sidecar_place);
     if (ours_before && (part->init || part->sidecar))

@@ -124,10 +124,11 @@ static bool is_restore(const json_t *init)
     return false;
 }
 
-/* A restore container goes only together with a change of the owner's. */
-static bool keeps_init(const json_t *stored, bool same_owner)
+/* A restore container goes only together with a change of the owner's, and not while its session
+ * waits. */
+static bool keeps_init(const json_t *stored, const struct plan *plan, bool same_owner)
 {
-    return same_owner && template_owner_of(stored) == TEMPLATE_OURS &&
+    return (same_owner || plan->restore_broken) && template_owner_of(stored) == TEMPLATE_OURS &&
            is_restore(tree_named(tree_at(stored, "spec.initContainers"), CONTAINER_INIT));
 }
 
@@ -150,5 +151,5 @@ json_t *workload_template(const struct change *change, const struct plan *plan, 
     }
     *rule = RULE_PLANNED;
     return template_inject(plan, change->settings, template, stored,
-                           stored && keeps_init(stored, same_owner));
+                           stored && keeps_init(stored, plan, same_owner));
 }
