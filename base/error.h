@@ -9,18 +9,22 @@
 enum error_code {
     ERROR_NONE = 0,
     ERROR_BAD_REQUEST = 400,
+    ERROR_UNAUTHORIZED = 401,
     ERROR_FORBIDDEN = 403,
     ERROR_NOT_FOUND = 404,
     ERROR_METHOD = 405,
     ERROR_CONFLICT = 409,
+    ERROR_GONE = 410,
     ERROR_LENGTH_REQUIRED = 411,
     ERROR_TOO_LARGE = 413,
     ERROR_URI_TOO_LONG = 414,
     ERROR_MEDIA_TYPE = 415,
     ERROR_INVALID = 422,
+    ERROR_TOO_MANY_REQUESTS = 429,
     ERROR_HEADERS_TOO_LARGE = 431,
     ERROR_INTERNAL = 500,
     ERROR_UNAVAILABLE = 503,
+    ERROR_TIMEOUT = 504,
 };
 
 /** One failure. Lives on the caller's stack, owns nothing and is never freed. */

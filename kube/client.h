@@ -1,0 +1,133 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+#include "base/text.h"
+#include "kube/config.h"
+
+/*
+ * Requests to one API server over one pool of connections. One thread drives libcurl's multi
+ * handle; callers in any other thread wait for their own answer, with a deadline, so that a loop
+ * reads from top to bottom. Nothing here knows a kind: paths come from kube/resource.h.
+ */
+struct kube_client;
+
+/** Bounds of one client; {0} stands for the defaults of base/limits.h. */
+struct kube_client_limits {
+    double rate, burst;     /* requests a second; streams are exempt. Catalogue B4 */
+    int64_t concurrent;     /* requests under way; more wait */
+    const char *user_agent; /* "granary-controller/0.1.0"; borrowed for the start only */
+};
+
+/**
+ * Starts the thread; connects to nothing yet.
+ *
+ * @param config  Copied.
+ * @return        To be ended by kube_client_stop(); NULL when a certificate or key can not be used.
+ */
+struct kube_client *kube_client_start(const struct kube_config *config,
+                                      const struct kube_client_limits *limits,
+                                      struct error *err) MUST_CHECK;
+
+/** Ends every call and stream that is under way with ERROR_UNAVAILABLE ("stopped"); later ones fail
+ *  at once. Any thread, also a signal's. */
+void kube_client_cancel(struct kube_client *client);
+
+/** Cancels, waits until nobody is inside, and frees. NULL is fine. */
+void kube_client_stop(struct kube_client *client);
+
+/** One request. Everything is borrowed for the call. */
+struct kube_request {
+    const char *method;       /* "GET", "POST", "PUT", "PATCH", "DELETE" */
+    const char *path;         /* "/api/v1/namespaces/shop/pods?limit=500"; already escaped */
+    const char *content_type; /* of the body; NULL: application/json */
+    const char *accept;       /* NULL: application/json */
+    struct span body;         /* kept until the call ends; sent again when it is repeated */
+    int64_t timeout_ms;       /* of the whole call with its repetitions; 0: KUBE_TIMEOUT_MS */
+    size_t answer_max;        /* bytes; 0: KUBE_ANSWER_MAX_BYTES. More: ERROR_TOO_LARGE */
+};
+
+/** What came back. {0} is none. */
+struct kube_answer {
+    int status;            /* HTTP; 0: no answer came (the outcome of a write is then unknown) */
+    int64_t retry_after_s; /* -1: not said */
+    struct text body;      /* as received */
+    json_t *json;          /* owned; the body as an object, when it is one; else NULL */
+};
+
+void kube_answer_done(struct kube_answer *answer);
+
+static inline void auto_kube_answer(struct kube_answer *answer)
+{
+    kube_answer_done(answer);
+}
+
+/**
+ * Sends a request and waits for the answer. Repeats what the catalogue allows (B2: 429 and 5xx with
+ * Retry-After; B3: reading after a broken connection; CR3: once after 401, with the token read
+ * anew), within the deadline. Never follows a redirect (CR8).
+ *
+ * @param answer  {0} before; filled also when false is returned and something came.
+ * @return        True for 2xx. False: err->code is the HTTP status (an unusual one: the nearest of
+ *                enum error_code), ERROR_UNAVAILABLE when there was no answer, ERROR_TIMEOUT past
+ *                the deadline; the message is that of the Status, never with a token in it.
+ */
+bool kube_call(struct kube_client *client, const struct kube_request *request,
+               struct kube_answer *answer, struct error *err) MUST_CHECK;
+
+/** The `reason` of a metav1.Status ("Conflict", "Expired" ...), "" when there is none. Borrowed. */
+const char *kube_answer_reason(const struct kube_answer *answer);
+
+/** True when the Status has a cause of this reason ("ResourceVersionTooLarge",
+ *  "FieldManagerConflict"). */
+bool kube_answer_has_cause(const struct kube_answer *answer, const char *reason);
+
+/** A body that goes on: a watch, a log. Read by one thread. */
+struct kube_stream;
+
+/** What a read led to. */
+enum kube_read {
+    KUBE_DATA,  /* bytes were appended */
+    KUBE_END,   /* the server ended it in order */
+    KUBE_QUIET, /* nothing came for so long; the stream goes on */
+    KUBE_BROKEN /* err says why; also after kube_client_cancel() */
+};
+
+/**
+ * Opens a stream: a connection of its own, HTTP/1.1, TCP keep-alive (W17). Waits for the status
+ * line, at most request->timeout_ms; afterwards it has no deadline.
+ *
+ * @param answer  As with kube_call() when NULL is returned.
+ * @return        To be closed by kube_stream_close(); NULL as kube_call() returns false.
+ */
+struct kube_stream *kube_stream_open(struct kube_client *client, const struct kube_request *request,
+                                     struct kube_answer *answer, struct error *err) MUST_CHECK;
+
+/**
+ * Waits for bytes. What nobody reads is held back at the sender (KUBE_STREAM_BUFFER_BYTES wait here
+ * at most).
+ *
+ * @param out       Appended to.
+ * @param quiet_ms  How long nothing may come before KUBE_QUIET.
+ */
+enum kube_read kube_stream_read(struct kube_stream *stream, struct text *out, int64_t quiet_ms,
+                                struct error *err) MUST_CHECK;
+
+/** Ends a stream at once. NULL is fine. */
+void kube_stream_close(struct kube_stream *stream);
+
+static inline void auto_kube_stream(struct kube_stream **stream)
+{
+    kube_stream_close(*stream);
+}
+
+/** Counts since the start, for metrics; any thread. */
+struct kube_client_facts {
+    int64_t calls, failures, repeated, throttled_ms, streams;
+    int64_t last_answer_s; /* wall clock of the last answer of any status; 0: never */
+};
+struct kube_client_facts kube_client_look(struct kube_client *client);
