@@ -20,6 +20,12 @@ struct signature {
     struct timespec changed;
 };
 
+/* The bytes of one file. Keys are among them: they are wiped. */
+struct bytes {
+    char *data;
+    size_t length;
+};
+
 struct certs_store {
     const char *paths[FILES];
     struct signature seen[FILES];
@@ -27,13 +33,10 @@ struct certs_store {
     int64_t retry_ms; /* when refused files are tried again; 0: not at all */
     char refusal[sizeof((struct error *)0)->message];
     pthread_mutex_t lock;
-    struct credentials *current; /* under the lock */
-};
-
-/* The bytes of one file. Keys are among them: they are wiped. */
-struct bytes {
-    char *data;
-    size_t length;
+    struct credentials *current; /* this and the following under the lock */
+    const char *names[FILES];    /* of what is given, for errors */
+    struct bytes given[FILES];
+    bool given_at_all, given_anew;
 };
 
 static void auto_bytes(struct bytes *bytes)
@@ -59,6 +62,8 @@ void certs_store_free(struct certs_store *store)
     if (!store)
         return;
     credentials_unref(store->current);
+    for (size_t i = 0; i < FILES; i++)
+        auto_bytes(&store->given[i]);
     pthread_mutex_destroy(&store->lock);
     free(store);
 }
@@ -79,7 +84,7 @@ static bool same(const struct signature *a, const struct signature *b)
            a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
-static bool changed(struct certs_store *store)
+static bool files_changed(struct certs_store *store)
 {
     bool news = !store->looked;
 
@@ -120,7 +125,8 @@ static struct certs_part part_of(const char *path, const struct bytes *bytes)
     return (struct certs_part){path, {bytes->data, bytes->length}};
 }
 
-static struct credentials *load(const struct certs_store *store, int64_t now_s, struct error *err)
+static struct credentials *load_files(const struct certs_store *store, int64_t now_s,
+                                      struct error *err)
 {
     AUTO(bytes) struct bytes cert = {0};
     AUTO(bytes) struct bytes key = {0};
@@ -137,6 +143,42 @@ static struct credentials *load(const struct certs_store *store, int64_t now_s, 
     };
 
     return credentials_make(&parts, now_s, err);
+}
+
+/* With the lock held for as long as the key is copied: what is given changes once in weeks. */
+static struct credentials *load_given(struct certs_store *store, int64_t now_s, struct error *err)
+{
+    pthread_mutex_lock(&store->lock);
+
+    struct certs_parts parts = {
+        part_of(store->names[0], &store->given[0]),
+        part_of(store->names[1], &store->given[1]),
+        part_of(store->names[2], &store->given[2]),
+    };
+    struct credentials *credentials = credentials_make(&parts, now_s, err);
+
+    pthread_mutex_unlock(&store->lock);
+    return credentials;
+}
+
+/* Where the next credentials come from: files until something was given. */
+enum source { SOURCE_NONE, SOURCE_FILES, SOURCE_GIVEN };
+
+static enum source source_of(struct certs_store *store, bool *news)
+{
+    pthread_mutex_lock(&store->lock);
+
+    bool given = store->given_at_all;
+
+    *news = store->given_anew;
+    store->given_anew = false;
+    pthread_mutex_unlock(&store->lock);
+    if (given)
+        return SOURCE_GIVEN;
+    if (!store->paths[0])
+        return SOURCE_NONE;
+    *news = files_changed(store);
+    return SOURCE_FILES;
 }
 
 static void take(struct certs_store *store, struct credentials *credentials)
@@ -163,12 +205,14 @@ static enum certs_news refuse(struct certs_store *store, bool news, int64_t mono
 enum certs_news certs_store_look(struct certs_store *store, int64_t now_s, int64_t mono_ms,
                                  struct error *err)
 {
-    bool news = changed(store);
+    bool news;
+    enum source source = source_of(store, &news);
 
-    if (!news && (store->retry_ms == 0 || mono_ms < store->retry_ms))
+    if (source == SOURCE_NONE || (!news && (store->retry_ms == 0 || mono_ms < store->retry_ms)))
         return CERTS_SAME;
 
-    struct credentials *credentials = load(store, now_s, err);
+    struct credentials *credentials =
+        source == SOURCE_GIVEN ? load_given(store, now_s, err) : load_files(store, now_s, err);
 
     if (!credentials)
         return refuse(store, news, mono_ms, err);
@@ -185,4 +229,28 @@ struct credentials *certs_store_get(struct certs_store *store)
 
     pthread_mutex_unlock(&store->lock);
     return credentials;
+}
+
+static void replace(struct bytes *bytes, struct span with)
+{
+    auto_bytes(bytes);
+    *bytes = (struct bytes){0};
+    if (!with.data)
+        return;
+    bytes->data = text_alloc(with.length + 1);
+    memcpy(bytes->data, with.data, with.length);
+    bytes->length = with.length;
+}
+
+void certs_store_give(struct certs_store *store, const struct certs_parts *parts)
+{
+    const struct certs_part *all[FILES] = {&parts->cert, &parts->key, &parts->client_ca};
+
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < FILES; i++) {
+        store->names[i] = all[i]->name;
+        replace(&store->given[i], all[i]->pem);
+    }
+    store->given_at_all = store->given_anew = true;
+    pthread_mutex_unlock(&store->lock);
 }

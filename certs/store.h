@@ -2,12 +2,13 @@
 
 #include "certs/credentials.h"
 
-/** Where the files are. client_ca may be NULL. Borrowed as long as the store. */
+/** Where the files are. client_ca may be NULL; cert and key too, when they are given (see
+ *  certs_store_give()). Borrowed as long as the store. */
 struct certs_files {
     const char *cert, *key, *client_ca;
 };
 
-/** The newest good credentials of some files, followed as the files change. */
+/** The newest good credentials of some files, followed as the files change; or of what is given. */
 struct certs_store;
 
 struct certs_store *certs_store_make(const struct certs_files *files);
@@ -39,3 +40,12 @@ enum certs_news certs_store_look(struct certs_store *store, int64_t now_s, int64
 /** The credentials in use, with a reference for the caller; NULL when there never were good ones.
  *  Any thread. */
 struct credentials *certs_store_get(struct certs_store *store);
+
+/**
+ * Hands over what was found elsewhere (a Secret that is watched); the next look judges and takes it
+ * as it would files that changed, and files are looked at no more. Any thread.
+ *
+ * @param parts  Copied, and wiped when they are replaced; the names are borrowed as long as the
+ *               store.
+ */
+void certs_store_give(struct certs_store *store, const struct certs_parts *parts);

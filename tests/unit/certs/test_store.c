@@ -148,6 +148,39 @@ START_TEST(a_file_of_the_same_size_and_time_is_another)
 END_TEST
 
 /* What stands in the place of a file must neither hold us nor fill the memory. */
+static void give(struct certs_store *store, const char *cert, const char *key)
+{
+    certs_store_give(store, &(struct certs_parts){{"Secret: tls.crt", span_of(cert)},
+                                                  {"Secret: tls.key", span_of(key)},
+                                                  {"Secret: ca.crt", {0}}});
+}
+
+/* CR7: a watched Secret instead of files */
+START_TEST(what_is_given_is_judged_and_taken)
+    {
+        struct pem_pair first, second;
+        struct error err = {0};
+        AUTO(store) struct certs_store *store = certs_store_make(&(struct certs_files){0});
+
+        pem_make(&first, &good);
+        pem_make(&second, &good);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 0, &err), CERTS_SAME);
+        ck_assert_ptr_null(certs_store_get(store));
+        give(store, first.cert, second.key);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 1, &err), CERTS_REFUSED);
+        ck_assert_ptr_nonnull(strstr(err.message, "Secret: tls.key"));
+        give(store, first.cert, first.key);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 2, &err), CERTS_TAKEN);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 3, &err), CERTS_SAME);
+        give(store, "", "");
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 4, &err), CERTS_REFUSED);
+
+        AUTO(credentials) struct credentials *still = certs_store_get(store);
+
+        ck_assert_ptr_nonnull(still);
+    }
+END_TEST
+
 START_TEST(odd_files_are_refused)
     {
         AUTO(folder) struct folder folder;
@@ -181,4 +214,5 @@ SUITE(certs_store)
     tcase_add_test(tests, time_alone_makes_a_certificate_good);
     tcase_add_test(tests, a_file_of_the_same_size_and_time_is_another);
     tcase_add_test(tests, odd_files_are_refused);
+    tcase_add_test(tests, what_is_given_is_judged_and_taken);
 }
