@@ -163,9 +163,11 @@ static void reconcile(json_t *requests, json_t *limits, const json_t *theirs)
 
         if (!limit && !overcommits(key))
             tree_put_new(limits, key, tree_share(request));
-        else if (greater(request, limit) && tree_get(tree_get(theirs, "limits"), key))
+        else if (!greater(request, limit))
+            continue;
+        else if (tree_get(tree_get(theirs, "limits"), key))
             tree_put_new(requests, key, tree_share(limit));
-        else if (greater(request, limit))
+        else
             tree_put_new(limits, key, tree_share(request));
     }
 }

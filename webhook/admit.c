@@ -603,8 +603,10 @@ static void judge(struct judgement *judgement, enum admit_endpoint endpoint)
 static void copy_word(char *to, size_t size, const char *from)
 {
     AUTO(free) char *text = text_printable(span_of(from), size - 1);
+    size_t length = strnlen(text, size - 1);
 
-    snprintf(to, size, "%s", text);
+    memcpy(to, text, length);
+    to[length] = '\0';
 }
 
 static void describe(struct admit_answer *answer, const struct judgement *judgement)

@@ -62,6 +62,7 @@ class Server:
         while True:
             try:
                 with socket.create_connection(("127.0.0.1", self.port)) as plain:
+                    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Go's client does
                     with trust.wrap_socket(plain, server_hostname="127.0.0.1") as tls:
                         tls.sendall(b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                                     b"Content-Length: %d\r\n\r\n" % len(body) + body)
