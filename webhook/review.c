@@ -6,13 +6,6 @@
 #include "base/limits.h"
 #include "base/tree.h"
 
-static const char *text_or_empty(const json_t *object, const char *key)
-{
-    const char *text = tree_text(object, key);
-
-    return text ? text : "";
-}
-
 static const char *version_of(const struct scan *scan)
 {
     static const char *const versions[] = {"admission.k8s.io/v1", "admission.k8s.io/v1beta1"};
@@ -100,52 +93,55 @@ static bool objects(struct review *review, struct error *err)
     return true;
 }
 
-static bool wrong_type(const json_t *request, const char *key, json_type type)
+static bool wrong_type(const struct scan *scan, uint32_t value, enum scan_type type)
 {
-    const json_t *value = tree_get(request, key);
-
-    return value && !json_is_null(value) && json_typeof(value) != type;
+    return value != SCAN_NONE && scan->values[value].type != SCAN_NULL &&
+           scan->values[value].type != type;
 }
 
-static bool request_types(const json_t *request, struct error *err)
+static bool request_types(const struct scan *scan, uint32_t request, struct error *err)
 {
     static const struct {
         const char *key, *expected;
-        json_type type;
+        enum scan_type type;
     } rows[] = {
-        {"kind", "an object", JSON_OBJECT},     {"resource", "an object", JSON_OBJECT},
-        {"name", "a string", JSON_STRING},      {"namespace", "a string", JSON_STRING},
-        {"operation", "a string", JSON_STRING}, {"subResource", "a string", JSON_STRING},
+        {"kind", "an object", SCAN_OBJECT},     {"resource", "an object", SCAN_OBJECT},
+        {"name", "a string", SCAN_STRING},      {"namespace", "a string", SCAN_STRING},
+        {"operation", "a string", SCAN_STRING}, {"subResource", "a string", SCAN_STRING},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (wrong_type(request, rows[i].key, rows[i].type))
+        if (wrong_type(scan, scan_member(scan, request, rows[i].key), rows[i].type))
             return error_set(err, ERROR_BAD_REQUEST, "request.%s: expected %s", rows[i].key,
                              rows[i].expected);
     return true;
 }
 
+/* The string at this path below a value, "" when there is none; it lives as long as the review. */
+static const char *word(struct review *review, uint32_t value, const char *path)
+{
+    uint32_t at = scan_path(&review->scan, value, path);
+    json_t *string = is_string(&review->scan, at) ? scan_tree(&review->scan, at, NULL) : NULL;
+
+    tree_push_new(review->words, string);
+    return string ? json_string_value(string) : "";
+}
+
 static bool fill(struct review *review, uint32_t request, struct error *err)
 {
-    static const char *const wanted[] = {"kind",      "resource",    "name", "namespace",
-                                         "operation", "subResource", NULL};
     const struct scan *scan = &review->scan;
 
-    review->request = scan_tree(scan, request, wanted);
-    review->user_owner = scan_tree(scan, scan_path(scan, request, "userInfo.username"), NULL);
-    if (!request_types(review->request, err))
+    if (!request_types(scan, request, err))
         return false;
-
-    const json_t *kind = tree_get(review->request, "kind");
-
-    review->group = text_or_empty(kind, "group");
-    review->kind = text_or_empty(kind, "kind");
-    review->space = text_or_empty(review->request, "namespace");
-    review->name = text_or_empty(review->request, "name");
-    review->user = json_is_string(review->user_owner) ? json_string_value(review->user_owner) : "";
-    review->operation_text = text_or_empty(review->request, "operation");
+    review->words = json_array();
+    review->group = word(review, request, "kind.group");
+    review->kind = word(review, request, "kind.kind");
+    review->space = word(review, request, "namespace");
+    review->name = word(review, request, "name");
+    review->user = word(review, request, "userInfo.username");
+    review->operation_text = word(review, request, "operation");
     review->operation = operation_of(review->operation_text);
-    review->sub_resource = *text_or_empty(review->request, "subResource") != '\0';
+    review->sub_resource = *word(review, request, "subResource") != '\0';
     review->object = object_or_none(scan, request, "object");
     review->old = object_or_none(scan, request, "oldObject");
     return objects(review, err);
@@ -168,8 +164,7 @@ bool review_read(struct review *review, struct span body, struct error *err)
 void review_done(struct review *review)
 {
     scan_done(&review->scan);
-    json_decref(review->request);
-    json_decref(review->user_owner);
+    json_decref(review->words);
     *review = (struct review){0};
 }
 

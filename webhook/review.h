@@ -16,13 +16,12 @@ enum operation { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE, OPERATION
 /** One AdmissionReview, judged and cut open; the objects in it are not yet trees. */
 struct review {
     struct scan scan;
-    json_t *request;     /* owned: of request, what names object and operation */
-    const char *version; /* "admission.k8s.io/v1" or ".../v1beta1"; static */
-    struct span uid;     /* as it stands in the text, quotes included */
+    json_t *words;                           /* owned: the strings that the following point to */
+    const char *version;                     /* "admission.k8s.io/v1" or ".../v1beta1"; static */
+    struct span uid;                         /* as it stands in the text, quotes included */
     const char *group, *kind, *space, *name; /* of request.kind and request; "" when absent */
     const char *operation_text;
     const char *user; /* request.userInfo.username, "" when absent */
-    json_t *user_owner;
     enum operation operation;
     bool sub_resource;
     uint32_t object, old; /* values of the scan; SCAN_NONE when absent or null */

@@ -86,7 +86,7 @@ START_TEST(no_review)
         ck_assert_msg(!review_read(&review, span_of(body), &err), "%s is read", body);
         ck_assert_int_eq(err.code, ERROR_BAD_REQUEST);
         ck_assert_msg(strstr(err.message, bad[_i].message), "%s: %s", body, err.message);
-        ck_assert_ptr_null(review.request);
+        ck_assert_ptr_null(review.words);
     }
 END_TEST
 
