@@ -68,16 +68,43 @@ static bool same_location(const json_t *a, const json_t *b)
     return !strcmp(text_get(&one), text_get(&other));
 }
 
+/* The target's Repository that already holds this location, under whatever name it was made (as
+ * another blueprint's, or after a move): two Repositories of one place would not know of each
+ * other's locks. Borrowed; NULL when there is none. */
+static const char *name_at_hand(const struct objects *in, const char *space, const json_t *backend)
+{
+    const struct target *target = in->target;
+    const json_t *all = cluster_repositories_of(in->cluster, target->kind->group,
+                                                target->kind->kind, target->space, target->name);
+    const json_t *repository;
+    size_t i;
+
+    tree_items (all, i, repository) {
+        const json_t *metadata = tree_get(repository, "metadata");
+
+        if (span_is(tree_span(metadata, "namespace"), space) &&
+            same_location(tree_at(repository, "spec.backend"), backend))
+            return tree_text(metadata, "name");
+    }
+    return NULL;
+}
+
 /* A location is immutable: another one is another Repository, and the old one stays as it is. */
 static char *repository_name(const struct objects *in)
 {
     const json_t *backend = tree_get(in->spec, "backend");
-    AUTO(free) char *name = base_name(in, repository_space(in));
-    const json_t *existing = cluster_repository(in->cluster, repository_space(in), name);
+    const char *space = repository_space(in);
+    AUTO(free) char *name = base_name(in, space);
+    const json_t *existing = cluster_repository(in->cluster, space, name);
     AUTO(text) struct text location = {0};
 
-    if (!existing || same_location(tree_at(existing, "spec.backend"), backend))
+    if (existing && same_location(tree_at(existing, "spec.backend"), backend))
         return TAKE(name);
+
+    const char *at_hand = name_at_hand(in, space, backend);
+
+    if (at_hand || !existing)
+        return at_hand ? text_format("%s", at_hand) : TAKE(name);
     backend_location(&location, backend);
     return name_at_location(name, text_get(&location));
 }

@@ -456,11 +456,13 @@ START_TEST(another_location)
                                                     REPOSITORY("deploy-web-x", "shop", WEB, "p")}},
                          foreign = {.objects = {REPOSITORY("deploy-web", "shop",
                                                            OF("apps/Deployment/other/web"), "q")}},
+                         elsewhere = {.objects = {REPOSITORY("x", "other", WEB, "p")}},
                          same = {.objects = {REPOSITORY("deploy-web", "shop", WEB, "/p/")}};
 
         check_name(&moved, "repository", name_at_location("deploy-web", "gcs b/p"));
         check_name(&moved, "configuration", text_dup("deploy-web", 10));
-        check_name(&moved_twice, "repository", name_at_location("deploy-web", "gcs b/p"));
+        check_name(&moved_twice, "repository", text_dup("deploy-web-x", 12));
+        check_name(&elsewhere, "repository", text_dup("deploy-web", 10));
         check_name(&foreign, "repository", name_at_location("deploy-web", "gcs b/p"));
         check_name(&same, "repository", text_dup("deploy-web", 10));
         for (int i = 0; i < 2; i++) {

@@ -308,14 +308,16 @@ static const char *own_name(const struct planned *asked, const char *blueprint)
 static const struct {
     const char *list, *existing; /* name of a Repository, of blueprint weekly */
     const char *plain;
+    const char *other; /* name of the other's Repository; NULL: by the rule for further ones */
 } primary_rows[] = {
-    {"daily,weekly", NULL, "daily"},
-    {"weekly,daily", NULL, "weekly"},
-    {"daily,weekly", "deploy-web", "weekly"},
-    {"weekly,daily", "deploy-web", "weekly"},
-    {"daily,weekly", "deploy-other", "daily"},
+    {"daily,weekly", NULL, "daily", NULL},
+    {"weekly,daily", NULL, "weekly", NULL},
+    {"daily,weekly", "deploy-web", "weekly", NULL},
+    {"weekly,daily", "deploy-web", "weekly", NULL},
+    /* a place has one Repository, whatever its name */
+    {"daily,weekly", "deploy-other", "daily", "deploy-other"},
     /* one that is not in the list any more has no say */
-    {"daily", "deploy-web", "daily"},
+    {"daily", "deploy-web", "daily", NULL},
 };
 
 START_TEST(plain_names)
@@ -343,7 +345,8 @@ START_TEST(plain_names)
         plan_row(&asked, &row);
         ck_assert_str_eq(own_name(&asked, primary_rows[_i].plain), "deploy-web");
         if (strchr(primary_rows[_i].list, ','))
-            ck_assert_str_eq(own_name(&asked, further), other);
+            ck_assert_str_eq(own_name(&asked, further),
+                             primary_rows[_i].other ? primary_rows[_i].other : other);
         else
             ck_assert_uint_eq(asked.plan.backup_count, 1);
     }
