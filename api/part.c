@@ -21,7 +21,7 @@ const json_t *template_element(const json_t *template, struct place place)
     return tree_named(list_of(template, place.list), place.name);
 }
 
-static bool has_volume(const json_t *volumes, const char *const *names)
+static const char *our_volume_in(const json_t *volumes)
 {
     const json_t *volume;
     size_t i;
@@ -29,11 +29,20 @@ static bool has_volume(const json_t *volumes, const char *const *names)
     tree_items (volumes, i, volume) {
         struct span name = tree_span(volume, "name");
 
-        for (size_t n = 0; name.data && names[n]; n++)
-            if (span_is(name, names[n]))
-                return true;
+        for (size_t n = 0; name.data && our_volumes[n]; n++)
+            if (span_is(name, our_volumes[n]))
+                return our_volumes[n];
     }
-    return false;
+    return NULL;
+}
+
+const char *template_name_of_ours(const json_t *template)
+{
+    if (template_element(template, sidecar_place))
+        return sidecar_place.name;
+    if (template_element(template, init_place))
+        return init_place.name;
+    return our_volume_in(list_of(template, "volumes"));
 }
 
 enum template_owner template_owner_of(const json_t *template)
@@ -45,10 +54,7 @@ enum template_owner template_owner_of(const json_t *template)
     if (tree_text(annotations, KEY_STASH_BACKUP_HASH) ||
         tree_text(annotations, KEY_STASH_RESTORE_HASH))
         return TEMPLATE_STASH;
-    if (template_element(template, sidecar_place) || template_element(template, init_place))
-        return TEMPLATE_FOREIGN;
-    return has_volume(list_of(template, "volumes"), our_volumes) ? TEMPLATE_FOREIGN
-                                                                 : TEMPLATE_CLEAN;
+    return template_name_of_ours(template) ? TEMPLATE_FOREIGN : TEMPLATE_CLEAN;
 }
 
 /*

@@ -17,6 +17,10 @@ enum template_owner {
 
 enum template_owner template_owner_of(const json_t *template);
 
+/** The first name of ours that a container or volume of the template has, whosever it is; NULL when
+ *  none has. */
+const char *template_name_of_ours(const json_t *template);
+
 /** The template without our part (or Stash's); what is foreign stays. New reference; what is below
  *  the lists is shared with the template, so nobody may edit it. */
 json_t *template_strip(const json_t *template, enum template_owner owner);

@@ -569,30 +569,36 @@ static bool has_sidecar(const json_t *configuration)
            !tree_at(configuration, "metadata.deletionTimestamp");
 }
 
+/* A manifest may leave its namespace to whoever applies it. */
+static const char *space_of(const json_t *object)
+{
+    const char *space = tree_text(tree_get(object, "metadata"), "namespace");
+
+    return space ? space : "default";
+}
+
+/* Of an object that is valid, so it names one. */
 static const json_t *repository_of(const struct planning *planning, const json_t *object)
 {
     const json_t *ref = tree_at(object, "spec.repository");
-    const char *space = tree_text(ref, "namespace"), *name = tree_text(ref, "name");
+    const char *space = tree_text(ref, "namespace");
 
-    if (!space || !*space)
-        space = tree_text(tree_get(object, "metadata"), "namespace");
-    return name ? cluster_repository(planning->request->cluster, space ? space : "default", name)
-                : NULL;
+    return cluster_repository(planning->request->cluster,
+                              space && *space ? space : space_of(object), tree_text(ref, "name"));
 }
 
 /* An object that slipped past validation must not make the pod invalid. */
 static bool is_usable(const struct planning *planning, const json_t *object)
 {
     const char *fault = cluster_fault(planning->request->cluster, object);
-    const json_t *metadata = tree_get(object, "metadata");
+    const char *kind = tree_text(object, "kind"),
+               *name = tree_text(tree_get(object, "metadata"), "name");
 
     if (!fault)
         return true;
     findings_add(&planning->plan->cautions, FINDING_WARNING, REASON_INVALID, "",
-                 "%s %s/%s is not valid (%s): it is not used", tree_text(object, "kind"),
-                 tree_text(metadata, "namespace"), tree_text(metadata, "name"), fault);
-    trace(planning, "%s %s is not valid: %s.", tree_text(object, "kind"),
-          tree_text(metadata, "name"), fault);
+                 "%s %s/%s is not valid (%s): it is not used", kind, space_of(object), name, fault);
+    trace(planning, "%s %s is not valid: %s.", kind, name, fault);
     return false;
 }
 
@@ -670,7 +676,7 @@ static const json_t *waiting_restore(const struct planning *planning)
     return NULL;
 }
 
-/* The hosts that a session covers, or NULL when some rule is for all of them. */
+/* The hosts that a valid session covers, or NULL when some rule is for all of them. */
 static json_t *hosts_of(const json_t *spec)
 {
     const json_t *rules = tree_at(spec, "target.rules"), *rule;
@@ -686,7 +692,7 @@ static json_t *hosts_of(const json_t *spec)
             return NULL;
         json_array_extend(hosts, (json_t *)named);
     }
-    return json_array_size(hosts) ? TAKE(hosts) : NULL;
+    return TAKE(hosts);
 }
 
 static json_t *session_part(const json_t *session)
@@ -695,7 +701,7 @@ static json_t *session_part(const json_t *session)
     json_t *part = json_object();
 
     tree_put_text(part, "uid", tree_text(metadata, "uid") ? tree_text(metadata, "uid") : "");
-    tree_put_text(part, "namespace", tree_text(metadata, "namespace"));
+    tree_put_text(part, "namespace", space_of(session));
     tree_put_text(part, "name", tree_text(metadata, "name"));
     tree_put_new(part, "hosts", hosts_of(tree_get(session, "spec")));
     return part;
@@ -812,27 +818,13 @@ static json_t *inputs_of(const struct planning *planning)
     return inputs;
 }
 
-static const char *taken_name(const json_t *template)
-{
-    const json_t *volumes = tree_at(template, "spec.volumes");
-    size_t i = 0;
-
-    if (template_element(template, sidecar_place))
-        return CONTAINER_SIDECAR;
-    if (template_element(template, init_place))
-        return CONTAINER_INIT;
-    while (our_volumes[i] && !tree_named(volumes, our_volumes[i]))
-        i++;
-    return our_volumes[i];
-}
-
 static void say_taken(const struct planning *planning)
 {
     trace(planning, "A container or volume of its pods has one of our names: nothing is injected.");
     findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_DUPLICATE, "spec.template.spec",
                  "the pod has a container or volume \"%s\", a name of ours: nothing is injected, "
                  "please rename it",
-                 taken_name(target_of(planning)->template));
+                 template_name_of_ours(target_of(planning)->template));
 }
 
 static void settle_carry(const struct planning *planning)

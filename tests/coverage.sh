@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Reads what COVERAGE=1 runs left behind: all lines over 90 %, every branch of the code that makes
-# patches. Prints the worst files.
+# Reads what COVERAGE=1 runs left behind: all lines over 90 %, every branch of the code that plans and
+# of the code that makes patches. Prints the worst files.
 set -euo pipefail
 
 measure() {
@@ -22,7 +22,7 @@ measure --txt | sed -n '/^File/p; /^TOTAL/p; /\.c /p' | sort -t% -k1,1 | awk '{p
 lines=$(measure --json-summary | python3 -c 'import json, sys; print(json.load(sys.stdin)["line_percent"])')
 echo "lines: $lines %"
 judge "less than 90 % of the lines are tested" "$(python3 -c "print(0 if $lines >= 90 else 1)")"
-# file and the share of its branches that must be tested; plan.c is on its way to all
+# file and the share of its branches that must be tested
 while read -r file least; do
     share=$(measure --branches --filter "$file" --json-summary |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["branch_percent"])')
@@ -32,7 +32,7 @@ done <<'GATES'
 base/patch_diff.c 100
 base/patch_apply.c 100
 base/pointer.c 100
-api/plan.c 85
+api/plan.c 100
 GATES
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -125,6 +125,9 @@ static const struct decision_row blueprint_rows[] = {
      .state = PLAN_BROKEN,
      .why = "blueprint-unresolved",
      .caution = "BackupBlueprint \"daily\", spec.timeOut of this target: "},
+    /* what is only doubtful in it holds nothing up */
+    {.request = {.objects = {BLUEPRINT("daily", ", 'tempDir': {'mediun': '${TARGET_NAME}'}")}},
+     .trace = "A sidecar"},
     /* who may use it */
     {.request = {.objects = {BLUEPRINT("daily", ", 'allowedNamespaces': {'from': 'All'}")}}},
     {.request = {.objects = {BLUEPRINT("daily", ", 'allowedNamespaces': null")}}},
@@ -286,6 +289,11 @@ static const struct decision_row several_rows[] = {
                  .objects = {DAILY, BLUEPRINT_AT("same", "daily/${TARGET_KIND}/web/", "")}},
      .caution = "BackupBlueprint \"same\": its location already holds the backup by \"daily\"",
      .trace = "It does not fit: its location already holds"},
+    /* of an object without a name yet there is no place to compare */
+    {.request = {.annotations = "'stash.appscode.com/backup-blueprint': 'daily,same'",
+                 .metadata = "'name': '', 'generateName': 'web-'",
+                 .objects = {DAILY, BLUEPRINT_AT("same", "daily/${TARGET_KIND}/web/", "")}},
+     .trace = "BackupBlueprint same, named by the annotation"},
     /* the first one's settings hold in the one container */
     {.request = {.annotations = "'stash.appscode.com/backup-blueprint': 'daily,root'",
                  .objects = {DAILY, BLUEPRINT("root", ", 'fileAccess': 'Root'")}},
@@ -327,6 +335,11 @@ static const struct decision_row mode_rows[] = {
                  .spec = "{'version': '14'}",
                  .objects = {BLUEPRINT("daily",
                                        ", 'task': {'name': 'pg-${TARGET_APP_VERSION}'}")}}},
+    {.request = {.kind = "AppBinding",
+                 .spec = "{}",
+                 .objects = {BLUEPRINT_AT("daily", "p/${TARGET_APP_VERSION}", "")}},
+     .caution = "neither BackupBlueprint",
+     .trace = "${TARGET_APP_VERSION} in spec.backend.gcs.prefix is \"\", spec.version."},
     {.request = {.kind = "AppBinding", .spec = "{}"},
      .caution =
          "neither BackupBlueprint \"daily\" nor the AppBinding names the Task that backs it up"},
@@ -405,6 +418,12 @@ START_TEST(too_large)
     }
 END_TEST
 
+#define NOWHERE(kind, name, rest)                                                                  \
+    "{'apiVersion': 'stash.appscode.com/v1beta1', 'kind': '" kind "', 'metadata': {'name':"        \
+    " '" name "'}, 'spec': {" REF("Deployment", "web") "}, 'repository': {'name': 'repo'}, " rest  \
+                                                       "}}"
+#define STORE_BACKEND "'backend': {'storageSecretName': 's', " STORE("/data") "}"
+
 /* BackupConfigurations that somebody wrote. Spec: stash-behaviour 4.1; design, One function. */
 static const struct decision_row hand_rows[] = {
     {.request = {.annotations = "", .objects = {BY_HAND}},
@@ -471,6 +490,18 @@ static const struct decision_row hand_rows[] = {
                                            " '/x'}]",
                                            "")}},
      .caution = "the pod has no volume \"x\""},
+    /* a manifest that leaves the namespace to whoever applies it */
+    {.request = {.annotations = "",
+                 .metadata = "'namespace': 'default'",
+                 .objects = {NOWHERE("BackupConfiguration", "mine", "'schedule': '@daily', " KEEP),
+                             NOWHERE("Repository", "repo", STORE_BACKEND)}},
+     .caution = "a volume of the pod is mounted where the local backend"},
+    {.request = {.annotations = "",
+                 .metadata = "'namespace': 'default'",
+                 .objects = {NOWHERE("BackupConfiguration", "mine", "'timeOut': 'soon'")}},
+     .state = PLAN_BROKEN,
+     .why = "invalid",
+     .caution = "BackupConfiguration default/mine is not valid (spec."},
     /* its Repository's volume */
     {.request = {.annotations = "", .objects = {BY_HAND, REPO_LOCAL("/data")}},
      .caution = "a volume of the pod is mounted where the local backend"},
