@@ -115,3 +115,17 @@
 /* Milliseconds after which a connection that was cut and is still there means that its thread hangs:
  * the longest honest decision takes well below a second. */
 #define THREAD_STUCK_MS 30000
+
+/* Bytes of one event of a watch, or item of a list: what Go's client takes, ten times what etcd
+ * stores. Of one answer to a list with all its pages. */
+#define KUBE_FRAME_MAX_BYTES (16u << 20)
+#define KUBE_LIST_MAX_BYTES (256u << 20)
+
+/* Bytes of what stands around the items of a list (kind, metadata). */
+#define KUBE_ENVELOPE_MAX_BYTES (64u << 10)
+
+/* Items of one page of a list, as kubectl asks for them. */
+#define KUBE_PAGE_ITEMS 500
+
+/* Characters of a resource version: it is opaque, and has about ten digits. */
+#define KUBE_VERSION_MAX_CHARS 63u
