@@ -1,8 +1,21 @@
 # A real Kubernetes that the tests start themselves; docs/testing.md says how it works.
+# GRANARY_CLUSTER=name picks another cluster than that of this copy of the tree.
 
-CLUSTER_TOOLS := tests/cluster/tools.py
+CLUSTER := tests/cluster/cluster.py
+CLUSTER_PACKAGES = $(shell /usr/bin/python3 -c 'import sys; sys.path.insert(0, "tests/cluster"); \
+	sys.dont_write_bytecode = True; import node; print(*node.PACKAGES)')
 
-.PHONY: cluster-tools
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: cluster-tools cluster-up cluster-down
 cluster-tools: ## build and fetch Kubernetes, etcd, coredns, versitygw, restic into the cache
 	@tests/install.sh "build the cluster's programs" python3 ca-certificates debian-archive-keyring
-	@$(CLUSTER_TOOLS) build
+	@tests/cluster/tools.py build
+
+cluster-up: ## start a Kubernetes of its own, to play with
+	@tests/install.sh "run a cluster" python3
+	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
+	@$(CLUSTER) up
+
+cluster-down: ## take it away, with everything
+	@$(CLUSTER) down
