@@ -19,7 +19,7 @@ CC ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc
 endif
-PACKAGES := libmicrohttpd gnutls jansson yaml-0.1
+PACKAGES := libmicrohttpd gnutls jansson yaml-0.1 libcurl
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-align -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-format-nonliteral
 OPTIMIZE := $(if $(SAN)$(COVERAGE),-O1,-O2)
@@ -78,13 +78,13 @@ check: $(BUILD)/tests/unit/unit ## unit, golden, properties, corpus replay: no n
 
 .PHONY: test
 test: ## everything that needs no cluster; installs what is missing first
-	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev
+	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev libcurl4-gnutls-dev
 	@tests/install.sh "test" check
 	@tests/run.sh check check-differential check-integration check-cli check-crds
 
 .PHONY: demo
 demo: ## the real webhook asked over HTTPS, step by step; installs what is missing first
-	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev
+	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev libcurl4-gnutls-dev
 	@tests/install.sh "run the demo" curl openssl jq
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) examples/demo.sh

@@ -129,3 +129,40 @@
 
 /* Characters of a resource version: it is opaque, and has about ten digits. */
 #define KUBE_VERSION_MAX_CHARS 63u
+
+/* Milliseconds of one call to the API server with its repetitions, and of a connection with its TLS
+ * handshake. B6 of the catalogue. */
+#define KUBE_TIMEOUT_MS 30000
+#define KUBE_CONNECT_MS 10000
+
+/* Bytes of one answer: a page of 500 pods has 10 MB. Of an answer that only says what failed. Of
+ * the headers of one answer. */
+#define KUBE_ANSWER_MAX_BYTES (64u << 20)
+#define KUBE_FAILURE_MAX_BYTES (1u << 20)
+#define KUBE_HEADERS_MAX_BYTES (128u << 10)
+
+/* Bytes of a stream that wait for their reader: an event has some 10 KB. */
+#define KUBE_STREAM_BUFFER_BYTES (1u << 20)
+
+/* Calls a second, at once, and under way together. B4 of the catalogue. */
+#define KUBE_RATE 20
+#define KUBE_BURST 40
+#define KUBE_CONCURRENT 32
+
+/* Repetitions of one request that the server asked for; the longest pause that it may ask for,
+ * seconds. B2 and AF3 of the catalogue. */
+#define KUBE_REPEATS_MAX 10
+#define KUBE_RETRY_AFTER_MAX_S 60
+
+/* Milliseconds between two looks at the files of token, CA and client certificate. A token lives
+ * for ten minutes at least. CR2 and CR5 of the catalogue. */
+#define KUBE_LOOK_MS 60000
+
+/* Bytes of a token and of a file of certificates. */
+#define KUBE_TOKEN_MAX_BYTES (64u << 10)
+#define KUBE_PEM_MAX_BYTES (1u << 20)
+
+/* Bytes that a credential plugin may print, and milliseconds that it may take: some of them ask a
+ * person. */
+#define KUBE_EXEC_MAX_BYTES (1u << 20)
+#define KUBE_EXEC_TIMEOUT_MS 60000

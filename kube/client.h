@@ -21,6 +21,8 @@ struct kube_client_limits {
     double rate, burst;     /* requests a second; streams are exempt. Catalogue B4 */
     int64_t concurrent;     /* requests under way; more wait */
     const char *user_agent; /* "granary-controller/0.1.0"; borrowed for the start only */
+    int64_t look_ms;        /* between two looks at the files of token and certificates */
+    int64_t second_ms;      /* of a pause between repetitions; tests shorten it */
 };
 
 /**
@@ -37,7 +39,7 @@ struct kube_client *kube_client_start(const struct kube_config *config,
  *  at once. Any thread, also a signal's. */
 void kube_client_cancel(struct kube_client *client);
 
-/** Cancels, waits until nobody is inside, and frees. NULL is fine. */
+/** Cancels, waits until nobody is inside and every stream is closed, and frees. NULL is fine. */
 void kube_client_stop(struct kube_client *client);
 
 /** One request. Everything is borrowed for the call. */
@@ -54,7 +56,7 @@ struct kube_request {
 /** What came back. {0} is none. */
 struct kube_answer {
     int status;            /* HTTP; 0: no answer came (the outcome of a write is then unknown) */
-    int64_t retry_after_s; /* -1: not said */
+    int64_t retry_after_s; /* -1: not said; 0: said, but makes no sense */
     struct text body;      /* as received */
     json_t *json;          /* owned; the body as an object, when it is one; else NULL */
 };
