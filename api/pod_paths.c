@@ -31,7 +31,8 @@ static const json_t *container_with(const json_t *template, const json_t *mount)
     return NULL;
 }
 
-/* The entry that counts (the last of its name) when it can stand elsewhere too, else NULL. */
+/* The entry that counts (the last of its name) when it can stand elsewhere too, else NULL. One
+ * without a value is empty: the server leaves "" out. */
 static const json_t *portable(const json_t *container, struct span name)
 {
     const json_t *env = tree_get(container, "env"), *entry, *found = NULL;
@@ -42,16 +43,30 @@ static const json_t *portable(const json_t *container, struct span name)
             found = entry;
     }
 
-    struct span value = tree_span(found, "value");
+    const json_t *from = tree_get(found, "valueFrom"), *value = tree_get(found, "value");
+    struct span text = tree_value(value);
 
-    if (tree_get(found, "valueFrom"))
-        return tree_member(tree_get(found, "valueFrom"), "fieldRef", JSON_OBJECT) ? found : NULL;
-    return value.data && !memmem(value.data, value.length, "$(", 2) ? found : NULL;
+    if (from)
+        return tree_member(from, "fieldRef", JSON_OBJECT) ? found : NULL;
+    if (value && !text.data)
+        return NULL;
+    return text.length && memmem(text.data, text.length, "$(", 2) ? NULL : found;
+}
+
+/* As the server stores it. */
+static json_t *without_empty_value(const json_t *entry)
+{
+    json_t *copy = tree_copy(entry);
+
+    if (tree_text(copy, "value") && !tree_span(copy, "value").length)
+        json_object_del(copy, "value");
+    return copy;
 }
 
 static bool put_variable(json_t *env, const json_t *container, struct span name)
 {
-    const json_t *entry = portable(container, name), *known;
+    AUTO(json) json_t *entry = without_empty_value(portable(container, name));
+    const json_t *known;
     size_t i;
 
     if (!entry)
@@ -60,7 +75,7 @@ static bool put_variable(json_t *env, const json_t *container, struct span name)
         if (tree_equal(tree_get(known, "name"), tree_get(entry, "name")))
             return tree_equal(known, entry);
     }
-    tree_push_new(env, tree_copy(entry));
+    tree_push_new(env, TAKE(entry));
     return true;
 }
 

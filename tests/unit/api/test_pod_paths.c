@@ -54,9 +54,10 @@ static const struct {
      NULL},
     /* a literal that depends on others */
     {"pvc a; app a:/data:$(X)" ENV(LITERAL("Y", "y") ", " LITERAL("X", "$(Y)")), NULL},
-    /* a variable without a value */
-    {"pvc a; app a:/data:$(X)" ENV("{'name': 'X'}"), NULL},
-    {"pvc a; app a:/data:$(X)" ENV(LITERAL("X", "")), "[" LITERAL("X", "") "]"},
+    /* a variable without a value is empty, as the server writes it */
+    {"pvc a; app a:/data:$(X)" ENV("{'name': 'X'}"), "[{'name': 'X'}]"},
+    {"pvc a; app a:/data:$(X)" ENV("{'name': 'X', 'value': 1}"), NULL},
+    {"pvc a; app a:/data:$(X)" ENV(LITERAL("X", "")), "[{'name': 'X'}]"},
     /* not closed, or empty */
     {"pvc a; app a:/data:$(POD" ENV(POD), NULL},
     {"pvc a; app a:/data:$()" ENV(POD), NULL},
