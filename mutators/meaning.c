@@ -4,81 +4,188 @@
 #include "base/tree.h"
 
 /*
- * The comparison walks both values at once. A member that one side lacks counts as the default that
- * the server fills in there; defaults are known by the name of the member alone, which is enough
- * within the few types that our part consists of.
+ * The comparison walks both values at once. A member that one side lacks counts as what the server
+ * makes of its absence: the default that it fills in there, or the zero value that it leaves out
+ * when it writes the object. Where a member name means two things, its parent tells them apart.
  */
 
 static const struct {
+    const char *parent; /* the member that holds the object (or the list of objects); NULL: any */
     const char *member, *value; /* value as JSON */
 } defaults[] = {
-    {"terminationMessagePath", "\"/dev/termination-log\""},
-    {"terminationMessagePolicy", "\"File\""},
-    {"protocol", "\"TCP\""},
-    {"apiVersion", "\"v1\""},
-    {"divisor", "\"0\""},
-    {"scheme", "\"HTTP\""},
-    {"path", "\"/\""},
-    {"service", "\"\""},
-    {"timeoutSeconds", "1"},
-    {"periodSeconds", "10"},
-    {"successThreshold", "1"},
-    {"failureThreshold", "3"},
-    {"defaultMode", "420"},
-    {"expirationSeconds", "3600"},
-    {"type", "\"\""},
-    {"readOnly", "false"},
-    {"optional", "false"},
-    {"resources", "{}"},
-    {"requests", "{}"},
-    {"limits", "{}"},
-    {"env", "[]"},
-    {"envFrom", "[]"},
-    {"args", "[]"},
-    {"command", "[]"},
-    {"ports", "[]"},
-    {"volumeMounts", "[]"},
-    {"value", "\"\""},
-    {"subPath", "\"\""},
-    {"medium", "\"\""},
+    /* containers */
+    {NULL, "terminationMessagePath", "\"/dev/termination-log\""},
+    {NULL, "terminationMessagePolicy", "\"File\""},
+    {NULL, "procMount", "\"Default\""},
+    {NULL, "divisor", "\"0\""},
+    {"fieldRef", "apiVersion", "\"v1\""},
+    {"ports", "protocol", "\"TCP\""},
+    {"httpGet", "path", "\"/\""},
+    {"httpGet", "scheme", "\"HTTP\""},
+    {NULL, "timeoutSeconds", "1"},
+    {NULL, "periodSeconds", "10"},
+    {NULL, "successThreshold", "1"},
+    {NULL, "failureThreshold", "3"},
+    /* volumes */
+    {NULL, "defaultMode", "420"},
+    {"serviceAccountToken", "expirationSeconds", "3600"},
+    {"podCertificate", "maxExpirationSeconds", "86400"},
+    {NULL, "volumeMode", "\"Filesystem\""},
+    {"azureDisk", "cachingMode", "\"ReadWrite\""},
+    {"azureDisk", "fsType", "\"ext4\""},
+    {"azureDisk", "kind", "\"Shared\""},
+    {"iscsi", "iscsiInterface", "\"default\""},
+    {"rbd", "pool", "\"rbd\""},
+    {"rbd", "user", "\"admin\""},
+    {"rbd", "keyring", "\"/etc/ceph/keyring\""},
 };
 
-static bool same(const json_t *a, const json_t *b, bool quantities);
+/* Where false, 0 or "" is not the same as nothing. */
+static const struct {
+    const char *parent, *member;
+} own_zeros[] = {
+    {NULL, "runAsUser"},        {NULL, "runAsGroup"},
+    {NULL, "runAsNonRoot"},     {NULL, "allowPrivilegeEscalation"},
+    {NULL, "defaultMode"},      {NULL, "mode"},
+    {NULL, "storageClassName"}, {"fc", "lun"},
+};
 
-static bool is_default(const char *member, const json_t *value)
+/* Maps, whose members are somebody's own words; amounts are compared as numbers. */
+static const struct {
+    const char *member;
+    bool amounts;
+} maps[] = {
+    {"limits", true},       {"requests", true},          {"labels", false},  {"annotations", false},
+    {"matchLabels", false}, {"volumeAttributes", false}, {"options", false},
+};
+
+/* What an object is part of. */
+struct frame {
+    const char *parent; /* NULL at the top */
+    bool map;
+    bool amounts;
+};
+
+static bool same(const struct frame *frame, const json_t *a, const json_t *b);
+
+static bool is_member(const char *parent, const char *member, const struct frame *frame,
+                      const char *key)
 {
-    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
-        if (strcmp(member, defaults[i].member) != 0)
-            continue;
+    return !strcmp(member, key) && (!parent || (frame->parent && !strcmp(parent, frame->parent)));
+}
 
-        AUTO(json) json_t *expected = json_loads(defaults[i].value, JSON_DECODE_ANY, NULL);
+static const char *default_of(const struct frame *frame, const char *key)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (is_member(defaults[i].parent, defaults[i].member, frame, key))
+            return defaults[i].value;
+    return NULL;
+}
 
-        return tree_equal(expected, value);
+static bool has_own_zero(const struct frame *frame, const char *key)
+{
+    for (size_t i = 0; i < sizeof own_zeros / sizeof *own_zeros; i++)
+        if (is_member(own_zeros[i].parent, own_zeros[i].member, frame, key))
+            return true;
+    return false;
+}
+
+/* What the server leaves out when it writes an object. */
+static bool is_zero(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_FALSE:
+        return true;
+    case JSON_INTEGER:
+        return json_integer_value(value) == 0;
+    case JSON_STRING:
+        return json_string_length(value) == 0;
+    case JSON_ARRAY:
+        return json_array_size(value) == 0;
+    default:
+        return false;
     }
-    return json_is_null(value);
 }
 
-static bool holds_quantities(const char *member)
+static struct frame frame_below(const struct frame *frame, const char *key)
 {
-    return !strcmp(member, "requests") || !strcmp(member, "limits") || !strcmp(member, "sizeLimit");
+    struct frame below = {.parent = key,
+                          .amounts = !strcmp(key, "sizeLimit") || !strcmp(key, "divisor")};
+
+    if (frame->map)
+        return (struct frame){.map = true, .amounts = frame->amounts};
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        if (!strcmp(key, maps[i].member))
+            return (struct frame){.map = true, .amounts = maps[i].amounts};
+    return below;
 }
 
-/* Every member of `a` is met by the same in `b`, or is a default that `b` lacks. */
-static bool covered(const json_t *a, const json_t *b, bool quantities)
+/* The server writes these out, also when nothing was said. */
+static bool is_written_empty(const char *key)
 {
-    const json_t *value, *other;
+    return !strcmp(key, "resources") || !strcmp(key, "metadata");
+}
+
+/* "latest" is pulled always: also when nothing names another tag or a digest. */
+static const char *pull_policy_of(const json_t *reference)
+{
+    const char *text = json_string_value(reference);
+    const char *slash = text ? strrchr(text, '/') : NULL;
+    const char *tag = text ? strchr(slash ? slash : text, ':') : NULL;
+
+    if (!text || strchr(text, '@'))
+        return "IfNotPresent";
+    return !tag || !strcmp(tag, ":latest") ? "Always" : "IfNotPresent";
+}
+
+static bool is_pull_policy(const json_t *object, const char *key, const json_t *value)
+{
+    const char *image = !strcmp(key, "imagePullPolicy") ? "image"
+                        : !strcmp(key, "pullPolicy")    ? "reference"
+                                                        : NULL;
+
+    return image && span_is(tree_value(value), pull_policy_of(tree_get(object, image)));
+}
+
+/* True when this member of the object says what the server takes for granted without it. */
+static bool goes_without_saying(const struct frame *frame, const json_t *object, const char *key)
+{
+    const json_t *value = tree_get(object, key);
+    struct frame below = frame_below(frame, key);
+    AUTO(json) json_t *empty = json_object();
+
+    if (frame->map)
+        return false;
+    if (!value || json_is_null(value))
+        return true;
+    if (json_is_object(value))
+        return (below.map || is_written_empty(key)) && same(&below, value, empty);
+
+    const char *text = default_of(frame, key);
+    AUTO(json) json_t *expected = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+
+    return tree_equal(value, expected) || is_pull_policy(object, key, value) ||
+           (is_zero(value) && !has_own_zero(frame, key));
+}
+
+/* Every member of `a` is met by the same in `b`, or needs not be said there. */
+static bool covered(const struct frame *frame, const json_t *a, const json_t *b)
+{
+    const json_t *value;
     const char *key;
 
     tree_each (a, key, value) {
-        other = tree_get(b, key);
-        if (other ? !same(value, other, quantities || holds_quantities(key))
-                  : !is_default(key, value))
+        const json_t *other = tree_get(b, key);
+        struct frame below = frame_below(frame, key);
+
+        if (!(other && same(&below, value, other)) &&
+            !(goes_without_saying(frame, a, key) && goes_without_saying(frame, b, key)))
             return false;
     }
     return true;
 }
 
-static bool same_list(const json_t *a, const json_t *b, bool quantities)
+static bool same_list(const struct frame *frame, const json_t *a, const json_t *b)
 {
     const json_t *item;
     size_t i;
@@ -86,7 +193,7 @@ static bool same_list(const json_t *a, const json_t *b, bool quantities)
     if (json_array_size(a) != json_array_size(b))
         return false;
     tree_items (a, i, item) {
-        if (!same(item, json_array_get(b, i), quantities))
+        if (!same(frame, item, json_array_get(b, i)))
             return false;
     }
     return true;
@@ -101,21 +208,21 @@ static bool same_amount(const json_t *a, const json_t *b)
            quantity_compare(&one, &other) == 0;
 }
 
-static bool same(const json_t *a, const json_t *b, bool quantities)
+static bool same(const struct frame *frame, const json_t *a, const json_t *b)
 {
     if (json_is_object(a) && json_is_object(b))
-        return covered(a, b, quantities) && covered(b, a, quantities);
+        return covered(frame, a, b) && covered(frame, b, a);
     if (json_is_array(a) && json_is_array(b))
-        return same_list(a, b, quantities);
-    return tree_equal(a, b) || (quantities && same_amount(a, b));
+        return same_list(frame, a, b);
+    return tree_equal(a, b) || (frame->amounts && same_amount(a, b));
 }
 
 bool container_same_meaning(const json_t *a, const json_t *b)
 {
-    return same(a, b, false);
+    return same(&(struct frame){.parent = NULL}, a, b);
 }
 
 bool volume_same_meaning(const json_t *a, const json_t *b)
 {
-    return same(a, b, false);
+    return same(&(struct frame){.parent = NULL}, a, b);
 }

@@ -328,6 +328,11 @@ static const char *const backends[] = {
     "{'local':{'mountPath':'/data','nfs':{'server':'n','path':'/'},'subPath':'${TARGET_NAME}'},"
     "'storageSecretName':'s'}",
     "{'s3':{'endpoint':'s3','bucket':'b','prefix':'${TARGET_APP_TYPE}'},'storageSecretName':'s'}",
+    "{'local':{'mountPath':'/safe','iscsi':{'targetPortal':'t','iqn':'i','lun':0}}}",
+    "{'local':{'mountPath':'/safe','rbd':{'monitors':['m'],'image':'i','readOnly':false}}}",
+    "{'local':{'mountPath':'/safe','azureDisk':{'diskName':'d','diskURI':'u'}}}",
+    "{'local':{'mountPath':'/safe','ephemeral':{'volumeClaimTemplate':{'spec':{'accessModes':"
+    "['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}}}}",
 };
 
 static json_t *blueprint(struct random *random, const char *name, bool *loose)
@@ -343,6 +348,9 @@ static json_t *blueprint(struct random *random, const char *name, bool *loose)
         ("{'container':{'env':[{'name':'PART','value':'z'},{'name':'POD_NAME','value':'y'}],"
          "'envFrom':[{'configMapRef':{'name':'c'}}],'livenessProbe':{'exec':{'command':['true']}}}"
          "}"),
+        ("{'container':{'livenessProbe':{'httpGet':{'port':1},'initialDelaySeconds':0},"
+         "'readinessProbe':{'grpc':{'port':1}},'lifecycle':{'preStop':{'httpGet':{'port':1}}},"
+         "'env':[{'name':'CPUS','valueFrom':{'resourceFieldRef':{'resource':'limits.cpu'}}}]}}"),
         "{'container':{'securityContext':{'runAsUser':4000,'runAsGroup':4000}}}",
         "{'container':{'securityContext':{'runAsNonRoot':true}}}",
         "{'container':{'securityContext':{'privileged':true}}}",

@@ -11,6 +11,7 @@
 #include "mutators/workload.h"
 #include "tests/property/scene.h"
 #include "tests/unit/asking.h"
+#include "tests/unit/defaulting.h"
 #include "tests/unit/strict.h"
 #include "tests/unit/suite.h"
 
@@ -191,7 +192,7 @@ static void is_idempotent(struct random *random)
     AUTO(json) json_t *kept = requested(&stage, &stage.asking, once, once);
     AUTO(json) json_t *stored = tree_copy(once);
 
-    asking_default(stored);
+    default_object(stored);
 
     AUTO(json) json_t *again = created(&stage, stored);
     AUTO(json) json_t *updated = requested(&stage, &stage.asking, stored, stored);
@@ -379,7 +380,7 @@ static void can_be_removed(struct random *random)
     AUTO(json) json_t *stored = created(&stage, stage.scene.object);
 
     asking_make(&empty, NULL, NULL);
-    asking_default(stored);
+    default_object(stored);
 
     AUTO(json) json_t *without = without_reasons(stored);
     json_t *annotations = json_object_get(json_object_get(without, "metadata"), "annotations");
@@ -389,8 +390,8 @@ static void can_be_removed(struct random *random)
     AUTO(json) json_t *removed = requested(&stage, &empty, without, stored);
     AUTO(json) json_t *original = owners(stage.scene.object), *left = owners(removed);
 
-    asking_default(original);
-    asking_default(left);
+    default_object(original);
+    default_object(left);
     must_be_same("the template", template_of(original), template_of(left));
     if (!is_restore_kept(removed))
         must_be_same("nothing of ours", template_of(left), template_of(removed));
@@ -411,7 +412,7 @@ static void never_rolls_by_itself(struct random *random)
     AUTO(json) json_t *stored = created(&stage, stage.scene.object);
 
     asking_make(&later, stage.scene.objects, settings);
-    asking_default(stored);
+    default_object(stored);
 
     AUTO(json) json_t *edited = tree_copy(stored);
     AUTO(json) json_t *replaced = owners(stored);
@@ -440,7 +441,7 @@ static void fits_any_template(struct random *random)
     AUTO(json) json_t *now = tree_copy(stored);
 
     asking_make(&empty, NULL, NULL);
-    asking_default(stored);
+    default_object(stored);
     tree_put_new(json_object_get(now, "spec"), "template", scene_template(random, claims));
 
     const struct asking *asked = random_often(random, 50) ? &empty : &stage.asking;

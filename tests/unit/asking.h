@@ -52,6 +52,3 @@ json_t *asking_bytes(const struct asking *asking, struct span body, struct error
 
 /** The object as it is after the answer's patch, which must apply. New reference. */
 json_t *asking_result(const json_t *review, const json_t *answer);
-
-/** What an API server stores of it: our part with the defaults filled in. In place. */
-void asking_default(json_t *object);

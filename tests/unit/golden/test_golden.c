@@ -16,6 +16,7 @@
 #include "base/patch.h"
 #include "base/tree.h"
 #include "tests/unit/asking.h"
+#include "tests/unit/defaulting.h"
 #include "tests/unit/suite.h"
 
 #define FOLDER "tests/golden"
@@ -78,7 +79,7 @@ static void nothing_left(const struct asking *asking, const json_t *review, cons
     AUTO(json) json_t *stored = tree_copy(result);
     json_t *request = json_object_get(again, "request");
 
-    asking_default(stored);
+    default_object(stored);
     tree_put_new(request, "object", tree_copy(stored));
     if (update) {
         tree_put_text(request, "operation", "UPDATE");

@@ -6,6 +6,7 @@
 #include "base/patch.h"
 #include "base/tree.h"
 #include "tests/unit/asking.h"
+#include "tests/unit/defaulting.h"
 #include "tests/unit/json.h"
 #include "tests/unit/strict.h"
 #include "tests/unit/suite.h"
@@ -348,7 +349,7 @@ static void judge_shape(const struct asking *asking, int number)
 {
     AUTO(json) json_t *object = shaped(number);
 
-    asking_default(object);
+    default_object(object);
 
     AUTO(json) json_t *result = created(asking, object);
     AUTO(free) char *fault = strict_fault(tree_at(result, "spec.template"), NULL);
@@ -356,7 +357,7 @@ static void judge_shape(const struct asking *asking, int number)
 
     ck_assert_int_eq(sidecar_in(result) != NULL, backed_up);
     ck_assert_msg(!fault || !backed_up, "%d: %s", number, fault);
-    asking_default(result);
+    default_object(result);
 
     AUTO(json) json_t *stripped = without_annotation(result, KEY_BLUEPRINT);
     AUTO(json) json_t *removed = updated(asking, result, stripped);
