@@ -431,7 +431,8 @@ def secret(text):
     return obj(text, {
         "apiGroup": Node("string", "Group of the object; empty for a Secret.", most=253,
                          default=""),
-        "kind": Node("string", "Kind of the object.", most=253, default="Secret"),
+        "kind": Node("string", "Kind of the object. Default: Secret.", most=253,
+                     default="Secret"),
         "name!": string("Its name, in the AppBinding's namespace.", "subdomain", some=True),
     })
 

@@ -148,6 +148,7 @@ def free(text, most=32768, **more):
 
 
 def word(text, *words, default=None):
+    text += f" Default: {default}." if default else ""
     return Node("string", text, enum=words, default=default)
 
 
@@ -156,6 +157,7 @@ def flag(text):
 
 
 def int32(text, least=None, most=None, default=None):
+    text += f" Default: {default}." if default is not None else ""
     return Node("integer", text, format="int32", least=least, most=most, default=default)
 
 
