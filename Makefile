@@ -80,7 +80,7 @@ check: $(BUILD)/tests/unit/unit ## unit, golden, properties, corpus replay: no n
 test: ## everything that needs no cluster; installs what is missing first
 	@tests/install.sh "build" gcc make git pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev libcurl4-gnutls-dev
 	@tests/install.sh "test" check
-	@tests/run.sh check check-differential check-integration check-cli check-crds
+	@tests/run.sh check check-differential check-manifests check-integration check-cli check-crds
 
 .PHONY: demo
 demo: ## the real webhook asked over HTTPS, step by step; installs what is missing first

@@ -1,0 +1,79 @@
+"""Roles: no wildcard, nothing that gives more, nothing read that is not named."""
+
+from harness import check, check_equal, test
+from manifests import named, of_kind, system, title
+
+READ = {"get", "list", "watch"}
+
+
+def roles():
+    return of_kind(system(), "ClusterRole", "Role")
+
+
+@test("SEC12")
+def no_wildcard_no_escalate_bind_impersonate_no_roles_no_tokens():
+    for role in roles():
+        for rule in role["rules"]:
+            check("nonResourceURLs" not in rule, title(role))
+            for word in rule["apiGroups"] + rule["resources"] + rule["verbs"]:
+                check("*" not in word, f"{title(role)}: {word}")
+            check(not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"]), title(role))
+            check("rbac.authorization.k8s.io" not in rule["apiGroups"], f"{title(role)} touches roles")
+            check(not {"serviceaccounts", "serviceaccounts/token", "nodes", "nodes/proxy", "pods/exec",
+                       "pods/attach", "pods/portforward"} & set(rule["resources"]), title(role))
+
+
+@test("SEC12")
+def secrets_are_read_by_name_only_and_in_our_namespace_only():
+    for role in roles():
+        for rule in role["rules"]:
+            if "secrets" not in rule["resources"]:
+                continue
+            check_equal(role["kind"], "Role", f"{title(role)} reads Secrets")
+            check(rule.get("resourceNames") or rule["verbs"] == ["create"], f"{title(role)}: {rule}")
+
+
+@test("SEC12")
+def the_webhook_writes_nothing():
+    for kind in ("ClusterRole", "Role"):
+        for rule in named(system(), kind, "granary-webhook")["rules"]:
+            check(set(rule["verbs"]) <= READ, f"{rule}")
+
+
+@test("SEC12")
+def webhook_configurations_by_name():
+    for role in roles():
+        for rule in role["rules"]:
+            if "admissionregistration.k8s.io" in rule["apiGroups"]:
+                check("granary-webhook" in rule.get("resourceNames", []), f"{title(role)}: {rule}")
+
+
+@test("SEC12")
+def every_binding_names_a_role_and_serviceaccounts_that_exist_and_every_role_but_granary_user_is_bound():
+    objects, bound = system(), {("ClusterRole", "granary-user")}
+    for binding in of_kind(objects, "ClusterRoleBinding", "RoleBinding"):
+        reference = binding["roleRef"]
+        named(objects, reference["kind"], reference["name"])
+        bound.add((reference["kind"], reference["name"]))
+        check(binding["subjects"], f"{title(binding)} binds nobody")
+        for subject in binding["subjects"]:
+            check_equal((subject["kind"], subject["namespace"]), ("ServiceAccount", "granary-system"), title(binding))
+            named(objects, "ServiceAccount", subject["name"])
+    check_equal(bound, {(role["kind"], role["metadata"]["name"]) for role in roles()}, "roles")
+
+
+@test("SEC12")
+def who_may_edit_may_use_and_that_is_all_of_granary_user():
+    role = named(system(), "ClusterRole", "granary-user")
+    check_equal(set(role["metadata"]["labels"]), {"rbac.authorization.k8s.io/aggregate-to-edit",
+                                                  "rbac.authorization.k8s.io/aggregate-to-admin"}, "labels")
+    check_equal([rule["verbs"] for rule in role["rules"]], [["use"]], "verbs")
+
+
+@test("SEC12")
+def tokens_are_mounted_where_a_program_asks_the_api_and_nowhere_else():
+    for account in of_kind(system(), "ServiceAccount"):
+        check_equal(account["automountServiceAccountToken"], False, title(account))
+    for deployment in of_kind(system(), "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        check_equal(pod["serviceAccountName"], deployment["metadata"]["name"], title(deployment))
