@@ -115,7 +115,7 @@ static bool read_certificates(const struct access *access, struct certificates *
            read_pem(&config->key, &out->key, err);
 }
 
-/* A header line ends at CR or LF, and libcurl sends what it gets (CR8). */
+/* A header line ends at CR or LF, and libcurl sends it as it is (CR8). */
 static bool check_token(struct span token, struct error *err)
 {
     for (size_t i = 0; i < token.length; i++)
