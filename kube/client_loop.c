@@ -60,9 +60,10 @@ static void finish(struct transfer *transfer, CURLcode result)
 
 static void remove_from(struct transfer **list, const struct transfer *transfer)
 {
-    while (*list != transfer)
+    while (*list && *list != transfer)
         list = &(*list)->next;
-    *list = transfer->next;
+    if (*list)
+        *list = transfer->next;
 }
 
 static void take_incoming(struct kube_client *client)
@@ -106,12 +107,14 @@ static void collect(struct kube_client *client)
     int left;
 
     while ((message = curl_multi_info_read(client->multi, &left))) {
-        struct transfer *transfer;
+        struct transfer *transfer = NULL;
         CURLcode result = message->data.result;
 
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        if (!transfer)
+            continue;
         remove_from(&client->running, transfer);
         finish(transfer, result);
     }

@@ -146,7 +146,7 @@ bool kube_server_check(const char *server, struct error *err)
     AUTO(url) CURLU *url = curl_url();
     CURLUcode parsed = curl_url_set(url, CURLUPART_URL, server ? server : "", 0);
 
-    if (parsed != CURLUE_OK)
+    if (!server || parsed != CURLUE_OK)
         return error_set(err, ERROR_INVALID, "the address of the server is no URL: %s",
                          curl_url_strerror(parsed));
 
@@ -210,6 +210,7 @@ static char *first_line(const char *path)
 
     struct span trimmed = text_trim(span_of(line));
 
+    /* cppcheck-suppress resourceLeak; it does not see AUTO */
     return trimmed.length ? text_dup(trimmed.data, trimmed.length) : NULL;
 }
 

@@ -203,7 +203,7 @@ bool config_text(const struct config_part *part, const char *key, const char **t
 
 bool config_copy(const struct config_part *part, const char *key, char **text, struct error *err)
 {
-    const char *found;
+    const char *found = NULL;
 
     if (!config_text(part, key, &found, err))
         return false;
@@ -213,7 +213,7 @@ bool config_copy(const struct config_part *part, const char *key, char **text, s
 
 bool config_path(const struct config_part *part, const char *key, char **path, struct error *err)
 {
-    const char *found;
+    const char *found = NULL;
 
     if (!config_text(part, key, &found, err))
         return false;

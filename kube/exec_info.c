@@ -97,7 +97,7 @@ bool exec_credential_parse(struct span text, const char *version, struct exec_cr
     AUTO(json) json_t *tree = json_loadb(text.data, text.length, JSON_ALLOW_NUL, NULL);
     const char *kind = tree_text(tree, "kind"), *found = tree_text(tree, "apiVersion");
     const json_t *status = tree_member(tree, "status", JSON_OBJECT);
-    int64_t expires_s;
+    int64_t expires_s = 0;
 
     if (!kind || strcmp(kind, "ExecCredential") != 0)
         return error_set(err, ERROR_INVALID, "what it printed is no ExecCredential");
