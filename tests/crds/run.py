@@ -11,6 +11,7 @@ for folder in ("../integration", "../cli", "../../manifests/schema"):
     sys.path.insert(0, os.path.join(HERE, folder))
 
 import harness  # noqa: E402
+import test_rows  # noqa: E402,F401
 import test_schema  # noqa: E402,F401
 
 if __name__ == "__main__":
