@@ -67,9 +67,14 @@ size_t scan_unescape(struct span raw, char *out)
     const char *at = raw.data, *end = raw.data + raw.length;
     char *to = out, four[4];
 
-    while (at < end) {
-        if (*at != '\\') {
+    for (;;) {
+        while (at < end && *at != '\\')
             *to++ = *at++;
+        if (at == end)
+            break;
+        if (at[1] != 'u') { /* nearly all: the quotes in keys of managed fields */
+            *to++ = scan_escapes[(unsigned char)at[1]];
+            at += 2;
             continue;
         }
 

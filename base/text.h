@@ -30,7 +30,13 @@ static inline void text_puts(struct text *text, const char *piece)
 {
     text_add(text, piece, strlen(piece));
 }
-void text_putc(struct text *text, char c);
+static inline void text_putc(struct text *text, char c)
+{
+    if (text->length + 1 >= text->room)
+        text_reserve(text, 1);
+    text->data[text->length++] = c;
+    text->data[text->length] = '\0';
+}
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_addv(struct text *text, const char *format, va_list args);
 

@@ -51,9 +51,10 @@ static struct member member_at(void *iterator)
 
 static void add_member(struct text *out, const struct member *member, bool first, bool sorted)
 {
-    text_puts(out, first ? "\"" : ",\"");
-    text_add_json(out, member->key.data, member->key.length);
-    text_add(out, "\":", 2);
+    if (!first)
+        text_putc(out, ',');
+    add_string(out, member->key.data, member->key.length);
+    text_putc(out, ':');
     tree_write(out, member->value, sorted);
 }
 

@@ -1,3 +1,6 @@
+#include <stdio.h>
+#include <string.h>
+
 #include "base/auto.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -132,8 +135,40 @@ START_TEST(lists_are_split)
     }
 END_TEST
 
+/* Formats of strings only go another way than the others: both write what printf() does. */
+#define SAME_AS_PRINTF(...)                                                                        \
+    do {                                                                                           \
+        AUTO(free) char *made = text_format(__VA_ARGS__);                                          \
+        char wanted[4096];                                                                         \
+                                                                                                   \
+        snprintf(wanted, sizeof wanted, __VA_ARGS__);                                              \
+        ck_assert_str_eq(made, wanted);                                                            \
+    } while (0)
+
+START_TEST(formats_mean_what_printf_says)
+    {
+        const char *volatile nothing = NULL; /* so that the compiler does not judge the format */
+        char longer[3000] = {0};
+
+        memset(longer, 'x', sizeof longer - 1);
+        SAME_AS_PRINTF("plain");
+        SAME_AS_PRINTF("%s", "");
+        SAME_AS_PRINTF("%s/%s", "a", "b");
+        SAME_AS_PRINTF("<%s>%s<%s>", longer, "", "%s");
+        SAME_AS_PRINTF("%.*s and %.*s", 2, "abc", 9, "abc");
+        SAME_AS_PRINTF("%.*s|%.*s", 0, "abc", -1, "abc");
+        SAME_AS_PRINTF("%s=%d, %s=%5.1f%%", "a", -7, "b", 2.25);
+        SAME_AS_PRINTF("100%% of %s", "it");
+        SAME_AS_PRINTF("%s: %5s|%-5s|%.2s|%c", "a", "b", "c", "def", 'g');
+        SAME_AS_PRINTF("%d %s", 7, longer);
+        SAME_AS_PRINTF("%s, %.*s", nothing, 3, nothing);
+        SAME_AS_PRINTF("%.*s", 6, nothing);
+    }
+END_TEST
+
 SUITE(base_text)
 {
+    tcase_add_test(tests, formats_mean_what_printf_says);
     tcase_add_test(tests, error_messages_read_from_the_outside_in);
     suite_rows(tests, printable, printable_rows);
     suite_rows(tests, did_you_mean, meant_rows);
