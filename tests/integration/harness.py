@@ -20,7 +20,7 @@ import traceback
 WEBHOOK = os.environ.get("GRANARY_WEBHOOK", "build/granary-webhook")
 # Sanitized builds are several times slower: they get longer limits and smaller numbers.
 SLOW = int(os.environ.get("GRANARY_SLOW", "1"))
-SANITIZER_WORDS = ("Sanitizer", "runtime error:", "PANIC")
+SANITIZER_WORDS = ("Sanitizer", "runtime error:", "PANIC", "==    at 0x")  # the last: valgrind
 
 TESTS = []
 

@@ -24,6 +24,14 @@ void suite_register(const char *name, void (*fill)(TCase *tests))
     suites[suite_count++].fill = fill;
 }
 
+size_t suite_stride(void)
+{
+    const char *text = getenv("SUITE_STRIDE");
+    size_t stride = text ? strtoul(text, NULL, 10) : 1;
+
+    return stride ? stride : 1;
+}
+
 static bool wanted(const char *name, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)

@@ -683,7 +683,7 @@ START_TEST(review_cut_anywhere_is_refused)
 
         ck_assert_uint_ge(review.length, 19000);
         must_equal_judged(span_text(&review));
-        for (size_t i = 0; i < review.length; i++) {
+        for (size_t i = 0; i < review.length; i += suite_stride()) {
             ck_assert_msg(!scans((struct span){review.data, i}, &err), "%zu", i);
             ck_assert_int_eq(err.code, ERROR_BAD_REQUEST);
         }

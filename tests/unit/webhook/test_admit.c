@@ -157,7 +157,7 @@ START_TEST(damaged_review)
         AUTO(json) json_t *given = json_load_file(cluster_path, 0, NULL);
         AUTO(json) json_t *objects = given ? tree_copy(given) : load(GOLDEN "cluster.json");
         AUTO(asking) struct asking asking = {0};
-        size_t count = 0;
+        size_t count = 0, stride = suite_stride();
 
         make(&asking, objects);
         for (size_t n = 0;; n++) {
@@ -167,7 +167,7 @@ START_TEST(damaged_review)
             if (!damage(probe, &left, 0))
                 break;
             count++;
-            for (size_t how = 0; how < DAMAGES; how++) {
+            for (size_t how = n % stride; how < DAMAGES; how += stride) {
                 AUTO(json) json_t *damaged = tree_copy(review);
 
                 left = n;
@@ -209,6 +209,7 @@ START_TEST(damaged_cluster)
         AUTO(free) char *cluster_path = text_format(GOLDEN "%s/cluster.json", name);
         AUTO(json) json_t *review = load(review_path);
         AUTO(json) json_t *objects = load(cluster_path);
+        size_t stride = suite_stride();
 
         for (size_t n = 0;; n++) {
             AUTO(json) json_t *probe = tree_copy(objects);
@@ -216,7 +217,7 @@ START_TEST(damaged_cluster)
 
             if (!damage(probe, &left, 0))
                 break;
-            for (size_t how = 0; how < DAMAGES; how++) {
+            for (size_t how = n % stride; how < DAMAGES; how += stride) {
                 AUTO(json) json_t *damaged = tree_copy(objects);
 
                 left = n;
@@ -371,7 +372,7 @@ START_TEST(lists_of_all_shapes)
         AUTO(asking) struct asking asking = {0};
 
         make_usual(&asking);
-        for (int number = 0; number < 1 << (2 * LISTS); number++)
+        for (int number = 0; number < 1 << (2 * LISTS); number += (int)suite_stride())
             judge_shape(&asking, number);
     }
 END_TEST
@@ -622,10 +623,11 @@ START_TEST(odd_value)
             KEY_RESOURCES, KEY_TIMEOUT,  KEY_PRIORITY,     KEY_RESTORE_IF_EXISTS,
             KEY_REFRESH,   KEY_STAMP,    KEY_DUMP_COMMAND,
         };
+        size_t stride = suite_stride();
         AUTO(asking) struct asking asking = {0};
 
         make_usual(&asking);
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (size_t i = (size_t)_i % stride; i < sizeof keys / sizeof *keys; i += stride) {
             AUTO(json) json_t *object = shop();
 
             tree_put_text(annotations_of(object), keys[i], odd_values[_i]);
@@ -775,12 +777,13 @@ START_TEST(payload)
     {
         AUTO(asking) struct asking asking = {0};
         AUTO(json) json_t *plain = shop();
+        size_t stride = suite_stride();
 
         make_usual(&asking);
 
         AUTO(json) json_t *usual = created(&asking, plain);
 
-        for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++)
+        for (size_t i = (size_t)_i % stride; i < sizeof payloads / sizeof *payloads; i += stride)
             judge_payload(&asking, sidecar_in(usual), owner_keys[_i], span_of(payloads[i]));
         judge_payload(&asking, sidecar_in(usual), owner_keys[_i],
                       (struct span){"nightly\0--x", 11});
