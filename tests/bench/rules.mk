@@ -4,10 +4,10 @@
 
 BENCH := $(BUILD)/tests/bench
 # reviews after which the resident memory is read again; seconds of one measurement; turns; which parts
-REVIEWS ?= 50000
+REVIEWS ?= 20000
 SECONDS_EACH ?= 1
 ROUNDS ?= 7
-PARTS ?= cpu latency memory start
+PARTS ?= cpu latency memory connections start
 
 .PHONY: bench
 bench: $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews ## speed and size of the webhook, as ratios
