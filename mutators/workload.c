@@ -126,10 +126,18 @@ static bool is_restore(const json_t *init)
 
 /* A restore container goes only together with a change of the owner's, and not while its session
  * waits. */
-static bool keeps_init(const json_t *stored, const struct plan *plan, bool same_owner)
+static bool keeps_init(const json_t *before, const struct plan *plan, bool same_owner)
 {
-    return (same_owner || plan->restore_broken) && template_owner_of(stored) == TEMPLATE_OURS &&
-           is_restore(tree_named(tree_at(stored, "spec.initContainers"), CONTAINER_INIT));
+    return (same_owner || plan->restore_broken) && template_owner_of(before) == TEMPLATE_OURS &&
+           is_restore(tree_named(tree_at(before, "spec.initContainers"), CONTAINER_INIT));
+}
+
+/* What is created with our part in it (from an export, by a replace with force) has it as if it had
+ * been stored, as far as no plan can say what it should be. */
+static const json_t *before_of(const json_t *template, const json_t *stored,
+                               const struct plan *plan)
+{
+    return !stored && (plan->backup_broken || plan->restore_broken) ? template : stored;
 }
 
 json_t *workload_template(const struct change *change, const struct plan *plan, enum rule *rule)
@@ -149,7 +157,10 @@ json_t *workload_template(const struct change *change, const struct plan *plan, 
         *rule = RULE_KEPT;
         return template_keep(template, stored ? stored : template);
     }
+
+    const json_t *before = before_of(template, stored, plan);
+
     *rule = RULE_PLANNED;
-    return template_inject(plan, change->settings, template, stored,
-                           stored && keeps_init(stored, plan, same_owner));
+    return template_inject(plan, change->settings, template, before,
+                           before && keeps_init(before, plan, same_owner));
 }

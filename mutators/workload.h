@@ -26,10 +26,11 @@ const char *rule_name(enum rule rule);
 /**
  * The template that this workload should have.
  *
- * On CREATE: as planned. On UPDATE our part stays as it is stored, present or absent, if the
- * owner's part of the template is the same, what today's plan carries is the same for the stored
- * object's annotations as for the new one's, and no stamp has a new value. Otherwise: today's plan;
- * or, when none can be made, what is there, as far as it fits.
+ * On CREATE: as planned; where no plan can say it, what the template already carries stays. On
+ * UPDATE our part stays as it is stored, present or absent, if the owner's part of the template is
+ * the same, what today's plan carries is the same for the stored object's annotations as for the
+ * new one's, and no stamp has a new value. Otherwise: today's plan; or, when none can be made, what
+ * is there, as far as it fits.
  *
  * @param plan  Of change->target with the owner's part of its template alone, see
  *              template_owners_part().
