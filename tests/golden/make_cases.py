@@ -705,6 +705,11 @@ case(
     update(shop, label_edit),
     settings={"agent": {"image": NEW_IMAGE, "resources": {"limits": {"memory": "1Gi"}}}},
 )
+case(
+    "settings-new-schedule-edit",
+    update(shop, set_annotation(STASH + "schedule", "30 1 * * *")),
+    settings={"agent": {"image": NEW_IMAGE, "resources": {"limits": {"memory": "1Gi"}}}},
+)
 case("owner-image", update(shop, new_image))
 case("owner-adds-sidecar-first", update(shop, lambda made: pod_of(made)["containers"].insert(
     0, container("proxy", mounts=[]))))
@@ -913,6 +918,10 @@ case(
     update(restoring, new_image),
     [repository(), session(phase="Running"), namespace()],
 )
+unusable = CLUSTER + [repository(), session(rules=[])]
+case("restore-unusable-label-edit", update(restoring, label_edit), unusable)
+case("restore-unusable-owner-image", update(restoring, new_image), unusable)
+case("restore-unusable-create", create(restoring), unusable)
 case("restore-deleted-owner-image", update(restoring, new_image), CLUSTER + [repository()])
 case(
     "restore-overridden-owner-image",

@@ -797,7 +797,125 @@ START_TEST(payload)
     }
 END_TEST
 
-/* SEC10: names that break lines; SEC11: an answer holds no address with a password in it, whoever
+/* ---- SEC10: names that break lines, headers and paths ---- */
+
+static const char *const hostile_names[] = {
+    "a\r\nX-Evil: 1",
+    "a\nb",
+    "\x1b[2J",
+    "a\x7f",
+    "a/../../b",
+    "../etc/passwd",
+    "a\tb",
+    "\"}],[{",
+    "a b",
+    "%0d%0a",
+    "$(id)",
+    "`id`;id",
+    "${X}",
+    "\xe2\x80\xa8line",
+    "",
+};
+
+static void put_at(json_t *object, const char *path, const char *key, const char *value)
+{
+    tree_put_text((json_t *)tree_at(object, path), key, value);
+}
+
+/* Each place of a name, in the review or in what the cluster holds. */
+static void break_name(json_t *review, json_t *objects, int place, const char *name)
+{
+    json_t *blueprint = json_array_get(objects, 0);
+
+    switch (place) {
+    case 0:
+        put_at(review, "request", "name", name);
+        put_at(review, "request.object.metadata", "name", name);
+        break;
+    case 1:
+        put_at(review, "request", "namespace", name);
+        put_at(review, "request.object.metadata", "namespace", name);
+        break;
+    case 2:
+        put_at(review, "request.object.metadata.annotations", KEY_BLUEPRINT, name);
+        put_at(blueprint, "metadata", "name", name);
+        break;
+    case 3:
+        put_at(review, "request.object.metadata.annotations", KEY_BLUEPRINT, name);
+        break;
+    case 4: {
+        json_t *pod = (json_t *)tree_at(review, "request.object.spec.template.spec");
+        json_t *volume = json_array_get(json_object_get(pod, "volumes"), 0);
+        json_t *container = json_array_get(json_object_get(pod, "containers"), 0);
+
+        tree_put_text(volume, "name", name);
+        tree_put_text(json_array_get(json_object_get(container, "volumeMounts"), 0), "name", name);
+        break;
+    }
+    default: {
+        json_t *user = json_object();
+
+        tree_put_text(user, "username", name);
+        tree_put_new((json_t *)tree_at(review, "request"), "userInfo", user);
+    }
+    }
+}
+
+/* One line each: what is logged and audited of it can not be taken for two entries. */
+static void judge_lines(const json_t *answer)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (tree_at(answer, "response.auditAnnotations"), key, value) {
+        struct span text = tree_value(value);
+
+        for (size_t i = 0; i < text.length; i++)
+            ck_assert_msg((unsigned char)text.data[i] >= 0x20 && text.data[i] != 0x7f, "%s: %s",
+                          key, text.data);
+    }
+}
+
+static void judge_name(const json_t *usual, int place, const char *name)
+{
+    AUTO(json) json_t *objects = load(GOLDEN "cluster.json"), *object = shop();
+    AUTO(json) json_t *review = asking_review("CREATE", object, NULL);
+    AUTO(asking) struct asking asking = {0};
+
+    break_name(review, objects, place, name);
+    make(&asking, objects);
+
+    AUTO(json) json_t *answer = answered(&asking, review);
+    AUTO(json) json_t *result = asking_result(review, answer);
+    const json_t *sidecar = sidecar_in(result);
+
+    judge_lines(answer);
+    if (!sidecar)
+        return;
+
+    AUTO(json) json_t *owners = owners_part(result);
+    const char *const fixed[] = {"image", "args", "env", "securityContext"};
+
+    ck_assert(tree_equal(owners, tree_at(review, "request.object")));
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        ck_assert(tree_equal(tree_get(sidecar, fixed[i]), tree_get(usual, fixed[i])));
+}
+
+START_TEST(hostile_name)
+    {
+        AUTO(asking) struct asking asking = {0};
+        AUTO(json) json_t *plain = shop();
+
+        make_usual(&asking);
+
+        AUTO(json) json_t *usual = created(&asking, plain);
+
+        for (size_t i = 0; i < sizeof hostile_names / sizeof *hostile_names; i++)
+            judge_name(sidecar_in(usual), _i, hostile_names[i]);
+    }
+END_TEST
+
+/* SEC11: an answer holds no address with a password in it, whoever
  * asks. */
 START_TEST(tells_no_credentials)
     {
@@ -862,6 +980,7 @@ SUITE(admit)
     suite_rows(tests, odd_value, odd_values);
     suite_rows(tests, long_name, lengths);
     suite_rows(tests, payload, owner_keys);
+    tcase_add_loop_test(tests, hostile_name, 0, 6);
     tcase_add_test(tests, tells_no_credentials);
     tcase_add_test(tests, endpoints);
 }
