@@ -218,17 +218,17 @@ END_TEST
 
 /* Whatever may stand in our part, as it is written and as the server stores it. */
 static const char *const stored_containers[] = {
-    "{'name': 'stash', 'image': 'i:1', 'args': [], 'env': [{'name': 'A', 'value': ''}, {'name': "
-    "'B',"
-    " 'valueFrom': {'fieldRef': {'fieldPath': 'spec.nodeName'}}}, {'name': 'C', 'valueFrom':"
-    " {'resourceFieldRef': {'resource': 'limits.cpu'}}}]}",
+    ("{'name': 'stash', 'image': 'i:1', 'args': [], 'env': [{'name': 'A', 'value': ''}, {'name': "
+     "'B',"
+     " 'valueFrom': {'fieldRef': {'fieldPath': 'spec.nodeName'}}}, {'name': 'C', 'valueFrom':"
+     " {'resourceFieldRef': {'resource': 'limits.cpu'}}}]}"),
     "{'name': 'stash', 'image': 'i', 'envFrom': [{'configMapRef': {'name': 'c'}, 'prefix': ''}]}",
     "{'livenessProbe': {'httpGet': {'port': 1}}, 'readinessProbe': {'grpc': {'port': 1}}}",
-    "{'livenessProbe': {'httpGet': {'port': 1, 'scheme': '', 'path': ''}, 'periodSeconds': 0,"
-    " 'initialDelaySeconds': 0}, 'readinessProbe': {'exec': {'command': ['x']}, 'timeoutSeconds':"
-    " 7}}",
-    "{'lifecycle': {'postStart': {'httpGet': {'port': 'x'}}, 'preStop': {'exec': {'command':"
-    " ['x']}}}}",
+    ("{'livenessProbe': {'httpGet': {'port': 1, 'scheme': '', 'path': ''}, 'periodSeconds': 0,"
+     " 'initialDelaySeconds': 0}, 'readinessProbe': {'exec': {'command': ['x']}, 'timeoutSeconds':"
+     " 7}}"),
+    ("{'lifecycle': {'postStart': {'httpGet': {'port': 'x'}}, 'preStop': {'exec': {'command':"
+     " ['x']}}}}"),
     "{'ports': [{'containerPort': 1, 'hostPort': 0}]}",
     "{'volumeMounts': [{'name': 'a', 'mountPath': '/a', 'readOnly': false, 'subPath': ''}]}",
 };
@@ -237,10 +237,11 @@ static const char *const stored_volumes[] = {
     "{'hostPath': {'path': '/x'}}",
     "{'secret': {'secretName': 's'}}",
     "{'configMap': {'name': 'c', 'items': []}}",
-    "{'downwardAPI': {'items': [{'path': 'p', 'fieldRef': {'fieldPath': 'metadata.name'}}, {'path':"
-    " 'q', 'resourceFieldRef': {'containerName': 'c', 'resource': 'limits.cpu'}}]}}",
-    "{'projected': {'sources': [{'serviceAccountToken': {'path': 't', 'audience': ''}},"
-    " {'downwardAPI': {'items': [{'path': 'p', 'fieldRef': {'fieldPath': 'metadata.name'}}]}}]}}",
+    ("{'downwardAPI': {'items': [{'path': 'p', 'fieldRef': {'fieldPath': 'metadata.name'}}, "
+     "{'path':"
+     " 'q', 'resourceFieldRef': {'containerName': 'c', 'resource': 'limits.cpu'}}]}}"),
+    ("{'projected': {'sources': [{'serviceAccountToken': {'path': 't', 'audience': ''}},"
+     " {'downwardAPI': {'items': [{'path': 'p', 'fieldRef': {'fieldPath': 'metadata.name'}}]}}]}}"),
     "{'emptyDir': {'medium': ''}}",
     "{'ephemeral': {'volumeClaimTemplate': {'spec': {'accessModes': ['ReadWriteOnce']}}}}",
     "{'image': {'reference': 'i:1'}}",
