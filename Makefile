@@ -39,12 +39,12 @@ LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
 TEST_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 
 # Every folder of sources is a library of objects; a main.c makes a program of its folder.
-LIBRARY_DIRS := base api mutators kube certs webhook cli
+LIBRARY_DIRS := base api mutators kube certs webhook controllers agent cli
 LIBRARY_SOURCES := $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(LIBRARY_DIRS))))
 LIBRARY := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(wildcard tests/unit/*.c tests/unit/*/*.c tests/property/*.c)
 TEST_OBJECTS := $(TEST_SOURCES:%.c=$(BUILD)/%.o)
-PROGRAMS := $(if $(wildcard webhook/main.c),$(BUILD)/granary-webhook) $(if $(wildcard cli/main.c),$(BUILD)/kubectl-granary)
+PROGRAMS := $(BUILD)/granary-webhook $(BUILD)/granary-agent $(BUILD)/kubectl-granary
 
 -include $(wildcard tests/*/rules.mk)
 
@@ -67,6 +67,13 @@ $(BUILD)/granary-webhook: $(BUILD)/webhook/main.o $(BUILD)/libgranary.a
 $(BUILD)/kubectl-granary: $(BUILD)/cli/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+# Runs in other people's pods: no library but what is in it, so little memory and nothing to load.
+AGENT_LDFLAGS := $(if $(SAN)$(COVERAGE),$(LDFLAGS_ALL),-static-pie $(filter-out -pie,$(LDFLAGS_ALL)))
+
+$(BUILD)/granary-agent: $(BUILD)/agent/main.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(AGENT_LDFLAGS) $^ -o $@
 
 $(BUILD)/tests/unit/unit: $(TEST_OBJECTS) $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
@@ -157,4 +164,4 @@ clean: ## remove all output
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 24
 
--include $(LIBRARY:.o=.d) $(TEST_OBJECTS:.o=.d) $(BUILD)/webhook/main.d $(BUILD)/cli/main.d
+-include $(LIBRARY:.o=.d) $(TEST_OBJECTS:.o=.d) $(wildcard $(BUILD)/*/main.d)

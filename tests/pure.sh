@@ -37,6 +37,7 @@ mutators mutators|api|base
 kube kube|base
 certs certs|base
 webhook webhook|mutators|api|kube|certs|base
+agent agent|api|certs|base
 cli cli|webhook|mutators|api|kube|base
 RULES
 

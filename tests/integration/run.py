@@ -6,6 +6,7 @@ GRANARY_WEBHOOK names the program; GRANARY_SLOW=N multiplies time limits for slo
 import sys
 
 import harness
+import test_agent  # noqa: F401
 import test_drain  # noqa: F401
 import test_http  # noqa: F401
 import test_limits  # noqa: F401

@@ -1,0 +1,31 @@
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "agent/options.h"
+#include "agent/run.h"
+#include "base/log.h"
+
+int main(int argc, char **argv)
+{
+    struct agent_options options;
+    struct error err = {.message = ""};
+
+    switch (agent_options_parse(argc, argv, &options, &err)) {
+    case AGENT_HELP:
+        agent_help(stdout);
+        return AGENT_FINE;
+    case AGENT_VERSION:
+        agent_version(stdout);
+        return AGENT_FINE;
+    case AGENT_BAD:
+        fprintf(stderr, "granary-agent: %s\ntry: granary-agent --help\n", err.message);
+        return AGENT_CANNOT;
+    case AGENT_RUN:
+        break;
+    }
+
+    /* it holds a token, and later keys */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    log_setup(LOG_TEXT, LOG_INFO);
+    return agent_run(&options);
+}

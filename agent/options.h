@@ -1,0 +1,47 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+/** Exit codes of granary-agent. */
+enum agent_exit {
+    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start */
+    AGENT_ENDED = 1,  /* init: a signal came before that was known */
+    AGENT_CANNOT = 2, /* could not run: arguments */
+};
+
+enum agent_mode { AGENT_SIDECAR, AGENT_INIT };
+
+/* Hosts of one session that are named one by one. */
+#define AGENT_HOSTS_MAX 256u
+
+/**
+ * What the command line says, as admission wrote it into the pod: pods live on for years, so what
+ * is here stays readable. Strings belong to argv.
+ */
+struct agent_options {
+    enum agent_mode mode;
+    const char *identity;                                  /* folder of token, CA and addresses */
+    const char *session, *session_namespace, *session_uid; /* of a restore; NULL: none */
+    const char *hosts[AGENT_HOSTS_MAX];                    /* that it covers */
+    size_t host_count;                                     /* 0: all */
+    bool restore_if_exists;
+};
+
+enum agent_verdict { AGENT_RUN, AGENT_HELP, AGENT_VERSION, AGENT_BAD };
+
+/**
+ * Reads the command line.
+ *
+ * @param options  Filled with AGENT_RUN.
+ * @param err      What is wrong, one line, with AGENT_BAD.
+ */
+enum agent_verdict agent_options_parse(int argc, char **argv, struct agent_options *options,
+                                       struct error *err);
+
+/** Writes what --help and --version say. */
+void agent_help(FILE *out);
+void agent_version(FILE *out);

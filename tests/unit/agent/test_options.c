@@ -1,0 +1,204 @@
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/options.h"
+#include "agent/run.h"
+#include "api/keys.h"
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "tests/unit/suite.h"
+
+#define WORDS_MAX 16
+#define SESSION "--session=s", "--session-namespace=n", "--session-uid=u"
+
+static int count_words(const char *const *words)
+{
+    int count = 0;
+
+    while (words[count])
+        count++;
+    return count;
+}
+
+static const struct {
+    const char *words[WORDS_MAX];
+    enum agent_verdict verdict;
+    const char *error;
+} rows[] = {
+    {{"agent", "sidecar"}, AGENT_RUN, NULL},
+    {{"agent", "sidecar", "--identity", "/x"}, AGENT_RUN, NULL},
+    {{"agent", "init"}, AGENT_RUN, NULL},
+    {{"agent", "init", "--restore-if-exists"}, AGENT_RUN, NULL},
+    {{"agent", "init", SESSION}, AGENT_RUN, NULL},
+    {{"agent", "init", SESSION, "--host=a", "--host", "b"}, AGENT_RUN, NULL},
+    {{"agent", "--help"}, AGENT_HELP, NULL},
+    {{"agent", "-h"}, AGENT_HELP, NULL},
+    {{"agent", "init", "--help"}, AGENT_HELP, NULL},
+    {{"agent", "--version"}, AGENT_VERSION, NULL},
+    {{"agent", "sidecar", "--version"}, AGENT_VERSION, NULL},
+    {{"agent"}, AGENT_BAD, "the first word must be sidecar or init"},
+    {{"agent", ""}, AGENT_BAD, "the first word must be sidecar or init"},
+    {{"agent", "--identity=/x", "sidecar"}, AGENT_BAD, "the first word must be sidecar or init"},
+    {{"agent", "Sidecar"}, AGENT_BAD, "the first word must be sidecar or init"},
+    {{"agent", "sidecar", "more"}, AGENT_BAD, "\"more\" is not expected"},
+    {{"agent", "sidecar", "--nonsense"}, AGENT_BAD, "--nonsense: no such option"},
+    {{"agent", "sidecar", "--identity"}, AGENT_BAD, "--identity: its value is missing"},
+    {{"agent", "sidecar", "--identity="}, AGENT_BAD, "--identity: its value is empty"},
+    {{"agent", "sidecar", "--host=a"}, AGENT_BAD, "--host is for init only"},
+    {{"agent", "sidecar", "--restore-if-exists"},
+     AGENT_BAD,
+     "--restore-if-exists is for init only"},
+    {{"agent", "init", "--session=s"},
+     AGENT_BAD,
+     "--session, --session-namespace and --session-uid belong together"},
+    {{"agent", "init", "--session-uid=s", "--session=s"},
+     AGENT_BAD,
+     "--session, --session-namespace and --session-uid belong together"},
+    {{"agent", "init", "--host=a"}, AGENT_BAD, "--host needs --session"},
+    {{"agent", "init", "--restore-if-exists=yes"},
+     AGENT_BAD,
+     "--restore-if-exists=yes: no such option"},
+};
+
+START_TEST(words_are_understood)
+    {
+        struct agent_options options = {.identity = "before"};
+        struct error err = {.message = ""};
+
+        ck_assert_int_eq(agent_options_parse(count_words(rows[_i].words), (char **)rows[_i].words,
+                                             &options, &err),
+                         rows[_i].verdict);
+        if (rows[_i].error)
+            ck_assert_str_eq(err.message, rows[_i].error);
+        if (rows[_i].verdict != AGENT_RUN)
+            ck_assert_str_eq(options.identity, "before");
+    }
+END_TEST
+
+START_TEST(values_arrive)
+    {
+        const char *words[] = {"agent",
+                               "init",
+                               SESSION,
+                               "--host=db-0",
+                               "--host=db-1",
+                               "--identity=/run",
+                               "--restore-if-exists"};
+        struct agent_options options;
+        struct error err;
+
+        ck_assert_int_eq(
+            agent_options_parse(sizeof words / sizeof *words, (char **)words, &options, &err),
+            AGENT_RUN);
+        ck_assert_int_eq(options.mode, AGENT_INIT);
+        ck_assert_str_eq(options.session, "s");
+        ck_assert_str_eq(options.session_namespace, "n");
+        ck_assert_str_eq(options.session_uid, "u");
+        ck_assert_uint_eq(options.host_count, 2);
+        ck_assert_str_eq(options.hosts[0], "db-0");
+        ck_assert_str_eq(options.hosts[1], "db-1");
+        ck_assert_str_eq(options.identity, "/run");
+        ck_assert(options.restore_if_exists);
+    }
+END_TEST
+
+START_TEST(hosts_are_bounded)
+    {
+        static char words[AGENT_HOSTS_MAX + 6][24] = {"agent", "init", "--session=s",
+                                                      "--session-namespace=n", "--session-uid=u"};
+        char *argv[AGENT_HOSTS_MAX + 6];
+        struct agent_options options;
+        struct error err = {.message = ""};
+
+        for (size_t i = 0; i < AGENT_HOSTS_MAX + 6; i++) {
+            if (i >= 5)
+                snprintf(words[i], sizeof words[i], "--host=h%zu", i);
+            argv[i] = words[i];
+        }
+        ck_assert_int_eq(agent_options_parse(AGENT_HOSTS_MAX + 5, argv, &options, &err), AGENT_RUN);
+        ck_assert_uint_eq(options.host_count, AGENT_HOSTS_MAX);
+        ck_assert_int_eq(agent_options_parse(AGENT_HOSTS_MAX + 6, argv, &options, &err), AGENT_BAD);
+        ck_assert_str_eq(err.message, "--host: more than 256");
+    }
+END_TEST
+
+/* An application must not start into an empty volume while nobody can say that nothing is restored
+ * there. */
+START_TEST(an_application_starts_when_nothing_is_asked)
+    {
+        struct agent_options none = {.mode = AGENT_INIT};
+        struct agent_options session = {.mode = AGENT_INIT, .session = "s"};
+        struct agent_options exists = {.mode = AGENT_INIT, .restore_if_exists = true};
+
+        ck_assert(!agent_must_wait(&none));
+        ck_assert(agent_must_wait(&session) && agent_must_wait(&exists));
+    }
+END_TEST
+
+/* What admission writes into pods. */
+static size_t try_container(const json_t *value, const char *name)
+{
+    const char *argv[64] = {"agent"};
+    const json_t *word;
+    struct agent_options options;
+    struct error err = {.message = ""};
+    size_t i;
+
+    if (!span_is(tree_span(value, "name"), name))
+        return 0;
+    tree_items (tree_get(value, "args"), i, word) {
+        ck_assert_uint_lt(i, 62);
+        argv[i + 1] = json_string_value(word);
+    }
+    ck_assert_msg(agent_options_parse(count_words(argv), (char **)argv, &options, &err) ==
+                      AGENT_RUN,
+                  "%s", err.message);
+    ck_assert_int_eq(options.mode, strcmp(name, CONTAINER_INIT) ? AGENT_SIDECAR : AGENT_INIT);
+    return 1;
+}
+
+static size_t try_all(const json_t *tree)
+{
+    const json_t *value;
+    const char *key;
+    size_t i, found = 0;
+
+    if (json_is_object(tree) && tree_get(tree, "args"))
+        found += try_container(tree, CONTAINER_SIDECAR) + try_container(tree, CONTAINER_INIT);
+    tree_each (tree, key, value)
+        found += try_all(value);
+    tree_items (tree, i, value)
+        found += try_all(value);
+    return found;
+}
+
+START_TEST(what_admission_writes_is_understood)
+    {
+        struct dirent **names;
+        int count = scandir("tests/golden", &names, NULL, alphasort);
+        size_t found = 0;
+
+        ck_assert_int_gt(count, 0);
+        for (int i = 0; i < count; i++) {
+            AUTO(free) char *path = text_format("tests/golden/%s/answer.json", names[i]->d_name);
+            AUTO(json) json_t *answer = json_load_file(path, JSON_ALLOW_NUL, NULL);
+
+            found += try_all(answer);
+            free(names[i]);
+        }
+        free(names);
+        ck_assert_uint_gt(found, 100);
+    }
+END_TEST
+
+SUITE(agent_options)
+{
+    suite_rows(tests, words_are_understood, rows);
+    tcase_add_test(tests, values_arrive);
+    tcase_add_test(tests, hosts_are_bounded);
+    tcase_add_test(tests, an_application_starts_when_nothing_is_asked);
+    tcase_add_test(tests, what_admission_writes_is_understood);
+}
