@@ -101,8 +101,8 @@ struct rotation_next {
     const char *reason;    /* for the log; a constant */
 };
 
-/** True when it is valid now (with a doubted clock: whenever) and its CA is one that is, or will be,
- *  published: it works, and must go on to. */
+/** True when it is valid now (with a doubted clock: whenever) and its CA is one that is, or will
+ * be, published: it works, and must go on to. */
 bool rotation_leaf_works(const struct rotation_seen *seen, enum rotation_who who);
 
 /** What is to be done now. Pure. */
