@@ -178,20 +178,42 @@ def show_logs(layout):
     tools.say(f"The whole logs are in {layout.logs}")
 
 
-def up(layout, say):
-    """Starts the cluster. Returns the pipe whose end ends it, unless supervise.STAY is written to it; or None when
-    the cluster runs already. The calling process is in the cluster's network then."""
-    node.check_machine()
-    programs = {program: path for name in SETS for program, path in tools.ensure(name).items()}
+def begin(layout, programs, say):
+    """Starts the keeper, after removing what an earlier cluster of that name left. Returns the pipe that the keeper
+    watches, or None when another keeper has the name."""
     with supervise.locked(layout) as lock:
         if lock is None:
             return None
         supervise.clean(layout, keep_logs=False)
         prepare(layout, programs)
         say("certificates and settings are made")
-        lease = supervise.start_keeper(layout, lock)
+        return supervise.start_keeper(layout, lock)
+
+
+def runs_already(layout):
+    """Whether a cluster of that name is complete, and is still there a moment later: its starter may just have died."""
+    if not os.path.exists(layout.ready):
+        return False
+    time.sleep(1)
+    return os.path.exists(layout.ready) and supervise.recorded(layout, "init") is not None
+
+
+def up(layout, say, share=False):
+    """Starts the cluster. Returns the pipe whose end ends it, unless supervise.STAY is written to it; the calling
+    process is in the cluster's network then. With share, returns None when the cluster runs already."""
+    node.check_machine()
+    programs = {program: path for name in SETS for program, path in tools.ensure(name).items()}
+    end = time.monotonic() + PART_LIMIT_S
+    while (lease := begin(layout, programs, say)) is None:
+        running_now = runs_already(layout)
+        if running_now and share:
+            return None
+        if running_now or time.monotonic() > end:
+            raise tools.Missing(f"another process runs, starts or ends cluster {layout.name}")
+        time.sleep(0.1)
     try:
         start_parts(layout, programs, say)
+        node.write(layout.ready, "")
     except BaseException as why:
         if not isinstance(why, KeyboardInterrupt):
             show_logs(layout)
@@ -212,9 +234,8 @@ Logs of all parts: {layout.logs}""", flush=True)
 
 def command_up(layout, arguments):
     say = Progress()
-    lease = up(layout, say)
+    lease = up(layout, say, share=not arguments.attached)
     if lease is None:
-        init_of(layout)
         print("It runs already.")
         show(layout)
         return 0
@@ -266,6 +287,9 @@ def command_down(layout, _):
 
 
 def running(layout):
+    """Pid of the cluster's first process; only root may know."""
+    if os.geteuid() != 0:
+        raise tools.Missing("a cluster is for root only (run with sudo)")
     pid = supervise.recorded(layout, "init")
     if not pid:
         raise tools.Missing(f"cluster {layout.name} does not run; start it with `make cluster-up`")

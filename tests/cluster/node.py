@@ -49,6 +49,7 @@ class Layout:
         self.lock = self.folder + ".lock"
         self.logs = self.path("logs")
         self.kubeconfig = self.path("kubeconfig")
+        self.ready = self.path("ready")  # there from the end of the start to the beginning of the end
         self.audit = self.path("logs", "audit.log")
         self.containerd_socket = self.path("data", "containerd.sock")
         self.cgroup = f"/granary-{name}"
@@ -226,11 +227,11 @@ def make_settings(layout):
     write(layout.conf("containerd.toml"), CONTAINERD.format(
         data=layout.path("data"), conf=layout.path("conf"), socket=layout.containerd_socket, pause=PAUSE_IMAGE,
         cni=CNI_PROGRAMS))
-    os.mkdir(layout.conf("cni"))
+    os.mkdir(layout.conf("cni"), 0o700)
     write(layout.conf("cni/10-pods.conflist"), CNI)
     write(layout.conf("Corefile"), COREFILE.format(
         address=NODE_ADDRESS, domain=DOMAIN, kubeconfig=layout.conf("coredns.kubeconfig")))
-    os.mkdir(layout.conf("kernel"))
+    os.mkdir(layout.conf("kernel"), 0o700)
     for name, value in KERNEL_SETTINGS.items():
         write(layout.conf("kernel/" + name.replace("/", ".")), f"{value}\n")
 
@@ -385,8 +386,9 @@ def check_machine():
         lacking.append("CNI plugins: apt-get install containernetworking-plugins")
     if os.geteuid() != 0:
         lacking.append("root: namespaces, mounts and cgroups need it (run with sudo)")
-    elif subprocess.run(["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False,
-                        stderr=subprocess.DEVNULL).returncode != 0:
+    elif shutil.which("unshare") and subprocess.run(
+            ["unshare", "--mount", "--net", "--pid", "--fork", "true"], check=False,
+            stderr=subprocess.DEVNULL).returncode != 0:
         lacking.append("namespaces: unshare is refused here (a container without the rights?)")
     if not os.path.exists("/sys/fs/cgroup"):
         lacking.append("cgroups: nothing is mounted at /sys/fs/cgroup")

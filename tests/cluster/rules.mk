@@ -7,7 +7,7 @@ CLUSTER_PACKAGES = $(shell /usr/bin/python3 -c 'import sys; sys.path.insert(0, "
 
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: cluster-tools cluster-up cluster-down
+.PHONY: cluster-tools cluster-up cluster-down check-cluster
 cluster-tools: ## build and fetch Kubernetes, etcd, coredns, versitygw, restic into the cache
 	@tests/install.sh "build the cluster's programs" python3 ca-certificates debian-archive-keyring
 	@tests/cluster/tools.py build
@@ -19,3 +19,8 @@ cluster-up: ## start a Kubernetes of its own, to play with
 
 cluster-down: ## take it away, with everything
 	@$(CLUSTER) down
+
+check-cluster: all ## what a real Kubernetes shows; TESTS="CL2 dns" picks
+	@tests/install.sh "run a cluster" python3
+	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
+	@tests/cluster/run.py $(TESTS)

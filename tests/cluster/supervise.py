@@ -246,6 +246,8 @@ def keeper(layout, lease):
             record(layout, init_pid)
             print(f"the cluster ends: {wait_for_end(lease, woken, outer)}", flush=True)
     finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(layout.ready)
         outer.kill()
         outer.wait()
         clean(layout, keep_logs=True)

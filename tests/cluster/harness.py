@@ -1,0 +1,441 @@
+"""What tests in the cluster share: asking the API, waiting, namespaces, the audit log, and the runner.
+
+A file test_SUBJECT.py beside this one holds tests:
+
+    from harness import check, eventually, test
+
+    @test("CL2")
+    def a_pod_runs(cluster):
+        with cluster.namespace() as space:
+            ...
+            return "what was seen, for the line that is printed"
+
+Tests run side by side, each in namespaces of its own; @test("CL12", alone=True) is for those that disturb others.
+The process of the tests is in the cluster's network: addresses of pods, Services and the node can be used directly.
+"""
+
+import concurrent.futures
+import contextlib
+import datetime
+import http.client
+import importlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+import cluster as control
+import node
+import supervise
+import tools
+
+LIMIT_S = 60  # until something happens in the cluster, unless said otherwise
+SIDE_BY_SIDE = 3
+ALL_LIMIT_S = 2700  # of a whole run
+KUBECTL_LIMIT_S = 120
+FOLDER = os.path.join(tools.ROOT, "build", "check-cluster")
+SHELL_IMAGE = node.SHELL_IMAGE
+
+TESTS = []
+
+
+def test(ids, alone=False):
+    """Registers a test with its ids in the catalogue; its name is that of the function."""
+
+    def register(function):
+        TESTS.append((ids, function, alone))
+        return function
+
+    return register
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def check_equal(got, wanted, what):
+    check(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def eventually(question, what, seconds=LIMIT_S):
+    """Waits until the answer is true, and returns it. What the question raises counts as "not yet"."""
+    end, last = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        try:
+            last = question()
+            if last:
+                return last
+        except (ApiError, AssertionError, OSError, KeyError, http.client.HTTPException) as why:
+            last = why
+        time.sleep(0.1)
+    raise AssertionError(f"did not happen in {seconds} s: {what}; last seen: {str(last)[:500]}")
+
+
+class ApiError(Exception):
+    """The API server's refusal: .code, and .status as it was sent."""
+
+    def __init__(self, code, status, request):
+        super().__init__(f"{request}: {code} {status.get('message', status)}")
+        self.code, self.status = code, status
+
+
+# The path of what tests ask most; anything else is asked with api().
+PATHS = {
+    "pods": "/api/v1", "services": "/api/v1", "secrets": "/api/v1", "configmaps": "/api/v1", "events": "/api/v1",
+    "serviceaccounts": "/api/v1", "persistentvolumeclaims": "/api/v1", "persistentvolumes": "/api/v1",
+    "namespaces": "/api/v1", "nodes": "/api/v1",
+    "deployments": "/apis/apps/v1", "replicasets": "/apis/apps/v1", "statefulsets": "/apis/apps/v1",
+    "daemonsets": "/apis/apps/v1", "jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1",
+    "leases": "/apis/coordination.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+}
+
+
+class Cluster:
+    """The running cluster."""
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.programs = json.loads(tools.file_text(layout.conf("programs.json")))
+        self.environment = dict(node.environment(self.programs), KUBECONFIG=layout.kubeconfig)
+        self.local = threading.local()
+        self.counter = itertools.count(1)
+
+    # --- asking ---
+
+    def _connection(self):
+        if not getattr(self.local, "connection", None):
+            context = ssl.create_default_context(cafile=self.layout.pki("ca.crt"))
+            context.load_cert_chain(self.layout.pki("admin.crt"), self.layout.pki("admin.key"))
+            self.local.connection = http.client.HTTPSConnection(node.NODE_ADDRESS, 6443, timeout=60, context=context)
+        return self.local.connection
+
+    def api(self, method, path, body=None, kind="application/json", user=None, text=False):
+        """One request as administrator, or as the user named. Returns the object (or text); raises ApiError."""
+        headers = {"Content-Type": kind, "Accept": "application/json"}
+        if user:
+            headers["Impersonate-User"] = user
+        connection = self._connection()
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        if text and answer.status < 300:
+            return content.decode(errors="replace")
+        try:
+            value = json.loads(content or b"{}")
+        except json.JSONDecodeError:
+            value = {"message": content.decode(errors="replace")}
+        if answer.status >= 300:
+            raise ApiError(answer.status, value, f"{method} {path}")
+        return value
+
+    @staticmethod
+    def path(resource, namespace=None, name=None):
+        parts = [PATHS[resource]] + (["namespaces", namespace] if namespace else []) + [resource]
+        return "/".join(parts + ([name] if name else []))
+
+    def get(self, resource, namespace, name):
+        return self.api("GET", self.path(resource, namespace, name))
+
+    def list(self, resource, namespace=None, query=""):
+        return self.api("GET", self.path(resource, namespace) + query)["items"]
+
+    def exists(self, resource, namespace, name):
+        try:
+            return self.get(resource, namespace, name)
+        except ApiError as why:
+            if why.code != 404:
+                raise
+            return None
+
+    def create(self, resource, namespace, body, query="", user=None):
+        return self.api("POST", self.path(resource, namespace) + query, body, user=user)
+
+    def delete(self, resource, namespace, name, query=""):
+        return self.api("DELETE", self.path(resource, namespace, name) + query)
+
+    def patch(self, resource, namespace, name, body, kind="application/merge-patch+json"):
+        return self.api("PATCH", self.path(resource, namespace, name), body, kind)
+
+    def kubectl(self, *arguments, given=None, wanted=0):
+        """Runs kubectl; returns its output, both streams together. wanted: exit code, None for any."""
+        done = subprocess.run([self.programs["kubectl"], *arguments], input=given, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment,
+                              stdin=None if given is not None else subprocess.DEVNULL, timeout=KUBECTL_LIMIT_S)
+        check(wanted is None or done.returncode == wanted,
+              f"kubectl {' '.join(arguments)}: exit {done.returncode}, wanted {wanted}: {done.stdout}")
+        return done.stdout
+
+    def apply(self, manifest, namespace=None, *arguments, wanted=0):
+        """kubectl apply of YAML text, of an object, or of a list of objects; returns what it printed."""
+        if isinstance(manifest, list):
+            manifest = {"apiVersion": "v1", "kind": "List", "items": manifest}
+        text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+        place = ["--namespace", namespace] if namespace else []
+        return self.kubectl("apply", "-f", "-", *place, *arguments, given=text, wanted=wanted)
+
+    # --- pods ---
+
+    def logs(self, namespace, pod, container=None, previous=False):
+        query = f"?previous={str(previous).lower()}" + (f"&container={container}" if container else "")
+        return self.api("GET", self.path("pods", namespace, pod) + "/log" + query, text=True)
+
+    def execute(self, namespace, pod, *command, container=None, wanted=0):
+        chosen = ["-c", container] if container else []
+        return self.kubectl("exec", "-n", namespace, pod, *chosen, "--", *command, wanted=wanted)
+
+    def pods(self, namespace, selector=""):
+        return self.list("pods", namespace, f"?labelSelector={selector}" if selector else "")
+
+    def ready_pod(self, namespace, name, seconds=LIMIT_S):
+        """Waits until the pod is Ready; returns it."""
+        def found():
+            pod = self.get("pods", namespace, name)
+            return pod if is_ready(pod) else check(False, why_not_ready(pod))
+        return eventually(found, f"pod {name} is Ready", seconds)
+
+    def finished_pod(self, namespace, name, phase="Succeeded", seconds=LIMIT_S):
+        """Waits until the pod is in that phase; returns its log."""
+        def found():
+            pod = self.get("pods", namespace, name)
+            return pod["status"].get("phase") == phase or check(False, why_not_ready(pod))
+        eventually(found, f"pod {name} {phase}", seconds)
+        return self.logs(namespace, name)
+
+    def ready_replicas(self, resource, namespace, name, seconds=LIMIT_S):
+        """Waits until a workload has all its replicas, of its newest generation, ready and no others."""
+        def found():
+            it = self.get(resource, namespace, name)
+            status, count = it.get("status", {}), it["spec"].get("replicas", 1)
+            if status.get("observedGeneration") != it["metadata"]["generation"]:
+                return None
+            return (status.get("readyReplicas", 0) == status.get("updatedReplicas", 0) == status.get("replicas", 0)
+                    == count and it)
+        return eventually(found, f"{resource} {name} is ready", seconds)
+
+    def replica_sets(self, namespace, deployment):
+        """All ReplicaSets of a Deployment, the oldest first: one more is one more rollout."""
+        owned = [item for item in self.list("replicasets", namespace)
+                 if any(owner["name"] == deployment for owner in item["metadata"].get("ownerReferences", []))]
+        return sorted(owned, key=lambda item: int(
+            item["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
+
+    def events(self, namespace, reason=None, name=None):
+        """Events, as (type, reason, name of the object, message)."""
+        found = [(item["type"], item["reason"], item["involvedObject"].get("name"), item.get("message", ""))
+                 for item in self.list("events", namespace)]
+        return [event for event in found if reason in (None, event[1]) and name in (None, event[2])]
+
+    # --- places ---
+
+    @contextlib.contextmanager
+    def namespace(self, labels=None):
+        """A new namespace whose ServiceAccount is there; gives its name, and deletes it without waiting."""
+        name = f"test-{next(self.counter)}-{os.getpid() % 1000}"
+        self.create("namespaces", None, {"metadata": {"name": name, "labels": labels or {}}})
+        try:
+            eventually(lambda: self.get("serviceaccounts", name, "default"), f"ServiceAccount of {name}")
+            yield name
+        except BaseException:
+            self.keep(name)
+            raise
+        finally:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.delete("namespaces", None, name)
+
+    def keep(self, namespace):
+        """Writes what a failed test had in its namespace into the folder of the logs."""
+        with contextlib.suppress(AssertionError, OSError, subprocess.SubprocessError):
+            os.makedirs(FOLDER, exist_ok=True)
+            text = self.kubectl("get", "all,events,persistentvolumeclaims,configmaps", "-n", namespace, "-o", "yaml",
+                                wanted=None)
+            node.write(os.path.join(FOLDER, namespace + ".yaml"), text)
+
+    def volumes(self, namespace, count=1, storage_class=None):
+        """Makes PersistentVolumes on the node's disk, for claims with the returned storageClassName."""
+        storage_class = storage_class or namespace
+        for number in range(count):
+            folder = self.layout.path("volumes", f"{storage_class}-{number}")
+            os.makedirs(folder)
+            os.chmod(folder, 0o777)
+            self.create("persistentvolumes", None, {
+                "metadata": {"name": f"{storage_class}-{number}"},
+                "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                         "storageClassName": storage_class, "persistentVolumeReclaimPolicy": "Retain",
+                         "hostPath": {"path": folder, "type": "Directory"}}})
+        return storage_class
+
+    # --- the audit log ---
+
+    def audit_mark(self):
+        """A place in the audit log, for audit(since=...)."""
+        return os.path.getsize(self.layout.audit)
+
+    def audit(self, since=0, **wanted):
+        """Entries since a mark whose members are as wanted: verb="create", resource="pods", namespace=..., name=...,
+        user=...; each with its annotations, where the API server notes what webhooks did."""
+        with open(self.layout.audit, "rb") as file:
+            file.seek(since)
+            entries = [json.loads(line) for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+        return [entry for entry in entries if all(audit_value(entry, key) == value for key, value in wanted.items())]
+
+    # --- the node ---
+
+    def part(self, do, name):
+        """stop, kill, pause, resume, start or restart a part, such as etcd."""
+        control.change_part(self.layout, do, name)
+
+    def on_node(self, *command):
+        """Runs a command in all namespaces of the cluster; returns its output."""
+        words = control.enter_words(supervise.recorded(self.layout, "init"), everything=True)
+        done = subprocess.run([*words, *command], capture_output=True, text=True, check=False, env=self.environment,
+                              stdin=subprocess.DEVNULL, timeout=KUBECTL_LIMIT_S)
+        check(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")
+        return done.stdout
+
+
+def is_ready(pod):
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"].get("conditions", []))
+
+
+def why_not_ready(pod):
+    status = pod["status"]
+    states = [(item["name"], item["state"], item.get("lastState")) for item in
+              status.get("initContainerStatuses", []) + status.get("containerStatuses", [])]
+    return f"{status.get('phase')}: {states or status.get('conditions')}"
+
+
+def audit_value(entry, key):
+    if key in ("verb", "level"):
+        return entry[key]
+    if key == "user":
+        return entry["user"].get("username")
+    return entry.get("objectRef", {}).get(key)
+
+
+def shell_container(script, name="main", **more):
+    """A container that runs a script of the shell image."""
+    return {"name": name, "image": SHELL_IMAGE, "imagePullPolicy": "Never", "command": ["/bin/sh", "-c", script], **more}
+
+
+def pod_spec(script, **more):
+    """A pod with one such container, that ends at once when asked to."""
+    return {"terminationGracePeriodSeconds": 0, "containers": [shell_container(script)], **more}
+
+
+def workload(kind, name, script, replicas=1, template=None, **more):
+    """A Deployment or StatefulSet whose pods are labelled app=NAME."""
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                     "template": {"metadata": {"labels": {"app": name}}, "spec": template or pod_spec(script)}, **more}}
+
+
+# --- the runner -----------------------------------------------------------------------------------
+
+
+def load_tests():
+    for name in sorted(os.listdir(tools.HERE)):
+        if name.startswith("test_") and name.endswith(".py"):
+            importlib.import_module(name[:-3])
+    seen = set()
+    for ids, function, _ in TESTS:
+        check(ids not in seen, f"two tests are called {ids} ({function.__name__})")
+        seen.add(ids)
+
+
+def run_one(cluster, ids, function):
+    """Returns None, or why it failed."""
+    started, why = time.monotonic(), None
+    try:
+        seen = function(cluster)
+    except Exception as problem:  # pylint: disable=broad-except
+        why = f"{type(problem).__name__}: {problem}"
+        where = "".join(traceback.format_tb(problem.__traceback__)[-2:])
+    name = f"{ids} {function.__name__.replace('_', ' ')}"
+    took = f"{time.monotonic() - started:.1f} s"
+    print(f"FAILED {name} ({took})\n{where}{why}" if why else f"ok {name} ({took}){': ' + seen if seen else ''}",
+          flush=True)
+    return why
+
+
+def run_all(cluster, chosen):
+    """Runs the tests; returns how many passed and failed."""
+    failed = 0
+    pool = concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE)
+    try:
+        running = [pool.submit(run_one, cluster, ids, function) for ids, function, alone in chosen if not alone]
+        failed += sum(1 for future in running if future.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupted run does not wait for its tests
+    for ids, function, alone in chosen:
+        failed += bool(alone and run_one(cluster, ids, function))
+    return len(chosen) - failed, failed
+
+
+def keep_logs(layout):
+    target = os.path.join(FOLDER, "logs")
+    shutil.rmtree(target, ignore_errors=True)
+    os.makedirs(FOLDER, exist_ok=True)
+    if os.path.isdir(layout.logs):
+        shutil.copytree(layout.logs, target, symlinks=True, ignore_dangling_symlinks=True)
+        print(f"Logs of all parts are in {os.path.relpath(target, tools.ROOT)}", flush=True)
+
+
+@contextlib.contextmanager
+def started(name):
+    """The cluster that GRANARY_CLUSTER names, when that runs; else a new one, which goes at the end."""
+    given = os.environ.get("GRANARY_CLUSTER")
+    if given:
+        layout = node.Layout(given)
+        control.enter_network(control.running(layout))
+        yield layout
+        return
+    layout = node.Layout(name)
+    say = control.Progress()
+    lease = control.up(layout, say)
+    say("the cluster runs")
+    try:
+        yield layout
+    finally:
+        os.close(lease)
+        control.down(layout)
+        say("the cluster is gone")
+
+
+def too_long(*_):
+    raise tools.Missing(f"the tests took longer than {ALL_LIMIT_S} s")
+
+
+def run(words):
+    """The whole: cluster, tests whose id or name has one of the words, logs. Returns the exit code."""
+    begun = datetime.datetime.now()
+    load_tests()
+    chosen = [entry for entry in TESTS if not words or any(
+        word == entry[0] or word in entry[1].__name__ or word == entry[1].__module__ for word in words)]
+    if not chosen:
+        print(f"no test is called {' or '.join(words)}")
+        return 1
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(ALL_LIMIT_S)
+    with started(node.default_name() + "-check") as layout:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        passed, failed = 0, len(chosen)
+        try:
+            passed, failed = run_all(Cluster(layout), chosen)
+        finally:
+            if failed:
+                keep_logs(layout)
+    print(f"took {(datetime.datetime.now() - begun).seconds} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
