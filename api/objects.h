@@ -9,8 +9,8 @@
 #include "api/target.h"
 #include "base/error.h"
 
-/** What a Repository and a BackupConfiguration follow from. All borrowed; both share values with it,
- *  which must not be edited any more. */
+/** What a Repository and a BackupConfiguration follow from. All borrowed; both share values with
+ * it, which must not be edited any more. */
 struct objects {
     const struct cluster *cluster;
     const struct target *target;

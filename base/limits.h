@@ -47,8 +47,8 @@
  * has 1,000 containers. */
 #define POD_MAX_PARTS 4000u
 
-/* Volumes that one of our containers mounts: an API server refuses patches that are too large, and a
- * node attaches some forty. */
+/* Volumes that one of our containers mounts: an API server refuses patches that are too large, and
+ * a node attaches some forty. */
 #define MOUNTS_MAX 128u
 
 /* Bytes of one resolved string of a blueprint. */
@@ -112,8 +112,8 @@
 /* Descriptors that are not connections: sockets, epoll, files of the catalog and certificates. */
 #define DESCRIPTORS_RESERVED 128u
 
-/* Milliseconds after which a connection that was cut and is still there means that its thread hangs:
- * the longest honest decision takes well below a second. */
+/* Milliseconds after which a connection that was cut and is still there means that its thread
+ * hangs: the longest honest decision takes well below a second. */
 #define THREAD_STUCK_MS 30000
 
 /* Bytes of one event of a watch, or item of a list: what Go's client takes, ten times what etcd

@@ -10,7 +10,7 @@
 #define LITERAL(name, value) "{'name': '" name "', 'value': '" value "'}"
 #define FIELD(name, path)                                                                          \
     "{'name': '" name "', 'valueFrom': {'fieldRef': {'apiVersion': 'v1', 'fieldPath': '" path "'}" \
-                                                                                              "}}"
+    "}}"
 #define POD FIELD("POD", "metadata.name")
 
 /*
