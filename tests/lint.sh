@@ -2,7 +2,7 @@
 # clang-tidy, cppcheck and banned calls over what git knows, or over the files named.
 set -euo pipefail
 failed=0 passed=0
-sources=${*:-$(git ls-files 'base/*.c' 'api/*.c' 'mutators/*.c' 'kube/*.c' 'certs/*.c' 'webhook/*.c' 'controllers/*.c' 'agent/*.c' 'cli/*.c')}
+sources=${*:-$(git ls-files 'base/*.c' 'api/*.c' 'mutators/*.c' 'kube/*.c' 'certs/*.c' 'http/*.c' 'webhook/*.c' 'controllers/*.c' 'agent/*.c' 'cli/*.c')}
 sources=$(printf '%s\n' $sources)
 
 judge() {

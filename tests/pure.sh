@@ -36,7 +36,9 @@ api api|base
 mutators mutators|api|base
 kube kube|base
 certs certs|base
-webhook webhook|mutators|api|kube|certs|base
+http http|base
+webhook webhook|mutators|api|kube|certs|http|base
+controllers controllers|mutators|api|kube|certs|http|base
 agent agent|api|certs|base
 cli cli|webhook|mutators|api|kube|base
 RULES

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "webhook/address.h"
+#include "http/address.h"
 #include "webhook/worker.h"
 
 /*

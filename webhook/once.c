@@ -5,9 +5,9 @@
 
 #include "api/cluster.h"
 #include "base/auto.h"
+#include "http/answer.h"
 #include "kube/catalog.h"
 #include "webhook/admit.h"
-#include "webhook/answer.h"
 
 static bool read_all(FILE *in, size_t limit, struct text *text, struct error *err)
 {

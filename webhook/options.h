@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "webhook/address.h"
+#include "http/address.h"
 #include "webhook/connections.h"
 
 /** Exit codes of granary-webhook. */

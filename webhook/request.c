@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "webhook/answer.h"
+#include "http/answer.h"
 #include "webhook/worker.h"
 
 /* The header lines as libmicrohttpd has them, one more than is allowed so that it shows. */

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "http/answer.h"
 #include "tests/unit/suite.h"
-#include "webhook/answer.h"
 #include "webhook/metrics.h"
 
 static struct admit_answer said(const char *kind, const char *operation, const char *outcome,

@@ -1,4 +1,4 @@
-#include "webhook/answer.h"
+#include "http/answer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "webhook/address.h"
+#include "http/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
