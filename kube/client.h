@@ -57,6 +57,7 @@ struct kube_request {
 struct kube_answer {
     int status;            /* HTTP; 0: no answer came (the outcome of a write is then unknown) */
     int64_t retry_after_s; /* -1: not said; 0: said, but makes no sense */
+    int64_t date_s;        /* the server's clock when it answered; 0: not said */
     struct text body;      /* as received */
     json_t *json;          /* owned; the body as an object, when it is one; else NULL */
 };

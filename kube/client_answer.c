@@ -182,6 +182,7 @@ bool transfer_answer(struct transfer *transfer, const struct kube_request *reque
     kube_answer_done(answer);
     answer->status = transfer->status;
     answer->retry_after_s = transfer->retry_after_s;
+    answer->date_s = transfer->date_s;
     if (good && transfer->stream)
         return check_good(transfer, request, answer, err);
     if (transfer->result != CURLE_OK && (good || transfer->too_large))

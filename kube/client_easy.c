@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "kube/retry.h"
+#include "kube/time.h"
 #include "kube/transfer.h"
 
 /* A connection whose other end is gone is noticed after about a minute (W17): what was sent is not
@@ -99,6 +100,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     } else if (line.length > 5 && memcmp(line.data, "HTTP/", 5) == 0) {
         transfer->retry_after_s = RETRY_AFTER_ABSENT;
         transfer->content_type[0] = '\0';
+        transfer->date_s = 0;
         transfer->compressed = transfer->location = false;
     } else if (names(line, "Content-Type", &value)) {
         copy(transfer->content_type, sizeof transfer->content_type, value);
@@ -108,6 +110,9 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
         copy(number, sizeof number, value);
         transfer->retry_after_s =
             value.length < sizeof number ? retry_after_parse(number) : RETRY_AFTER_BAD;
+    } else if (names(line, "Date", &value)) {
+        if (!time_parse_date(value, &transfer->date_s))
+            transfer->date_s = 0;
     } else if (names(line, "Location", &value)) {
         transfer->location = true;
     }

@@ -68,3 +68,40 @@ bool time_parse(struct span text, int64_t *moment_s)
     *moment_s = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
     return true;
 }
+
+static unsigned month_of(const char *name)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (unsigned i = 0; i < 12; i++)
+        if (memcmp(names + (size_t)3 * i, name, 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+static unsigned two(const char *digits)
+{
+    return (unsigned)(digits[0] - '0') * 10 + (unsigned)(digits[1] - '0');
+}
+
+bool time_parse_date(struct span text, int64_t *moment_s)
+{
+    static const char shape[] = "aaa, dd aaa dddd dd:dd:dd GMT";
+    const char *at = text.data;
+
+    if (text.length != sizeof shape - 1)
+        return false;
+    for (size_t i = 0; shape[i]; i++)
+        if (shape[i] == 'd'   ? !isdigit((unsigned char)at[i])
+            : shape[i] == 'a' ? !isalpha((unsigned char)at[i])
+                              : at[i] != shape[i])
+            return false;
+
+    unsigned year = two(at + 12) * 100 + two(at + 14), month = month_of(at + 8), day = two(at + 5);
+    unsigned hour = two(at + 17), minute = two(at + 20), second = two(at + 23);
+
+    if (!date_exists(year, month, day) || hour > 23 || minute > 59 || second > 60)
+        return false;
+    *moment_s = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    return true;
+}

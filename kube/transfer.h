@@ -35,7 +35,7 @@ struct transfer {
     /* the loop's until `done`, or until `begun` for the first three */
     int status;
     char content_type[128];
-    int64_t retry_after_s;
+    int64_t retry_after_s, date_s;
     bool compressed, location;
     size_t header_bytes;
     CURLcode result;

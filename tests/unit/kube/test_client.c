@@ -65,7 +65,9 @@ static bool says_hello(struct fake_peer *peer, const struct fake_request *reques
 {
     (void)request;
     (void)context;
-    return fake_answer(peer, 200, NULL, "{\"kind\": \"PodList\", \"hello\": 1}");
+    return fake_answer(peer, 200,
+                       "Content-Type: application/json\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+                       "{\"kind\": \"PodList\", \"hello\": 1}");
 }
 
 START_TEST(an_answer_comes_over_tls)
@@ -78,6 +80,7 @@ START_TEST(an_answer_comes_over_tls)
 
         ck_assert_msg(ask(client, &answer, &err), "%s", err.message);
         ck_assert_int_eq(answer.status, 200);
+        ck_assert_int_eq(answer.date_s, 784111777);
         ck_assert_int_eq(json_integer_value(json_object_get(answer.json, "hello")), 1);
 
         /* one connection for one call after the other */

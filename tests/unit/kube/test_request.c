@@ -156,6 +156,33 @@ START_TEST(moments)
     }
 END_TEST
 
+static const struct {
+    const char *text;
+    int64_t moment_s; /* -1: none */
+} date_rows[] = {
+    {"Sun, 06 Nov 1994 08:49:37 GMT", 784111777},
+    {"Thu, 29 Feb 2024 23:59:59 GMT", 1709251199},
+    {"Thu, 01 Jan 1970 00:00:01 GMT", 1},
+    {"Wed, 29 Feb 2023 00:00:00 GMT", -1},
+    {"Sun, 06 nov 1994 08:49:37 GMT", -1},
+    {"Sun, 06 Nov 1994 24:00:00 GMT", -1},
+    {"Sun, 6 Nov 1994 08:49:37 GMT", -1},
+    {"Sun, 06 Nov 1994 08:49:37 UTC", -1},
+    {"Sunday, 06-Nov-94 08:49:37 GMT", -1},
+    {"2024-02-29T23:59:59Z", -1},
+    {"", -1},
+};
+
+START_TEST(dates_of_headers)
+    {
+        int64_t moment_s = -1;
+        bool read = time_parse_date(span_of(date_rows[_i].text), &moment_s);
+
+        ck_assert_int_eq(moment_s, date_rows[_i].moment_s);
+        ck_assert_int_eq(read, date_rows[_i].moment_s >= 0);
+    }
+END_TEST
+
 SUITE(kube_request)
 {
     suite_rows(tests, retry_after, after_rows);
@@ -164,4 +191,5 @@ SUITE(kube_request)
     suite_rows(tests, paths, path_rows);
     tcase_add_test(tests, queries);
     suite_rows(tests, moments, time_rows);
+    suite_rows(tests, dates_of_headers, date_rows);
 }
