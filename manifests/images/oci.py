@@ -4,14 +4,15 @@
     oci.py --tree build/images/agent --tag localhost/granary-agent:dev \\
            --out build/images/granary-agent.tar --entrypoint /granary-agent --user 65532:65532
 
-The same tree gives the same bytes on every machine: names are sorted, times are fixed, owners are root,
-modes are 755 or 644, and nothing is compressed (the output of zlib differs between its versions).
+The same tree gives the same bytes on every machine: names are sorted, all times are SOURCE_DATE_EPOCH (else 1970),
+owners are root, modes are 755 or 644, and nothing is compressed (the output of zlib differs between its versions).
 What has to differ from that (a folder for everybody, another owner) says --own PATH:MODE:UID:GID.
 
 The file is an OCI image layout (image-spec v1.1); `manifest.json` beside it lets `docker load` read it too.
 """
 
 import argparse
+import datetime
 import hashlib
 import io
 import json
@@ -26,7 +27,6 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-EPOCH = "1970-01-01T00:00:00Z"
 # What containerd and Docker read as a name with a tag; the host part is not optional here,
 # because without it both would think of a registry.
 TAG = re.compile(r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -36,9 +36,18 @@ class Refused(Exception):
     """The tree or an argument can not become an image; the message says why."""
 
 
-def member(path, name, own):
+def created():
+    """The time that everything in the image has, in seconds: SOURCE_DATE_EPOCH (reproducible-builds.org), else 0."""
+    text = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    if not re.fullmatch(r"\d{1,11}", text):
+        raise Refused(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds")
+    return int(text)
+
+
+def member(path, name, own, mtime):
     """The tar header of one file of the tree. Devices, sockets and the like do not belong into an image."""
     info = tarfile.TarInfo(name)
+    info.mtime = mtime
     found = os.lstat(path)
     if stat.S_ISDIR(found.st_mode):
         info.type, info.mode = tarfile.DIRTYPE, 0o755
@@ -61,13 +70,13 @@ def names(tree):
     return sorted(found)
 
 
-def layer(tree, own):
+def layer(tree, own, mtime):
     """The bytes of the one layer."""
     own, out = dict(own), io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in names(tree):
             path = os.path.join(tree, name)
-            info = member(path, name, own)
+            info = member(path, name, own, mtime)
             if info.isreg():
                 with open(path, "rb") as content:
                     tar.addfile(info, content)
@@ -117,7 +126,7 @@ def write(out, files):
             os.unlink(temporary)
 
 
-def pack(tree, tag, out, config, own=None, architecture=None):
+def pack(tree, tag, out, config, own=None, architecture=None, time_s=0):
     """Packs one image.
 
     tree          folder that becomes the root of the image
@@ -126,6 +135,7 @@ def pack(tree, tag, out, config, own=None, architecture=None):
     config        the image's "config": User, Entrypoint, Cmd, Env, WorkingDir, Labels (image-spec, config.md)
     own           {path in the tree: (mode, uid, gid)}
     architecture  as Go spells it; this machine's unless said
+    time_s        the time that everything in it has, in seconds, as of created()
     Returns the digest of the manifest. Raises Refused, or OSError.
     """
     if not TAG.fullmatch(tag):
@@ -135,11 +145,12 @@ def pack(tree, tag, out, config, own=None, architecture=None):
     machine = platform.machine()
     architecture = architecture or ARCHITECTURES.get(machine, machine)
     blobs = Blobs()
-    content = blobs.add(LAYER_TYPE, layer(tree, own or {}))
+    content = blobs.add(LAYER_TYPE, layer(tree, own or {}, time_s))
+    when = datetime.datetime.fromtimestamp(time_s, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     settings = blobs.add_json(CONFIG_TYPE, {
-        "created": EPOCH, "architecture": architecture, "os": "linux", "config": config,
+        "created": when, "architecture": architecture, "os": "linux", "config": config,
         "rootfs": {"type": "layers", "diff_ids": [content["digest"]]},
-        "history": [{"created": EPOCH, "created_by": "oci.py"}],
+        "history": [{"created": when, "created_by": "oci.py"}],
     })
     manifest = blobs.add_json(MANIFEST_TYPE, {
         "schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": settings, "layers": [content],
@@ -192,7 +203,7 @@ def main():
     if args.label:
         config["Labels"] = dict(label.split("=", 1) for label in args.label)
     try:
-        digest = pack(args.tree, args.tag, args.out, config, dict(args.own))
+        digest = pack(args.tree, args.tag, args.out, config, dict(args.own), time_s=created())
     except (Refused, OSError) as why:
         sys.exit(f"oci.py: {why}")
     print(f"{args.tag} {digest} {os.path.getsize(args.out)} bytes")

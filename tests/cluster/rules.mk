@@ -12,7 +12,7 @@ cluster-tools: ## build and fetch Kubernetes, etcd, coredns, versitygw, restic i
 	@tests/install.sh "build the cluster's programs" python3 ca-certificates debian-archive-keyring
 	@tests/cluster/tools.py build
 
-cluster-up: ## start a Kubernetes of its own, to play with
+cluster-up: images ## start a Kubernetes of its own, to play with
 	@tests/install.sh "run a cluster" python3
 	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
 	@$(CLUSTER) up
@@ -20,7 +20,7 @@ cluster-up: ## start a Kubernetes of its own, to play with
 cluster-down: ## take it away, with everything
 	@$(CLUSTER) down
 
-check-cluster: all ## what a real Kubernetes shows; TESTS="CL2 dns" picks
+check-cluster: all images ## what a real Kubernetes shows; TESTS="CL2 dns" picks
 	@tests/install.sh "run a cluster" python3
 	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
 	@tests/cluster/run.py $(TESTS)

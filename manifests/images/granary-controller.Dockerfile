@@ -1,0 +1,22 @@
+# What watches, writes and makes certificates.
+#
+#     docker build -f manifests/images/granary-controller.Dockerfile --build-arg COMMIT=$(git rev-parse --short=12 HEAD) .
+#
+# `make images` makes the same without Docker, from this file: see image.py.
+ARG DEBIAN=debian:12-slim
+FROM $DEBIAN AS build
+ARG COMMIT=unknown
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make pkg-config python3 \
+    ca-certificates libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev libcurl4-gnutls-dev
+WORKDIR /granary
+COPY . .
+RUN make COMMIT=$COMMIT build/granary-controller && manifests/images/image.py tree build/granary-controller /image
+
+FROM scratch
+COPY --from=build /image/ /
+LABEL org.opencontainers.image.title=granary-controller
+LABEL org.opencontainers.image.licenses=Apache-2.0
+ENV PATH=/usr/bin
+WORKDIR /
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/granary-controller"]
