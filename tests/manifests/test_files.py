@@ -132,8 +132,8 @@ def settings_the_program_takes_them_and_they_agree_with_its_own():
     quoted = text.split('"')
     check_equal(quoted[1], settings["agent"]["image"], "the first text in quotes is the image")
     check_equal(quoted[3], settings["agent"]["imagePullPolicy"], "the second one the pull policy")
-    check_equal(settings["agent"]["image"], named(objects, "ConfigMap", "granary-fence")["data"]["agentImage"],
-                "image in settings and fence")
+    fence = named(objects, "ValidatingAdmissionPolicy", "granary-fence-workloads")["spec"]["variables"][0]
+    check_equal((fence["name"], fence["expression"]), ("agentImage", f"'{settings['agent']['image']}'"), "the fence")
     file = os.path.join(temporary_folder(), "settings.yaml")
     write(file, text)
     done = subprocess.run([f"{BUILD}/granary-webhook", "--settings", file, "--catalog", "examples/cluster",
@@ -172,9 +172,9 @@ def the_fence_names_what_the_code_puts_into_pods():
     for argument in re.findall(r'push_flag\(args, "([a-z-]+)"', words):
         check(re.search(rf"\([a-z|-]*\b{argument}\b[a-z|-]*\)=", text), f"the fence refuses --{argument}")
     check(set(re.findall(r'"(--[a-z-]+)"', words)) == {"--restore-if-exists"}, "a new switch of the agent")
-    known = named(system(), "ConfigMap", "granary-fence")["data"]["agentVariables"].split(" ")
+    (known,) = [each["expression"] for each in fence["spec"]["variables"] if each["name"] == "agentVariables"]
     for variable in re.findall(r'put_field\(env, "(\w+)"', words):
-        check(variable in known, f"granary-fence lacks {variable}")
+        check(f"'{variable}'" in known, f"the fence refuses {variable}")
     rules = fence["spec"]["matchConstraints"]["resourceRules"]
     covered = {(group, resource) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
     check_equal(covered, {where for where, kind in targets().items() if kind == "WORKLOAD"}, "kinds in the fence")
