@@ -32,7 +32,7 @@ endif
 CFLAGS_ALL := -std=gnu17 -D_GNU_SOURCE $(WARNINGS) $(OPTIMIZE) -g -fno-omit-frame-pointer -fPIE \
 	-fstack-protector-strong $(if $(SAN)$(COVERAGE),,-D_FORTIFY_SOURCE=2) $(SANFLAGS) \
 	$(if $(COVERAGE),--coverage -fprofile-abs-path) -I. \
-	-DGRANARY_VERSION='"$(VERSION)"' -DGRANARY_COMMIT='"$(COMMIT)"' \
+	-DGRANARY_VERSION='"$(VERSION)"' \
 	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
 LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
@@ -55,6 +55,17 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# One object knows the commit, and is built anew for another one.
+$(BUILD)/base/build.o: CFLAGS_ALL += -DGRANARY_COMMIT='"$(COMMIT)"'
+$(BUILD)/base/build.o: $(BUILD)/commit
+
+$(BUILD)/commit: $(if $(filter $(COMMIT),$(file <$(BUILD)/commit)),,FORCE)
+	@mkdir -p $(@D)
+	@echo $(COMMIT) >$@
+
+.PHONY: FORCE
+FORCE:
 
 $(BUILD)/libgranary.a: $(LIBRARY)
 	@rm -f $@

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/keys.h"
+#include "base/build.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -175,5 +176,5 @@ void agent_help(FILE *out)
 
 void agent_version(FILE *out)
 {
-    fprintf(out, "granary-agent %s (%s)\n", GRANARY_VERSION, GRANARY_COMMIT);
+    fprintf(out, "granary-agent %s (%s)\n", GRANARY_VERSION, build_commit);
 }

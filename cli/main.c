@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/build.h"
 #include "base/text.h"
 #include "cli/arguments.h"
 #include "cli/explain.h"
@@ -71,7 +72,7 @@ static enum exit_status unknown(const char *name)
 
 static enum exit_status version(void)
 {
-    printf("kubectl-granary %s (%s)\n", GRANARY_VERSION, GRANARY_COMMIT);
+    printf("kubectl-granary %s (%s)\n", GRANARY_VERSION, build_commit);
     return STATUS_FINE;
 }
 

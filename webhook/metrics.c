@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/build.h"
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define PREFIX "granary_webhook_"
 
@@ -271,8 +273,8 @@ static void format_now(const struct metrics_now *now, struct text *text)
         text_addf(text, PREFIX "%s %lld\n", rows[i].name, (long long)rows[i].number);
     }
     head_line(text, "build_info", "gauge", "Constant 1, what runs as labels.");
-    text_puts(text, PREFIX "build_info{version=\"" GRANARY_VERSION "\",commit=\"" GRANARY_COMMIT
-                           "\"} 1\n");
+    text_addf(text, PREFIX "build_info{version=\"%s\",commit=\"%s\"} 1\n", GRANARY_VERSION,
+              build_commit);
 }
 
 void metrics_format(const struct metrics *metrics, const struct metrics_now *now, struct text *text)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/build.h"
 #include "base/limits.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -253,5 +254,5 @@ void options_help(FILE *out)
 
 void options_version(FILE *out)
 {
-    fprintf(out, "granary-webhook %s (%s)\n", GRANARY_VERSION, GRANARY_COMMIT);
+    fprintf(out, "granary-webhook %s (%s)\n", GRANARY_VERSION, build_commit);
 }
