@@ -1,0 +1,383 @@
+#include "api/agent_messages.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "api/syntax.h"
+
+#define NUMBER_MAX INT64_C(9007199254740991) /* what every reader of JSON takes: 2^53 - 1 */
+#define UID_CHARS 36
+#define INSTANCE_CHARS 32
+#define SNAPSHOT_CHARS 64
+
+/* One row each; `of` the struct S, its member M. */
+#define TEXT(S, M, json, bytes, judge)                                                             \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_TEXT, .at = offsetof(S, M), .high = (bytes),               \
+        .check = (judge)                                                                           \
+    }
+#define MUST_TEXT(S, M, json, bytes, judge)                                                        \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_TEXT, .required = true, .at = offsetof(S, M),              \
+        .high = (bytes), .check = (judge)                                                          \
+    }
+#define COUNT(S, M, json, from, to, absent)                                                        \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_COUNT, .at = offsetof(S, M), .low = (from), .high = (to),  \
+        .otherwise = (absent)                                                                      \
+    }
+#define MUST_COUNT(S, M, json, from, to)                                                           \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_COUNT, .required = true, .at = offsetof(S, M),             \
+        .low = (from), .high = (to)                                                                \
+    }
+#define FLAG(S, M, json, must)                                                                     \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_FLAG, .required = (must), .at = offsetof(S, M)             \
+    }
+#define WORD(S, M, json, must, list)                                                               \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_WORD, .required = (must), .at = offsetof(S, M),            \
+        .words = (list)                                                                            \
+    }
+#define TREE(S, M, json)                                                                           \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_TREE, .at = offsetof(S, M)                                 \
+    }
+#define TEXTS(S, M, counter, json, limit, bytes, judge)                                            \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_TEXTS, .at = offsetof(S, M),                               \
+        .count_at = offsetof(S, counter), .max = (limit), .high = (bytes), .check = (judge)        \
+    }
+#define MUST_PART(S, M, json, shape)                                                               \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_PART, .required = true, .at = offsetof(S, M),              \
+        .of = &(shape)                                                                             \
+    }
+#define PART(S, M, flag, json, shape)                                                              \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_PART, .at = offsetof(S, M), .count_at = offsetof(S, flag), \
+        .of = &(shape)                                                                             \
+    }
+#define PARTS(S, M, counter, json, limit, shape)                                                   \
+    {                                                                                              \
+        .name = (json), .type = MESSAGE_PARTS, .at = offsetof(S, M),                               \
+        .count_at = offsetof(S, counter), .max = (limit), .of = &(shape)                           \
+    }
+
+static const char *const roles[] = {"sidecar", "init", "job", NULL};
+static const char *const kinds[] = {"backup", "restore", NULL};
+static const char *const stages[] = {"HookBefore", "Initialize", "Work", "HookAfter", NULL};
+static const char *const outcomes[] = {"Succeeded", "Failed", NULL};
+static const char *const hook_results[] = {"NotAsked", "Succeeded", "Failed", "SkippedByPolicy",
+                                           NULL};
+static const char *const policies[] = {"Always", "OnSuccess", "OnFailure", "OnFinalRetryFailure",
+                                       NULL};
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static bool hex_of(struct span text, size_t length, struct error *err)
+{
+    bool good = text.length == length;
+
+    for (size_t i = 0; good && i < length; i++)
+        good = is_hex(text.data[i]);
+    return good || error_set(err, ERROR_INVALID, "expected %zu hex digits", length);
+}
+
+static bool instance(struct span text, struct error *err)
+{
+    return hex_of(text, INSTANCE_CHARS, err);
+}
+
+static bool snapshot_id(struct span text, struct error *err)
+{
+    return hex_of(text, SNAPSHOT_CHARS, err);
+}
+
+/* Spec: RFC 9562 section 4, as Kubernetes writes it. */
+static bool uid(struct span text, struct error *err)
+{
+    bool good = text.length == UID_CHARS;
+
+    for (size_t i = 0; good && i < text.length; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        good = dash ? text.data[i] == '-' : is_hex(text.data[i]);
+    }
+    return good || error_set(err, ERROR_INVALID, "expected a UID");
+}
+
+/* A word that may stand in logs and metrics. */
+static bool word(struct span text, struct error *err)
+{
+    bool good = text.length > 0;
+
+    for (size_t i = 0; good && i < text.length; i++) {
+        char c = text.data[i];
+
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    }
+    return good || error_set(err, ERROR_INVALID, "expected letters and digits");
+}
+
+static bool version(struct span text, struct error *err)
+{
+    return text.length ? syntax_line(text, err) : error_set(err, ERROR_INVALID, "expected a text");
+}
+
+static bool some(struct span text, struct error *err)
+{
+    return text.length ? true : error_set(err, ERROR_INVALID, "expected a text");
+}
+
+static const struct message_field session_fields[] = {
+    MUST_TEXT(struct agent_session, space, "namespace", NAME_MAX_CHARS, syntax_label),
+    MUST_TEXT(struct agent_session, name, "name", OBJECT_NAME_MAX_CHARS, syntax_subdomain),
+    MUST_TEXT(struct agent_session, uid, "uid", UID_CHARS, uid),
+};
+static const struct message_shape session_shape =
+    MESSAGE_SHAPE(struct agent_session, session_fields, NULL);
+
+static const struct message_field trigger_fields[] = {
+    MUST_TEXT(struct agent_trigger, agent_version, "agentVersion", 64, version),
+};
+const struct message_shape agent_trigger_shape =
+    MESSAGE_SHAPE(struct agent_trigger, trigger_fields, NULL);
+
+static const struct message_field triggered_fields[] = {
+    MUST_PART(struct agent_triggered, session, "session", session_shape),
+    FLAG(struct agent_triggered, created, "created", false),
+};
+const struct message_shape agent_triggered_shape =
+    MESSAGE_SHAPE(struct agent_triggered, triggered_fields, NULL);
+
+static const struct message_field claim_fields[] = {
+    MUST_TEXT(struct agent_claim, agent_version, "agentVersion", 64, version),
+    MUST_TEXT(struct agent_claim, instance, "instance", INSTANCE_CHARS, instance),
+    WORD(struct agent_claim, role, "role", true, roles),
+    TEXT(struct agent_claim, session, "session", UID_CHARS, uid),
+    COUNT(struct agent_claim, wait_s, "waitSeconds", 0, AGENT_WAIT_MAX_S, 0),
+};
+const struct message_shape agent_claim_shape =
+    MESSAGE_SHAPE(struct agent_claim, claim_fields, NULL);
+
+static const struct message_field variable_fields[] = {
+    MUST_TEXT(struct agent_variable, name, "name", 256, syntax_env_name),
+    MUST_TEXT(struct agent_variable, value, "value", AGENT_SECRET_MAX_BYTES, NULL),
+};
+static const struct message_shape variable_shape =
+    MESSAGE_SHAPE(struct agent_variable, variable_fields, NULL);
+
+static const struct message_field file_fields[] = {
+    MUST_TEXT(struct agent_file, name, "name", 253, syntax_data_key),
+    MUST_TEXT(struct agent_file, data, "data", AGENT_SECRET_MAX_BYTES / 3 * 4 + 4, syntax_base64),
+};
+static const struct message_shape file_shape = MESSAGE_SHAPE(struct agent_file, file_fields, NULL);
+
+static const struct message_field repository_fields[] = {
+    MUST_TEXT(struct agent_repository, url, "url", PATH_MAX_BYTES, version),
+    FLAG(struct agent_repository, initialize, "initialize", false),
+    TEXT(struct agent_repository, cluster, "cluster", UID_CHARS, uid),
+};
+static const struct message_shape repository_shape =
+    MESSAGE_SHAPE(struct agent_repository, repository_fields, NULL);
+
+static const struct message_field backup_fields[] = {
+    TEXTS(struct agent_backup, paths, path_count, "paths", PATHS_MAX, PATH_MAX_BYTES,
+          syntax_absolute_path),
+    TEXTS(struct agent_backup, exclude, exclude_count, "exclude", AGENT_PATTERNS_MAX,
+          PATH_MAX_BYTES, syntax_line),
+    TEXTS(struct agent_backup, args, arg_count, "args", PARAMS_MAX, PATH_MAX_BYTES, syntax_line),
+    TEXTS(struct agent_backup, tags, tag_count, "tags", AGENT_TAGS_MAX, 256, syntax_line),
+};
+static const struct message_shape backup_shape =
+    MESSAGE_SHAPE(struct agent_backup, backup_fields, NULL);
+
+static const struct message_field rule_fields[] = {
+    TEXTS(struct agent_rule, snapshots, snapshot_count, "snapshots", AGENT_SNAPSHOTS_MAX,
+          SNAPSHOT_CHARS, syntax_snapshot),
+    TEXTS(struct agent_rule, paths, path_count, "paths", PATHS_MAX, PATH_MAX_BYTES,
+          syntax_absolute_path),
+    TEXTS(struct agent_rule, include, include_count, "include", PATHS_MAX, PATH_MAX_BYTES,
+          syntax_line),
+    TEXTS(struct agent_rule, exclude, exclude_count, "exclude", PATHS_MAX, PATH_MAX_BYTES,
+          syntax_line),
+    TEXT(struct agent_rule, source_host, "sourceHost", OBJECT_NAME_MAX_CHARS, syntax_host),
+    TEXT(struct agent_rule, as_of, "asOf", 64, syntax_time),
+};
+static const struct message_shape rule_shape = MESSAGE_SHAPE(struct agent_rule, rule_fields, NULL);
+
+static const struct message_field restore_fields[] = {
+    FLAG(struct agent_restore, if_exists, "ifExists", false),
+    PARTS(struct agent_restore, rules, rule_count, "rules", AGENT_RULES_MAX, rule_shape),
+};
+static const struct message_shape restore_shape =
+    MESSAGE_SHAPE(struct agent_restore, restore_fields, NULL);
+
+static const struct message_field hooks_fields[] = {
+    TREE(struct agent_hooks, before, "before"),
+    TREE(struct agent_hooks, after, "after"),
+    WORD(struct agent_hooks, after_policy, "afterPolicy", false, policies),
+};
+static const struct message_shape hooks_shape =
+    MESSAGE_SHAPE(struct agent_hooks, hooks_fields, NULL);
+
+static const struct message_field limits_fields[] = {
+    COUNT(struct agent_limits, connections, "connections", 0, 1000, 0),
+    COUNT(struct agent_limits, memory_bytes, "memoryBytes", 0, NUMBER_MAX, 0),
+    FLAG(struct agent_limits, cache, "cache", false),
+    COUNT(struct agent_limits, nice, "nice", -20, 19, 0),
+    COUNT(struct agent_limits, ionice_class, "ioniceClass", 0, 3, -1),
+    COUNT(struct agent_limits, ionice_data, "ioniceData", 0, 7, -1),
+};
+static const struct message_shape limits_shape =
+    MESSAGE_SHAPE(struct agent_limits, limits_fields, NULL);
+
+static const struct message_field work_fields[] = {
+    WORD(struct agent_work, kind, "kind", true, kinds),
+    MUST_PART(struct agent_work, session, "session", session_shape),
+    MUST_TEXT(struct agent_work, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
+    MUST_COUNT(struct agent_work, attempt, "attempt", 1, AGENT_ATTEMPT_MAX),
+    COUNT(struct agent_work, deadline_s, "deadlineSeconds", 0, NUMBER_MAX, -1),
+    MUST_COUNT(struct agent_work, progress_s, "progressSeconds", 1, AGENT_PROGRESS_MAX_S),
+    MUST_PART(struct agent_work, repository, "repository", repository_shape),
+    PARTS(struct agent_work, environment, variable_count, "environment", AGENT_ENVIRONMENT_MAX,
+          variable_shape),
+    PARTS(struct agent_work, files, file_count, "files", AGENT_FILES_MAX, file_shape),
+    PART(struct agent_work, backup, has_backup, "backup", backup_shape),
+    PART(struct agent_work, restore, has_restore, "restore", restore_shape),
+    PART(struct agent_work, hooks, has_hooks, "hooks", hooks_shape),
+    COUNT(struct agent_work, retry_left, "retryLeft", 0, INT32_MAX, 0),
+    PART(struct agent_work, limits, has_limits, "limits", limits_shape),
+};
+
+static bool also_work(const void *message, struct error *err)
+{
+    const struct agent_work *work = message;
+
+    if (work->has_backup != (work->kind == AGENT_BACKUP) ||
+        work->has_restore != (work->kind == AGENT_RESTORE))
+        return error_set(err, ERROR_INVALID, "expected \"%s\" and no other kind of work",
+                         kinds[work->kind]);
+    if (work->has_backup && !work->backup.path_count)
+        return error_set(err, ERROR_INVALID, "\"backup\": names no path");
+    return true;
+}
+
+static const struct message_shape work_shape =
+    MESSAGE_SHAPE(struct agent_work, work_fields, also_work);
+
+static const struct message_field granted_fields[] = {
+    COUNT(struct agent_granted, retry_after_s, "retryAfterSeconds", 0, AGENT_RETRY_MAX_S, 0),
+    FLAG(struct agent_granted, pass, "pass", false),
+    PART(struct agent_granted, work, has_work, "work", work_shape),
+};
+
+static bool also_granted(const void *message, struct error *err)
+{
+    const struct agent_granted *granted = message;
+
+    return !(granted->pass && granted->has_work) ||
+           error_set(err, ERROR_INVALID, "both \"pass\" and \"work\"");
+}
+
+const struct message_shape agent_granted_shape =
+    MESSAGE_SHAPE(struct agent_granted, granted_fields, also_granted);
+
+static const struct message_field progress_fields[] = {
+    MUST_TEXT(struct agent_progress, session, "session", UID_CHARS, uid),
+    MUST_TEXT(struct agent_progress, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
+    MUST_TEXT(struct agent_progress, instance, "instance", INSTANCE_CHARS, instance),
+    MUST_COUNT(struct agent_progress, attempt, "attempt", 1, AGENT_ATTEMPT_MAX),
+    WORD(struct agent_progress, stage, "stage", true, stages),
+    COUNT(struct agent_progress, bytes_done, "bytesDone", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_progress, bytes_total, "bytesTotal", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_progress, files_done, "filesDone", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_progress, files_total, "filesTotal", 0, NUMBER_MAX, 0),
+    FLAG(struct agent_progress, initialized, "initialized", false),
+};
+const struct message_shape agent_progress_shape =
+    MESSAGE_SHAPE(struct agent_progress, progress_fields, NULL);
+
+static const struct message_field verdict_fields[] = {
+    FLAG(struct agent_verdict, go_on, "continue", true),
+    TEXT(struct agent_verdict, reason, "reason", 1024, NULL),
+};
+const struct message_shape agent_verdict_shape =
+    MESSAGE_SHAPE(struct agent_verdict, verdict_fields, NULL);
+
+static const struct message_field failure_fields[] = {
+    MUST_TEXT(struct agent_failure, reason, "reason", 64, word),
+    MUST_TEXT(struct agent_failure, message, "message", AGENT_ERROR_MAX_BYTES, some),
+};
+static const struct message_shape failure_shape =
+    MESSAGE_SHAPE(struct agent_failure, failure_fields, NULL);
+
+static const struct message_field snapshot_fields[] = {
+    MUST_TEXT(struct agent_snapshot, id, "id", SNAPSHOT_CHARS, snapshot_id),
+    MUST_TEXT(struct agent_snapshot, path, "path", PATH_MAX_BYTES, syntax_absolute_path),
+    COUNT(struct agent_snapshot, total_bytes, "totalBytes", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, uploaded_bytes, "uploadedBytes", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, processing_ms, "processingMilliseconds", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, files_total, "filesTotal", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, files_new, "filesNew", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, files_changed, "filesChanged", 0, NUMBER_MAX, 0),
+    COUNT(struct agent_snapshot, files_unmodified, "filesUnmodified", 0, NUMBER_MAX, 0),
+};
+static const struct message_shape snapshot_shape =
+    MESSAGE_SHAPE(struct agent_snapshot, snapshot_fields, NULL);
+
+static const struct message_field report_fields[] = {
+    MUST_TEXT(struct agent_report, session, "session", UID_CHARS, uid),
+    MUST_TEXT(struct agent_report, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
+    MUST_TEXT(struct agent_report, instance, "instance", INSTANCE_CHARS, instance),
+    MUST_COUNT(struct agent_report, attempt, "attempt", 1, AGENT_ATTEMPT_MAX),
+    WORD(struct agent_report, outcome, "outcome", true, outcomes),
+    MUST_COUNT(struct agent_report, duration_ms, "durationMilliseconds", 0, NUMBER_MAX),
+    PART(struct agent_report, error, has_error, "error", failure_shape),
+    FLAG(struct agent_report, initialized, "initialized", false),
+    WORD(struct agent_report, hook_before, "hookBefore", false, hook_results),
+    WORD(struct agent_report, hook_after, "hookAfter", false, hook_results),
+    PARTS(struct agent_report, snapshots, snapshot_count, "snapshots", PATHS_MAX, snapshot_shape),
+};
+
+static bool also_report(const void *message, struct error *err)
+{
+    const struct agent_report *report = message;
+
+    if (report->has_error != (report->outcome == AGENT_FAILED))
+        return error_set(err, ERROR_INVALID, "expected \"error\" with Failed, and only there");
+    if (report->outcome == AGENT_SUCCEEDED &&
+        (report->hook_before == AGENT_HOOK_FAILED || report->hook_after == AGENT_HOOK_FAILED))
+        return error_set(err, ERROR_INVALID, "a hook failed and the work succeeded");
+    return true;
+}
+
+const struct message_shape agent_report_shape =
+    MESSAGE_SHAPE(struct agent_report, report_fields, also_report);
+
+static const struct message_field receipt_fields[] = {
+    FLAG(struct agent_receipt, recorded, "recorded", true),
+};
+const struct message_shape agent_receipt_shape =
+    MESSAGE_SHAPE(struct agent_receipt, receipt_fields, NULL);
+
+static bool has_path(const struct agent_report *report, const char *path)
+{
+    for (size_t i = 0; i < report->snapshot_count; i++)
+        if (strcmp(report->snapshots[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+bool agent_report_covers(const struct agent_report *report, const struct agent_backup *backup)
+{
+    for (size_t i = 0; i < backup->path_count; i++)
+        if (!has_path(report, backup->paths[i]))
+            return false;
+    return backup->path_count > 0;
+}
