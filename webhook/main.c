@@ -1,35 +1,26 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "api/settings.h"
 #include "base/arena.h"
 #include "base/auto.h"
 #include "webhook/once.h"
 #include "webhook/server.h"
-#include "webhook/settings_file.h"
-
-static bool take_settings(struct settings *settings, const struct options *options,
-                          struct error *err)
-{
-    if (!options->settings)
-        settings_default(settings);
-    else if (!settings_read(settings, options->settings, err))
-        return false;
-    settings->deny = settings->deny || options->enforce;
-    if (!options->log_level_given)
-        log_set_level(settings->log_level);
-    return true;
-}
 
 static enum exit_code run(const struct options *options, struct error *err)
 {
-    AUTO(settings) struct settings settings = {0};
+    AUTO(settings_store)
+    struct settings_store *store = settings_store_make(options->settings, options->enforce, err);
 
-    if (!take_settings(&settings, options, err))
+    if (!store)
         return EXIT_CANNOT;
+
+    AUTO(settings_held) const struct settings *settings = settings_store_get(store);
+
+    if (!options->log_level_given)
+        log_set_level(settings->log_level);
     if (options->once)
-        return once_run(options, &settings, stdin, stdout, err);
-    return server_run(options, &settings, err);
+        return once_run(options, settings, stdin, stdout, err);
+    return server_run(options, store, err);
 }
 
 int main(int argc, char **argv)

@@ -266,6 +266,11 @@ static void format_now(const struct metrics_now *now, struct text *text)
         {"catalog_loads_total", "counter", "Catalogs that were taken into use.",
          now->catalog_loads},
         {"catalog_errors_total", "counter", "Catalogs that were refused.", now->catalog_errors},
+        {"settings_good", "gauge", "1 when the last reading of the settings was good.",
+         now->settings_good},
+        {"settings_loads_total", "counter", "Settings that were taken into use.",
+         now->settings_loads},
+        {"settings_errors_total", "counter", "Settings that were refused.", now->settings_errors},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

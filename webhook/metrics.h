@@ -77,7 +77,8 @@ void metrics_status(struct metrics *metrics, unsigned status);
 struct metrics_now {
     int64_t certificate_not_after_s;
     int64_t catalog_loaded_s, catalog_objects, catalog_loads, catalog_errors;
-    bool catalog_good, ready;
+    int64_t settings_loads, settings_errors;
+    bool catalog_good, settings_good, ready;
 };
 
 /** Appends everything as text. */

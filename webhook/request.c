@@ -174,6 +174,8 @@ static bool decide(struct client *client, struct admit_answer *answer, struct er
     struct service *service = service_of(client);
     struct request *request = &client->request;
     AUTO(cluster) const struct cluster *cluster = state_cluster(service->state);
+    AUTO(settings_held)
+    const struct settings *settings = settings_store_get(service->settings);
 
     if (request->refusal.code) {
         *err = request->refusal;
@@ -185,7 +187,7 @@ static bool decide(struct client *client, struct admit_answer *answer, struct er
         return error_set(err, ERROR_UNAVAILABLE, "the catalog is not loaded");
     arena_enter(client->worker->arena);
 
-    bool answered = admit(service->settings, cluster, request->head.endpoint,
+    bool answered = admit(settings, cluster, request->head.endpoint,
                           (struct span){request->body, request->length}, answer, err);
 
     arena_leave();

@@ -24,7 +24,7 @@ struct server {
     struct listener admission, admin;
     int signals;
     int64_t told_ms, delay_ms; /* the first signal; 0: none yet */
-    int64_t watch_ms, look_ms; /* when deadlines, and certificate files, are looked at again */
+    int64_t watch_ms, look_ms; /* when deadlines, and files, are looked at again */
     bool hurried;              /* there was a second signal */
 };
 
@@ -110,10 +110,39 @@ static void look_at_certificates(struct server *server, int64_t now_ms)
     }
 }
 
+static void look_at_settings(struct server *server)
+{
+    const struct options *options = server->options;
+    struct settings_store *store = server->service.settings;
+    struct error err;
+
+    switch (settings_store_look(store, &err)) {
+    case SETTINGS_SAME:
+        return;
+    case SETTINGS_REFUSED:
+        log_error("settings refused", LOG_S("error", err.message),
+                  LOG_S("in-use", "the last good ones"));
+        return;
+    case SETTINGS_TAKEN: {
+        AUTO(settings_held) const struct settings *settings = settings_store_get(store);
+
+        if (!options->log_level_given)
+            log_set_level(settings->log_level);
+        log_info("settings taken", LOG_S("settings", options->settings));
+    }
+    }
+}
+
+static void look_at_files(struct server *server, int64_t now_ms)
+{
+    look_at_certificates(server, now_ms);
+    look_at_settings(server);
+}
+
 static void obey(struct server *server, int signal, int64_t now_ms)
 {
     if (signal == SIGHUP) {
-        look_at_certificates(server, now_ms);
+        look_at_files(server, now_ms);
         return;
     }
     if (server->told_ms) {
@@ -152,7 +181,8 @@ static bool start(struct server *server, const struct options *options, struct e
            listener_start(&server->admission, &admission, &server->service, err);
 }
 
-/* Accepting, deadlines, certificates: all that is not an answer happens here, in one thread. */
+/* Accepting, deadlines, certificates, settings: all that is not an answer happens here, in one
+ * thread. */
 static void turn(struct server *server)
 {
     struct pollfd ready[] = {
@@ -169,7 +199,7 @@ static void turn(struct server *server)
         listener_watch(&server->admin, now_ms);
     }
     if (now_ms >= server->look_ms)
-        look_at_certificates(server, now_ms);
+        look_at_files(server, now_ms);
     if (count <= 0)
         return;
     read_signals(server, now_ms);
@@ -214,7 +244,7 @@ static void release(struct server *server)
     free(server);
 }
 
-static struct server *make(const struct options *options, const struct settings *settings)
+static struct server *make(const struct options *options, struct settings_store *settings)
 {
     struct certs_files files = {options->tls_cert, options->tls_key, options->client_ca};
     struct server *server = text_alloc(sizeof *server);
@@ -234,7 +264,7 @@ static struct server *make(const struct options *options, const struct settings 
     return server;
 }
 
-enum exit_code server_run(const struct options *options, const struct settings *settings,
+enum exit_code server_run(const struct options *options, struct settings_store *settings,
                           struct error *err)
 {
     struct server *server = make(options, settings);

@@ -1,17 +1,16 @@
 #pragma once
 
 #include "webhook/options.h"
-
-struct settings;
+#include "webhook/settings_store.h"
 
 /**
  * Serves until a signal ends it: SIGTERM drains, SIGINT drains without the delay, a second one ends
  * at once, SIGHUP looks at the certificate files. To be called before any other thread exists.
  *
- * @param settings  Borrowed.
+ * @param settings  Looked at as their file changes. Borrowed.
  * @return          EXIT_FINE or EXIT_CUT_SHORT; EXIT_CANNOT with err when nothing was served.
  */
-enum exit_code server_run(const struct options *options, const struct settings *settings,
+enum exit_code server_run(const struct options *options, struct settings_store *settings,
                           struct error *err);
 
 /** How far a drain is. */

@@ -27,6 +27,8 @@ bool service_ready(struct service *service, int64_t now_s, struct text *text)
     bool certificate = check(text, "certificate", !trouble, trouble ? trouble : "");
     bool staying = check(text, "shutdown", !atomic_load(&service->leaving), "under way");
 
+    if (text && !settings_store_facts(service->settings).good)
+        text_puts(text, "[!]settings: the last reading failed, those before are in use\n");
     if (text && catalog && !facts.good)
         text_puts(text, "[!]catalog: the last reading failed, the one before is in use\n");
     return catalog && certificate && staying;
@@ -36,6 +38,7 @@ void service_metrics(struct service *service, int64_t now_s, struct text *text)
 {
     AUTO(credentials) struct credentials *credentials = certs_store_get(service->certs);
     struct state_facts facts = state_look(service->state);
+    struct settings_facts settings = settings_store_facts(service->settings);
     struct metrics_now now = {
         .certificate_not_after_s = credentials ? credentials_facts(credentials)->not_after_s : 0,
         .catalog_loaded_s = facts.loaded_s,
@@ -43,6 +46,9 @@ void service_metrics(struct service *service, int64_t now_s, struct text *text)
         .catalog_loads = facts.loads,
         .catalog_errors = facts.errors,
         .catalog_good = facts.good,
+        .settings_good = settings.good,
+        .settings_loads = settings.loads,
+        .settings_errors = settings.errors,
         .ready = service_ready(service, now_s, NULL),
     };
 

@@ -7,13 +7,12 @@
 #include "base/text.h"
 #include "certs/store.h"
 #include "webhook/metrics.h"
+#include "webhook/settings_store.h"
 #include "webhook/state.h"
-
-struct settings;
 
 /** What answering needs, shared by all threads. */
 struct service {
-    const struct settings *settings;
+    struct settings_store *settings;
     struct state *state;
     struct certs_store *certs;
     struct metrics metrics;

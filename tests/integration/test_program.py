@@ -171,6 +171,26 @@ def a_catalog_of_config_map_links_is_followed():
 
 
 @test("-")
+def settings_are_read_again_when_they_change():
+    path = os.path.join(temporary_folder(), "settings.yaml")
+    write(path, "logLevel: info\n")
+    with Webhook("--settings", path) as webhook:
+        write(path, "clusterName: second\n")
+        webhook.log(r"settings taken.*settings.yaml")
+        write(path, "clusterNam: third\n")
+        webhook.log(r"settings refused.*clusterNam")
+        eventually(lambda: webhook.metric("settings_good") == 0, "said as metric")
+        check_equal(webhook.metric("settings_errors_total"), 1, "errors")
+        status, _, text = webhook.admin("/readyz")
+        check_equal(status, 200, "readyz")
+        check("[!]settings" in text, text)
+        check_allowed(ask(webhook, post(review())))
+        write(path, "clusterName: fourth\n")
+        eventually(lambda: webhook.metric("settings_good") == 1, "good again")
+        check_equal(webhook.metric("settings_loads_total"), 3, "loads")
+
+
+@test("-")
 def the_admin_address_answers_get_only():
     with Webhook() as webhook:
         for path in ("/livez", "/readyz", "/metrics"):
