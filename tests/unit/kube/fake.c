@@ -124,6 +124,15 @@ void fake_pause(struct fake_peer *peer, int ms)
     poll(&stop, 1, ms);
 }
 
+bool fake_reset(struct fake_peer *peer)
+{
+    struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+    /* so Linux aborts a connection */
+    must(connect(peer->fd, &nowhere, sizeof nowhere) == 0 || errno == EINVAL);
+    return false;
+}
+
 char *fake_header(const struct fake_request *request, const char *name)
 {
     size_t length = strlen(name);

@@ -58,5 +58,8 @@ bool fake_hang(struct fake_peer *peer);
 /** The same for so long at most. */
 void fake_pause(struct fake_peer *peer, int ms);
 
+/** Breaks the connection: RST instead of FIN. Returns false. */
+bool fake_reset(struct fake_peer *peer);
+
 /** Value of a request's header, "" when absent; the caller frees it. */
 char *fake_header(const struct fake_request *request, const char *name);
