@@ -141,6 +141,7 @@ struct call {
     int64_t until_ms;
     int attempt;
     bool stream, anew; /* sent again with new credentials already */
+    bool doubtful;     /* as in the answer */
     struct access_view view;
 };
 
@@ -222,6 +223,15 @@ static bool wait_for(const struct call *call, struct transfer *transfer)
     return ready;
 }
 
+static enum retry_end end_of(const struct transfer *transfer)
+{
+    bool good = transfer->status >= 200 && transfer->status <= 299;
+
+    if (transfer->status && (!good || transfer->result == CURLE_OK || transfer->too_large))
+        return RETRY_ANSWERED;
+    return transfer->connected ? RETRY_BROKEN : RETRY_NOT_REACHED;
+}
+
 /* Sends it once. NULL past the deadline or when stopped. */
 static struct transfer *attempt(struct call *call, struct error *err)
 {
@@ -236,23 +246,17 @@ static struct transfer *attempt(struct call *call, struct error *err)
         stopped(err);
         return NULL;
     }
-    if (wait_for(call, transfer))
+    if (wait_for(call, transfer)) {
+        call->doubtful |= end_of(transfer) == RETRY_BROKEN || transfer->status >= 500;
         return TAKE(transfer);
+    }
+    call->doubtful = true;
     atomic_store(&transfer->unwanted, true);
     transfer_wake(transfer);
     /* a connection that does not answer may be dead: the next call does not wait for it too */
     access_renew(call->client->access, &call->view);
     late(call, "no answer in time", err);
     return NULL;
-}
-
-static enum retry_end end_of(const struct transfer *transfer)
-{
-    bool good = transfer->status >= 200 && transfer->status <= 299;
-
-    if (transfer->status && (!good || transfer->result == CURLE_OK || transfer->too_large))
-        return RETRY_ANSWERED;
-    return transfer->connected ? RETRY_BROKEN : RETRY_NOT_REACHED;
 }
 
 /* Once with the token or the certificates read anew, when they are others (CR3, CR5). */
@@ -373,6 +377,7 @@ bool kube_call(struct kube_client *client, const struct kube_request *request,
     bool good = transfer && (transfer->status ? transfer_answer(transfer, request, answer, err)
                                               : transfer_failure(transfer, request, err));
 
+    answer->doubtful = call.doubtful;
     transfer_unref(transfer);
     access_view_done(&call.view);
     go_out(client, !good);

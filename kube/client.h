@@ -58,6 +58,8 @@ struct kube_answer {
     int status;            /* HTTP; 0: no answer came (the outcome of a write is then unknown) */
     int64_t retry_after_s; /* -1: not said; 0: said, but makes no sense */
     int64_t date_s;        /* the server's clock when it answered; 0: not said */
+    bool doubtful;         /* an attempt may have been carried out without our being told: it broke
+                              off, took too long, or a 5xx came. Whatever the last one said */
     struct text body;      /* as received */
     json_t *json;          /* owned; the body as an object, when it is one; else NULL */
 };
