@@ -166,3 +166,12 @@
  * person. */
 #define KUBE_EXEC_MAX_BYTES (1u << 20)
 #define KUBE_EXEC_TIMEOUT_MS 60000
+
+/* Fields of other managers that are told of one apply; characters of one of them, and of the name
+ * of a manager (what the API server allows). */
+#define KUBE_CONFLICTS_MAX 64u
+#define KUBE_FIELD_MAX_CHARS 256u
+#define KUBE_MANAGER_MAX_CHARS 128u
+
+/* Pages of one list: tokens that are always new end too. */
+#define KUBE_PAGES_MAX 10000u
