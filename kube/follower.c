@@ -19,9 +19,6 @@
 /* Between two looks whether the thread is to end, while nothing comes. */
 #define LOOK_MS 5000
 
-/* Without a byte, a list is given up. */
-#define LIST_QUIET_MS 30000
-
 /* Pages of a list: tokens that are always new and lists that are always empty end too. */
 #define PAGES_MAX 10000
 
@@ -35,6 +32,7 @@ struct follower {
     struct follower_facts facts;
     int64_t contact_ms; /* steady clock; -1: never */
     int64_t doubt_until_ms;
+    int64_t missing_since_ms; /* of this thread; -1: the kind is there */
 };
 
 static int64_t steady_ms(void *context)
@@ -142,8 +140,10 @@ static struct kube_stream *open_stream(struct follower *follower, const struct t
                                        const char *accept, struct reflector_outcome *outcome,
                                        struct error *err)
 {
-    struct kube_request request = {
-        .method = "GET", .path = text_get(path), .accept = accept, .timeout_ms = KUBE_TIMEOUT_MS};
+    struct kube_request request = {.method = "GET",
+                                   .path = text_get(path),
+                                   .accept = accept,
+                                   .timeout_ms = follower->reflector.limits.answer_ms};
     AUTO(kube_answer) struct kube_answer answer = {0};
     struct kube_stream *stream = kube_stream_open(follower->options.client, &request, &answer, err);
     const char *reason;
@@ -155,6 +155,7 @@ static struct kube_stream *open_stream(struct follower *follower, const struct t
     reason = kube_answer_reason(&answer);
     outcome->end = REFLECTOR_FAILED;
     outcome->status = answer.status;
+    outcome->retry_after_s = answer.retry_after_s > 0 ? answer.retry_after_s : 0;
     if (strcmp(reason, "Expired") == 0 || strcmp(reason, "Gone") == 0)
         outcome->status = ERROR_GONE;
     outcome->too_large_version = status_is_too_large_version(answer.json);
@@ -170,16 +171,23 @@ static void add_list_path(struct text *path, const struct follower *follower,
     add_number(path, "limit", step->limit);
     /* a token holds the version; both together are refused (L3) */
     kube_query(path, "continue", token);
-    kube_query(path, "resourceVersion", token || !*step->version ? NULL : step->version);
+    if (token || !*step->version)
+        return;
+    kube_query(path, "resourceVersion", step->version);
+    /* with a limit it would otherwise mean exactly this version, which may be compacted */
+    kube_query(path, "resourceVersionMatch", "NotOlderThan");
 }
 
 static bool read_page(struct follower *follower, struct kube_stream *stream,
                       struct list_reader *reader, size_t *bytes, struct error *err)
 {
-    for (;;) {
+    const struct reflector_limits *limits = &follower->reflector.limits;
+    int64_t until_ms = now_ms(follower) + limits->page_ms;
+
+    while (now_ms(follower) < until_ms) {
         size_t before = reader->frames.buffer.length;
 
-        switch (kube_stream_read(stream, &reader->frames.buffer, LIST_QUIET_MS, err)) {
+        switch (kube_stream_read(stream, &reader->frames.buffer, limits->answer_ms, err)) {
         case KUBE_END:
             return true;
         case KUBE_BROKEN:
@@ -197,6 +205,7 @@ static bool read_page(struct follower *follower, struct kube_stream *stream,
         if (!list_read(reader, err))
             return false;
     }
+    return error_set(err, ERROR_TIMEOUT, "a list that does not get whole");
 }
 
 /* What is known between two pages. */
@@ -258,6 +267,7 @@ static void replace(struct follower *follower, const json_t *items)
     AUTO(store_changes) struct store_changes changes = {0};
 
     kube_store_replace(follower->options.store, items, &changes);
+    follower->missing_since_ms = -1;
     pthread_mutex_lock(&follower->lock);
     follower->facts.lists++;
     pthread_mutex_unlock(&follower->lock);
@@ -265,15 +275,36 @@ static void replace(struct follower *follower, const json_t *items)
     tell(follower, &changes, true);
 }
 
-/* A kind that is not served is as good as empty, until it is. Only before the first list: what was
- * known stays until the server says otherwise. */
+/* The kind is gone, and all objects with it: nobody asked for what that means. */
+static void forget(struct follower *follower)
+{
+    AUTO(store_changes) struct store_changes changes = {0};
+    AUTO(json) json_t *none = json_array();
+
+    kube_store_replace(follower->options.store, none, &changes);
+    if (changes.count > 0)
+        follower->options.changed(follower->options.context, &changes, true, true);
+}
+
+/* A kind that is not served is as good as empty, until it is. What was known stays for a while: a
+ * server that starts may not know all its kinds yet. */
 static void missing(struct follower *follower, const struct reflector_outcome *outcome)
 {
     const struct store_changes none = {0};
+    int64_t now = now_ms(follower);
 
-    if (outcome->end == REFLECTOR_FAILED && outcome->status == ERROR_NOT_FOUND &&
-        follower->options.watched->optional && !follower->reflector.listed)
+    if (outcome->end != REFLECTOR_FAILED || outcome->status == 0)
+        return;
+    if (outcome->status != ERROR_NOT_FOUND || !follower->options.watched->optional) {
+        follower->missing_since_ms = -1;
+        return;
+    }
+    if (!follower->reflector.listed)
         tell(follower, &none, true);
+    if (follower->missing_since_ms < 0)
+        follower->missing_since_ms = now;
+    else if (now - follower->missing_since_ms >= follower->reflector.limits.missing_ms)
+        forget(follower);
 }
 
 /* Returns the next step, since only it makes the version known with which the store is told. */
@@ -394,6 +425,7 @@ static bool take_frames(struct watch *watch, struct error *err)
     while ((got = frame_object(&watch->frames, &frame, err)) == FRAME_READY) {
         AUTO(watch_event) struct watch_event event = {0};
 
+        watch->heard_ms = now_ms(watch->follower);
         if (!watch_event_decode(watch->follower->options.watched, frame, &event, err)) {
             watch->outcome.end = REFLECTOR_GARBLED;
             return false;
@@ -408,7 +440,6 @@ static bool take_frames(struct watch *watch, struct error *err)
 
 static bool take_bytes(struct watch *watch, size_t before, struct error *err)
 {
-    watch->heard_ms = now_ms(watch->follower);
     watch->bytes += watch->frames.buffer.length - before;
     note_contact(watch->follower);
     if (watch->initial && watch->bytes > KUBE_LIST_MAX_BYTES) {
@@ -419,13 +450,21 @@ static bool take_bytes(struct watch *watch, size_t before, struct error *err)
     return take_frames(watch, err);
 }
 
-/* Nothing came for a while. False: that was long enough. */
-static bool wait_on(struct watch *watch, int64_t quiet_ms, struct error *err)
+/* False: nothing whole came for long enough, however many bytes did; or a list that is streamed
+ * does not end, as from a server that does not know sendInitialEvents, and tells what happens. */
+static bool in_time(struct watch *watch, int64_t quiet_ms, struct error *err)
 {
-    if (now_ms(watch->follower) - watch->heard_ms < quiet_ms)
+    const struct reflector_limits *limits = &watch->follower->reflector.limits;
+    int64_t now = now_ms(watch->follower);
+
+    if (watch->initial && now - watch->opened_ms >= limits->initial_max_ms)
+        error_set(err, ERROR_TIMEOUT, "a streamed list that does not end");
+    else if (now - watch->heard_ms >= quiet_ms)
+        error_set(err, ERROR_TIMEOUT, "nothing came for %lld ms", (long long)quiet_ms);
+    else
         return true;
     watch->outcome.end = REFLECTOR_SILENT;
-    return error_set(err, ERROR_TIMEOUT, "nothing came for %lld ms", (long long)quiet_ms);
+    return false;
 }
 
 static bool read_on(struct watch *watch, int64_t quiet_ms, struct error *err)
@@ -435,9 +474,9 @@ static bool read_on(struct watch *watch, int64_t quiet_ms, struct error *err)
 
     switch (kube_stream_read(watch->stream, &watch->frames.buffer, slice_ms, err)) {
     case KUBE_DATA:
-        return take_bytes(watch, before, err);
+        return take_bytes(watch, before, err) && in_time(watch, quiet_ms, err);
     case KUBE_QUIET:
-        return wait_on(watch, quiet_ms, err);
+        return in_time(watch, quiet_ms, err);
     default:
         watch->outcome.end = REFLECTOR_ENDED;
         return false;
@@ -560,7 +599,7 @@ struct follower *follower_start(const struct follower_options *options, struct e
 
     follower->options = *options;
     follower->reflector = reflector_make(&options->limits, options->streams);
-    follower->contact_ms = -1;
+    follower->contact_ms = follower->missing_since_ms = -1;
     prepare(follower);
     number = pthread_create(&follower->thread, NULL, follow, follower);
     if (number == 0)

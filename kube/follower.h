@@ -25,7 +25,8 @@ struct follower_options {
     bool streams; /* try streaming lists */
     struct follower_source source;
     /* in the follower's thread; must not wait for anybody. `listed`: the changes of a list, then
-       `doubtful`: the server had gone back, so what is gone may only be forgotten */
+       `doubtful`: the server had gone back, or does not know the kind any more, so what is gone may
+       only be forgotten */
     void (*changed)(void *context, const struct store_changes *changes, bool listed, bool doubtful);
     void *context;
 };

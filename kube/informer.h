@@ -24,7 +24,8 @@ struct informer_change {
     const struct kube_watched *watched; /* that entry */
     const json_t *before, *after; /* NULL: it is new; it is gone (`before` is its last state) */
     bool tombstone; /* it is gone since a list did not have it: `before` may be older than that */
-    bool doubtful;  /* it is gone and may only be forgotten: etcd was restored. Destroy nothing */
+    bool doubtful;  /* it is gone and may only be forgotten: etcd was restored, or the whole kind is
+                       not there any more. Destroy nothing */
 };
 
 /** What to follow and whom to tell. Everything is borrowed as long as the informer lives. */

@@ -40,7 +40,12 @@ struct reflector reflector_make(const struct reflector_limits *limits, bool stre
                    .watch_s = otherwise(given.watch_s, 300),
                    .quiet_ms = otherwise(given.quiet_ms, 150000),
                    .initial_ms = otherwise(given.initial_ms, 10000),
-                   .doubt_ms = otherwise(given.doubt_ms, 600000)},
+                   .initial_max_ms = otherwise(given.initial_max_ms, 60000),
+                   .answer_ms = otherwise(given.answer_ms, KUBE_TIMEOUT_MS),
+                   .page_ms = otherwise(given.page_ms, 120000),
+                   .missing_ms = otherwise(given.missing_ms, 60000),
+                   .doubt_ms = otherwise(given.doubt_ms, 600000),
+                   .second_ms = otherwise(given.second_ms, 1000)},
         .act = streams ? REFLECTOR_STREAM : REFLECTOR_LIST,
         .streams = streams,
         .back_ms = -1};
@@ -235,8 +240,9 @@ static struct reflector_step ask(struct reflector *reflector, uint64_t random)
     return step;
 }
 
-static struct reflector_step back_off(struct reflector *reflector, bool gently, int64_t now_ms,
-                                      uint64_t random)
+/* At least as long as the server wants it (B2). */
+static struct reflector_step back_off(struct reflector *reflector, bool gently, int64_t after_s,
+                                      int64_t now_ms, uint64_t random)
 {
     const struct reflector_limits *limits = &reflector->limits;
     int64_t next_ms = 2 * reflector->backoff_ms, wait_ms;
@@ -250,6 +256,8 @@ static struct reflector_step back_off(struct reflector *reflector, bool gently, 
     else
         reflector->backoff_ms = next_ms;
     wait_ms = next_ms + (int64_t)(random % (uint64_t)(next_ms + 1));
+    if (wait_ms < after_s * limits->second_ms)
+        wait_ms = after_s * limits->second_ms;
     reflector->failed_ms = now_ms + wait_ms;
     return (struct reflector_step){.act = REFLECTOR_WAIT, .version = "", .wait_ms = wait_ms};
 }
@@ -289,10 +297,10 @@ struct reflector_step reflector_next(struct reflector *reflector,
         reflector->act = listing(reflector);
         break;
     case ANSWER_GENTLY:
-        return back_off(reflector, true, now_ms, random);
+        return back_off(reflector, true, 0, now_ms, random);
     case ANSWER_AGAIN:
         break;
     }
     reflector->whole = false;
-    return back_off(reflector, false, now_ms, random);
+    return back_off(reflector, false, outcome->retry_after_s, now_ms, random);
 }

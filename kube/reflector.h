@@ -15,7 +15,7 @@
  * Versions are opaque, but for one thing: when both are decimal numbers and the newer one is less,
  * the server has gone back (etcd restored), and all is listed anew.
  *
- * Spec: catalogue L1 to L5, W1 to W18, B1, AF12.
+ * Spec: catalogue L1 to L5, W1 to W18, B1, B2, AF12.
  */
 
 /** Times; zeros stand for the defaults. */
@@ -25,9 +25,16 @@ struct reflector_limits {
     int64_t backoff_reset_ms;           /* without a failure: 120,000 */
     int64_t short_ms;                   /* a watch that ends so soon is a failure: 1,000 */
     int64_t watch_s;                    /* a watch is asked for so long, up to twice of it: 300 */
-    int64_t quiet_ms;                   /* without a byte it is given up: 150,000 */
+    int64_t quiet_ms;                   /* without a whole event it is given up: 150,000 */
     int64_t initial_ms;                 /* the same before a streaming list is complete: 10,000 */
+    int64_t initial_max_ms;             /* when it has to be complete: 60,000 */
+    int64_t answer_ms;                  /* without an answer, or then without a byte of a list, a
+                                           request is given up: KUBE_TIMEOUT_MS */
+    int64_t page_ms;                    /* when a page of a list has to be whole: 120,000 */
+    int64_t missing_ms;                 /* 404 for so long: the kind is gone with all it had, where
+                                           it is optional: 60,000 */
     int64_t doubt_ms;                   /* how long it is known that a server went back: 600,000 */
+    int64_t second_ms;                  /* of a Retry-After: 1,000; tests shorten it */
 };
 
 enum reflector_act {
@@ -52,7 +59,7 @@ enum reflector_end {
     REFLECTOR_LISTED,   /* the list is complete */
     REFLECTOR_FAILED,   /* a list failed, or a watch could not be opened */
     REFLECTOR_ENDED,    /* a watch was ended or broke off, at a whole event or not */
-    REFLECTOR_SILENT,   /* nothing came for quiet_ms */
+    REFLECTOR_SILENT,   /* nothing whole came for quiet_ms; a streamed list did not get complete */
     REFLECTOR_REPORTED, /* an ERROR event */
     REFLECTOR_GARBLED,  /* what came is no event */
     REFLECTOR_LEFT      /* reflector_saw() said so */
@@ -63,6 +70,7 @@ struct reflector_outcome {
     enum reflector_end end;
     int status;             /* FAILED, REPORTED: HTTP status, Status.code; 0: no answer */
     bool too_large_version; /* FAILED, REPORTED */
+    int64_t retry_after_s;  /* FAILED: as the server said; 0: it did not */
     bool later_page;        /* FAILED: not the first page of a list */
     const char *version;    /* LISTED: of the (first) page */
     bool paged;             /* LISTED: there was more than one */

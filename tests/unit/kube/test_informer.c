@@ -49,11 +49,12 @@ static void take_change(void *context, const struct informer_change *change)
     pthread_mutex_lock(&told->gate);
     pthread_mutex_unlock(&told->gate);
     pthread_mutex_lock(&told->lock);
-    text_addf(&told->words, "%s%s%s", told->words.length ? " " : "",
+    text_addf(&told->words, "%s%s%s%s", told->words.length ? " " : "",
               tree_text(tree_get(object, "metadata"), "name"),
               !change->after   ? change->tombstone ? "-?" : "-"
               : change->before ? "~"
-                               : "+");
+                               : "+",
+              change->doubtful ? "!" : "");
     pthread_cond_signal(&told->changed);
     pthread_mutex_unlock(&told->lock);
 }
@@ -101,23 +102,35 @@ static struct kube_client *client_of(struct fake *fake)
     return client;
 }
 
-static struct informer *informer_of(struct kube_client *client, struct told *told,
-                                    const struct kube_watched *kinds, size_t count)
+static struct informer_options options_of(struct told *told, const struct kube_watched *kinds,
+                                          size_t count)
 {
-    struct informer_options options = {.kinds = kinds,
-                                       .count = count,
-                                       .changed = take_change,
-                                       .settled = take_objects,
-                                       .settle_ms = 1,
-                                       .settle_max_ms = 5,
-                                       .context = told,
-                                       .lists_only = true,
-                                       .limits = quick};
+    return (struct informer_options){.kinds = kinds,
+                                     .count = count,
+                                     .changed = take_change,
+                                     .settled = take_objects,
+                                     .settle_ms = 1,
+                                     .settle_max_ms = 5,
+                                     .context = told,
+                                     .lists_only = true,
+                                     .limits = quick};
+}
+
+static struct informer *start(struct kube_client *client, const struct informer_options *options)
+{
     struct error err = {0};
-    struct informer *informer = informer_start(client, &options, &err);
+    struct informer *informer = informer_start(client, options, &err);
 
     ck_assert_msg(informer != NULL, "%s", err.message);
     return informer;
+}
+
+static struct informer *informer_of(struct kube_client *client, struct told *told,
+                                    const struct kube_watched *kinds, size_t count)
+{
+    struct informer_options options = options_of(told, kinds, count);
+
+    return start(client, &options);
 }
 
 static void stop(struct kube_client *client, struct informer *informer)
@@ -145,6 +158,7 @@ static bool is_watch(const struct fake_request *request)
 struct serving {
     atomic_int things_status; /* 200: an empty list */
     atomic_int things_asked;
+    bool things_drop; /* their watches end at once */
 };
 
 static bool serve_things(struct fake_peer *peer, const struct fake_request *request,
@@ -160,7 +174,7 @@ static bool serve_things(struct fake_peer *peer, const struct fake_request *requ
                            "\"metadata\":{\"resourceVersion\":\"3\"},\"items\":[{\"metadata\":{"
                            "\"name\":\"t\",\"resourceVersion\":\"2\"}}]}");
     fake_puts(peer, STREAM);
-    return fake_hang(peer);
+    return serving->things_drop ? false : fake_hang(peer);
 }
 
 static bool serve_two(struct fake_peer *peer, const struct fake_request *request, void *context)
@@ -408,6 +422,185 @@ START_TEST(a_server_that_is_away)
     }
 END_TEST
 
+/* The kind was there, and is not any more: what it had is forgotten after a while. */
+START_TEST(a_kind_that_goes)
+    {
+        struct told told = TOLD;
+        struct serving serving = {.things_status = 200, .things_drop = 1};
+        AUTO(fake) struct fake *fake = fake_start(NULL, serve_two, &serving);
+        struct kube_client *client = client_of(fake);
+        struct informer_options options = options_of(&told, &one_optional[1], 1);
+
+        log_set_level(LOG_ERROR);
+        options.limits.missing_ms = 1;
+
+        struct informer *informer = start(client, &options);
+
+        must_be_told(&told, "t+", 0);
+        atomic_store(&serving.things_status, 404);
+        must_be_told(&told, "t+ t-?!", 0);
+        ck_assert(informer_synced(informer, 0));
+        atomic_store(&serving.things_status, 200);
+        must_be_told(&told, "t+ t-?! t+", 0);
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
+/* AF15: not before that while has passed, and never a kind that has to be there. */
+START_TEST(a_kind_that_is_away_for_a_moment)
+    {
+        struct told told = TOLD;
+        struct serving serving = {.things_status = 200, .things_drop = 1};
+        AUTO(fake) struct fake *fake = fake_start(NULL, serve_two, &serving);
+        struct kube_client *client = client_of(fake);
+        struct informer_options options =
+            options_of(&told, _i == 0 ? &one_optional[1] : &two_kinds[1], 1);
+
+        log_set_level(LOG_ERROR);
+        options.limits.missing_ms = _i == 0 ? TIMEOUT_MS : 1;
+
+        struct informer *informer = start(client, &options);
+
+        must_be_told(&told, "t+", 0);
+        atomic_store(&serving.things_status, 404);
+        must_fail(informer, 0, informer_look(informer, 0).follower.errors + 5);
+        ck_assert_int_eq(informer_look(informer, 0).objects, 1);
+        ck_assert_str_eq(text_get(&told.words), "t+");
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
+/* AF2, AF11, AF17: servers that do not get anywhere, each for the first requests. */
+struct stuck {
+    enum { STUCK_LIST_MUTE, STUCK_LIST, STUCK_WATCH, STUCK_WATCH_MUTE, STUCK_INITIAL } where;
+    const char *first, *drip; /* what is sent at once, and then again and again; NULL: never */
+    atomic_int left;          /* how often */
+};
+
+static bool drip(struct fake_peer *peer, const struct stuck *stuck)
+{
+    if (!stuck->first)
+        return fake_hang(peer);
+    fake_puts(peer, STREAM);
+    fake_puts(peer, stuck->first);
+    while (stuck->drip && fake_puts(peer, stuck->drip))
+        fake_pause(peer, 1);
+    return stuck->drip ? false : fake_hang(peer);
+}
+
+static bool serve_stuck(struct fake_peer *peer, const struct fake_request *request, void *context)
+{
+    struct stuck *stuck = context;
+    bool initial = strstr(request->path, "sendInitialEvents"), watch = is_watch(request);
+    bool here = stuck->where == STUCK_INITIAL
+                    ? initial
+                    : watch == (stuck->where == STUCK_WATCH || stuck->where == STUCK_WATCH_MUTE);
+
+    if (here && atomic_fetch_sub(&stuck->left, 1) > 0)
+        return drip(peer, stuck);
+    if (initial)
+        return fake_answer(peer, 422, NULL, "{\"kind\":\"Status\",\"code\":422}");
+    if (!watch)
+        return fake_answer(peer, 200, NULL, POD_LIST(POD("a", "5")));
+    fake_puts(peer, STREAM EVENT("ADDED", POD("b", "8")));
+    return fake_hang(peer);
+}
+
+static const struct {
+    struct stuck stuck;
+    struct reflector_limits limits;
+    bool streams;
+} stuck_rows[] = {
+    /* no answer */
+    {{STUCK_LIST_MUTE, NULL, NULL, 2}, {.answer_ms = 20}, false},
+    {{STUCK_WATCH_MUTE, NULL, NULL, 2}, {.answer_ms = 20}, false},
+    /* no body; a body that does not end, or makes no sense */
+    {{STUCK_LIST, "", NULL, 2}, {.answer_ms = 20}, false},
+    {{STUCK_LIST, "{", " ", 2}, {.page_ms = 20}, false},
+    {{STUCK_LIST, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[", POD("x", "1") ",", 2},
+     {.page_ms = 20},
+     false},
+    {{STUCK_LIST, "<html>", " ", 2}, {.page_ms = 0}, false},
+    /* an event that does not end */
+    {{STUCK_WATCH, "{", " ", 4}, {.quiet_ms = 20}, false},
+    {{STUCK_WATCH, "", NULL, 4}, {.quiet_ms = 20}, false},
+    /* a streaming list without end: nothing, an event without end, events as they happen */
+    {{STUCK_INITIAL, "", NULL, 1}, {.initial_ms = 20}, true},
+    {{STUCK_INITIAL, "{", " ", 1}, {.initial_ms = 20}, true},
+    {{STUCK_INITIAL, EVENT("ADDED", POD("x", "1")), EVENT("MODIFIED", POD("x", "2")), 1},
+     {.initial_max_ms = 20},
+     true},
+};
+
+START_TEST(a_server_that_is_stuck)
+    {
+        struct told told = TOLD;
+        struct stuck stuck = stuck_rows[_i].stuck;
+        AUTO(fake) struct fake *fake = fake_start(NULL, serve_stuck, &stuck);
+        struct kube_client *client = client_of(fake);
+        struct informer_options options = options_of(&told, &watched_pods, 1);
+
+        log_set_level(LOG_ERROR);
+        options.limits = stuck_rows[_i].limits;
+        options.limits.backoff_ms = options.limits.backoff_max_ms = 1;
+        options.lists_only = !stuck_rows[_i].streams;
+
+        struct informer *informer = start(client, &options);
+
+        must_be_told(&told, "a+ b+", 0);
+        ck_assert_int_le(atomic_load(&stuck.left), 0);
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
+/* What the server asks to be done with a list: catalogue L1 to L3. */
+static bool serve_pages(struct fake_peer *peer, const struct fake_request *request, void *context)
+{
+    struct text *asked = context;
+
+    if (is_watch(request)) {
+        fake_puts(peer, STREAM);
+        return fake_hang(peer);
+    }
+    text_addf(asked, "%s\n", request->path);
+    if (strstr(request->path, "continue=two%2B"))
+        return fake_answer(peer, 200, NULL, POD_LIST(POD("b", "6")));
+    return fake_answer(
+        peer, 200, NULL,
+        "{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"metadata\":{"
+        "\"resourceVersion\":\"7\",\"continue\":\"two+\"},\"items\":[" POD("a", "5") "]}");
+}
+
+START_TEST(pages_are_asked_for)
+    {
+        struct told told = TOLD;
+        struct kube_watched selected = watched_pods;
+        AUTO(text) struct text asked = {0};
+        struct fake *fake = fake_start(NULL, serve_pages, &asked);
+        struct kube_client *client = client_of(fake);
+
+        selected.labels = "app in (a,b)";
+        selected.fields = "spec.nodeName=n 1";
+        selected.space = "shop";
+
+        struct informer *informer = informer_of(client, &told, &selected, 1);
+
+        must_be_told(&told, "a+ b+", 0);
+        stop(client, informer);
+        fake_stop(fake);
+        ck_assert_str_eq(text_get(&asked),
+                         "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&"
+                         "fieldSelector=spec.nodeName%3Dn%201&limit=500&resourceVersion=0&"
+                         "resourceVersionMatch=NotOlderThan\n"
+                         "/api/v1/namespaces/shop/pods?labelSelector=app%20in%20%28a%2Cb%29&"
+                         "fieldSelector=spec.nodeName%3Dn%201&limit=500&continue=two%2B\n");
+        told_done(&told);
+    }
+END_TEST
+
 /* Folders. */
 
 #define THING(name) "{apiVersion: example.com/v1, kind: Thing, metadata: {name: " name "}}\n"
@@ -471,6 +664,10 @@ SUITE(kube_informer)
     tcase_add_test(tests, a_slow_handler_keeps_nobody_waiting);
     tcase_add_test(tests, pages_in_a_circle);
     tcase_add_test(tests, a_server_that_is_away);
+    tcase_add_test(tests, a_kind_that_goes);
+    tcase_add_loop_test(tests, a_kind_that_is_away_for_a_moment, 0, 2);
+    suite_rows(tests, a_server_that_is_stuck, stuck_rows);
+    tcase_add_test(tests, pages_are_asked_for);
     tcase_add_test(tests, follows_a_folder);
     tcase_add_test(tests, folders_that_are_not_followed);
 }

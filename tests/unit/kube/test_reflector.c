@@ -12,7 +12,8 @@
  * What happened, in words with an argument: "began", "waited", "listed 7", "paged 7", "failed 410",
  * "page 410" (a later one), "large" (a version too large, at the opening), "ended 2000" (ms),
  * "silent", "error 410", "too-large" (the same as an event), "garbled", "left"; "at 500" moves the
- * clock. Events: "saw 7", "mark 7" (a bookmark), "end 7" (that ends the initial events), "saw -".
+ * clock; "later 32": 429 with Retry-After. Events: "saw 7", "mark 7" (a bookmark), "end 7" (that
+ * ends the initial events), "saw -".
  */
 static const struct {
     const char *word;
@@ -31,6 +32,7 @@ static const struct {
     {"too-large", {.end = REFLECTOR_REPORTED, .status = 504, .too_large_version = true}},
     {"garbled", {.end = REFLECTOR_GARBLED}},
     {"left", {.end = REFLECTOR_LEFT}},
+    {"later", {.end = REFLECTOR_FAILED, .status = 429}},
 };
 
 static const struct {
@@ -89,6 +91,7 @@ static void play_outcome(struct play *play, const char *word, const char *argume
         outcome.version = argument;
         outcome.lasted_ms = strtol(argument, NULL, 10);
         outcome.status = outcome.status ? outcome.status : (int)outcome.lasted_ms;
+        outcome.retry_after_s = strcmp(word, "later") == 0 ? outcome.lasted_ms : 0;
 
         struct reflector_step step =
             reflector_next(&play->reflector, &outcome, play->now_ms, play->random);
@@ -198,6 +201,11 @@ static const struct {
     {"began, listed 7, failed 404, waited, failed 404, waited, listed 8",
      "list(0+) watch(7) wait(800) list(7) wait(1600) list(7) watch(8)", false},
     {"began, failed 401, waited", "list(0+) wait(800) list(0+)", false},
+    /* B2, AF3: as late as the server wants it, and not sooner than we would */
+    {"began, listed 7, later 32, waited, later 1, waited",
+     "list(0+) watch(7) wait(32000) watch(7) wait(1600) watch(7)", false},
+    {"began, later 60, waited", "list(0+) wait(60000) list(0+)", false},
+    {"began, later 5, waited", "stream() wait(5000) stream()", true},
     /* W12: over at once; of one that brings something the backoff does not grow */
     {"began, listed 7, ended 999, waited, ended 0, waited",
      "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7)", false},
