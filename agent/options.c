@@ -30,9 +30,11 @@ static const struct row {
 #define AT(member) offsetof(struct agent_options, member)
     {"identity", VALUE_TEXT, false, AT(identity), "DIR",
      "token, ca.crt and addresses (default " MOUNT_IDENTITY ")"},
+    {"target-kind", VALUE_TEXT, true, AT(target_kind), "KIND", "of the workload: StatefulSet"},
     {"session", VALUE_TEXT, true, AT(session), "NAME", "the RestoreSession to wait for"},
     {"session-namespace", VALUE_TEXT, true, AT(session_namespace), "NAME", "where it is"},
     {"session-uid", VALUE_TEXT, true, AT(session_uid), "UID", "which of that name it is"},
+    {"alias", VALUE_TEXT, true, AT(alias), "NAME", "under which snapshots of it are filed"},
     {"host", VALUE_HOST, true, AT(hosts), "HOST", "one that it covers; again for more"},
     {"restore-if-exists", VALUE_SWITCH, true, AT(restore_if_exists), NULL,
      "an empty volume is restored from the newest backup, if there is one"},
@@ -54,8 +56,8 @@ static bool take_value(struct agent_options *options, const struct row *row, con
         *(const char **)member = text;
         return true;
     }
-    if (options->host_count == AGENT_HOSTS_MAX)
-        return error_set(err, ERROR_INVALID, "--host: more than %u", AGENT_HOSTS_MAX);
+    if (options->host_count == RESTORE_HOSTS_MAX)
+        return error_set(err, ERROR_INVALID, "--host: more than %u", RESTORE_HOSTS_MAX);
     options->hosts[options->host_count++] = text;
     return true;
 }
@@ -90,8 +92,11 @@ static bool check(const struct agent_options *options, struct error *err)
     if (any && !all)
         return error_set(err, ERROR_INVALID,
                          "--session, --session-namespace and --session-uid belong together");
-    if (options->host_count > 0 && !all)
-        return error_set(err, ERROR_INVALID, "--host needs --session");
+    if ((options->host_count > 0 || options->alias) && !all)
+        return error_set(err, ERROR_INVALID, "--%s needs --session",
+                         options->alias ? "alias" : "host");
+    if (options->host_count > 0 && !options->target_kind)
+        return error_set(err, ERROR_INVALID, "--host needs --target-kind");
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 /** Exit codes of granary-agent. */
 enum agent_exit {
@@ -15,9 +16,6 @@ enum agent_exit {
 
 enum agent_mode { AGENT_SIDECAR, AGENT_INIT };
 
-/* Hosts of one session that are named one by one. */
-#define AGENT_HOSTS_MAX 256u
-
 /**
  * What the command line says, as admission wrote it into the pod: pods live on for years, so what
  * is here stays readable. Strings belong to argv.
@@ -26,8 +24,10 @@ struct agent_options {
     enum agent_mode mode;
     const char *identity;                                  /* folder of token, CA and addresses */
     const char *session, *session_namespace, *session_uid; /* of a restore; NULL: none */
-    const char *hosts[AGENT_HOSTS_MAX];                    /* that it covers */
+    const char *alias;                                     /* of its target; NULL: none */
+    const char *hosts[RESTORE_HOSTS_MAX];                  /* that it covers */
     size_t host_count;                                     /* 0: all */
+    const char *target_kind;                               /* of the workload; NULL: not said */
     bool restore_if_exists;
 };
 

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 
 #include "agent/identity.h"
+#include "api/host.h"
+#include "api/keys.h"
 #include "base/auto.h"
 #include "base/log.h"
 
@@ -23,9 +25,23 @@ struct said {
     struct identity_addresses addresses;
 };
 
-const char *agent_must_wait(const struct agent_options *options)
+/* True unless the session names its hosts and this pod is surely none of them. */
+static bool is_covered(const struct agent_options *options, const char *pod, const char *node)
 {
-    if (options->session)
+    AUTO(text) struct text host = {0};
+    struct host_of where = {options->target_kind, options->alias, pod, node};
+
+    if (options->host_count == 0 || !host_name(&host, &where))
+        return true;
+    for (size_t i = 0; i < options->host_count; i++)
+        if (strcmp(options->hosts[i], text_get(&host)) == 0)
+            return true;
+    return false;
+}
+
+const char *agent_must_wait(const struct agent_options *options, const char *pod, const char *node)
+{
+    if (options->session && is_covered(options, pod, node))
         return "a restore is asked, and only the agent API knows how far it is";
     if (options->restore_if_exists)
         return "only the agent API knows whether there is a backup";
@@ -115,14 +131,16 @@ static const char *wait_for_the_end(int signals, const char *folder)
 enum agent_exit agent_run(const struct agent_options *options)
 {
     AUTO(close) int signals = catch_signals();
-    const char *reason = options->mode == AGENT_INIT ? agent_must_wait(options) : NULL;
+    const char *reason = options->mode == AGENT_INIT
+                             ? agent_must_wait(options, getenv(ENV_POD_NAME), getenv(ENV_NODE_NAME))
+                             : NULL;
 
     if (signals < 0) {
         log_error("no signals can be taken");
         return AGENT_CANNOT;
     }
     if (options->mode == AGENT_INIT && !reason) {
-        log_info("no restore is asked, the application may start");
+        log_info("no restore is asked of this pod, the application may start");
         return AGENT_FINE;
     }
     if (reason)

@@ -76,6 +76,11 @@
 #define MOUNT_VOLUMES "/stash-volumes"
 #define MOUNT_CLAIM "/stash-data"
 
+/* Environment of our containers: who they are. */
+#define ENV_NODE_NAME "NODE_NAME"
+#define ENV_POD_NAME "POD_NAME"
+#define ENV_POD_NAMESPACE "POD_NAMESPACE"
+
 /* What is in the identity volume: a token of this audience and life, and a ConfigMap. */
 #define IDENTITY_AUDIENCE "granary"
 #define IDENTITY_TOKEN_SECONDS 3600

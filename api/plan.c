@@ -676,7 +676,8 @@ static const json_t *waiting_restore(const struct planning *planning)
     return NULL;
 }
 
-/* The hosts that a valid session covers, or NULL when some rule is for all of them. */
+/* The hosts that a valid session covers, or NULL when some rule is for all of them, or when they
+ * are too many to be named. */
 static json_t *hosts_of(const json_t *spec)
 {
     const json_t *rules = tree_at(spec, "target.rules"), *rule;
@@ -692,18 +693,21 @@ static json_t *hosts_of(const json_t *spec)
             return NULL;
         json_array_extend(hosts, (json_t *)named);
     }
-    return TAKE(hosts);
+    return json_array_size(hosts) > RESTORE_HOSTS_MAX ? NULL : TAKE(hosts);
 }
 
 static json_t *session_part(const json_t *session)
 {
-    const json_t *metadata = tree_get(session, "metadata");
+    const json_t *metadata = tree_get(session, "metadata"), *spec = tree_get(session, "spec");
+    const json_t *target = tree_get(spec, "target");
     json_t *part = json_object();
 
     tree_put_text(part, "uid", tree_text(metadata, "uid") ? tree_text(metadata, "uid") : "");
     tree_put_text(part, "namespace", space_of(session));
     tree_put_text(part, "name", tree_text(metadata, "name"));
-    tree_put_new(part, "hosts", hosts_of(tree_get(session, "spec")));
+    if (tree_span(target, "alias").length)
+        tree_put_text(part, "alias", tree_text(target, "alias"));
+    tree_put_new(part, "hosts", hosts_of(spec));
     return part;
 }
 
@@ -831,6 +835,7 @@ static void settle_carry(const struct planning *planning)
 {
     struct carry *carry = &planning->plan->carry;
 
+    carry->kind = target_of(planning)->kind->kind;
     carry->restore_if_exists = carry->backup && planning->annotations.restore_if_exists;
     if (carry->backup || carry->restore)
         caution_pods(planning);

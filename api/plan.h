@@ -50,7 +50,9 @@ struct carry {
     json_t *restore_container; /* owned; likewise of the RestoreSession */
     json_t *temp_dir;          /* owned; tempDir, or NULL */
     json_t *local;             /* owned; {volume: {source}, mountPath, subPath?} or NULL */
-    json_t *session; /* owned; {uid, namespace, name, hosts?[]} of the RestoreSession, or NULL */
+    json_t *session;  /* owned; {uid, namespace, name, alias?, hosts?[]} of the RestoreSession, or
+                         NULL */
+    const char *kind; /* static; of the workload: Deployment */
     enum file_access file_access;
 };
 

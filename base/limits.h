@@ -47,6 +47,9 @@
  * has 1,000 containers. */
 #define POD_MAX_PARTS 4000u
 
+/* Hosts of a restore that are named to its container one by one: with more the agent asks. */
+#define RESTORE_HOSTS_MAX 256u
+
 /* Volumes that one of our containers mounts: an API server refuses patches that are too large, and
  * a node attaches some forty. */
 #define MOUNTS_MAX 128u

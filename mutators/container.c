@@ -257,9 +257,9 @@ static json_t *environment(const struct making *making, const struct role *role)
     const json_t *entry;
     size_t i;
 
-    put_field(env, "NODE_NAME", "spec.nodeName");
-    put_field(env, "POD_NAME", "metadata.name");
-    put_field(env, "POD_NAMESPACE", "metadata.namespace");
+    put_field(env, ENV_NODE_NAME, "spec.nodeName");
+    put_field(env, ENV_POD_NAME, "metadata.name");
+    put_field(env, ENV_POD_NAMESPACE, "metadata.namespace");
     tree_items (tree_get(role->settings, "env"), i, entry)
         put_variable(env, entry);
 
@@ -373,10 +373,12 @@ json_t *container_init(const struct making *making)
     size_t i;
 
     tree_push_text(args, "init");
+    push_flag(args, "target-kind", carry->kind);
     if (carry->restore) {
         push_flag(args, "session", tree_text(carry->session, "name"));
         push_flag(args, "session-namespace", tree_text(carry->session, "namespace"));
         push_flag(args, "session-uid", tree_text(carry->session, "uid"));
+        push_flag(args, "alias", tree_text(carry->session, "alias"));
         tree_items (tree_get(carry->session, "hosts"), i, host)
             push_flag(args, "host", json_string_value(host));
     }

@@ -27,8 +27,8 @@ OLD_IMAGE = "registry.example.com/granary-agent:0.9.0"
 MARK = "v1.5ce8e55f.93d42e6d"
 OLD_MARK = "v1.5ce8e55f.0badcafe"
 # The same with a restore beside the backup, and of a restore alone.
-RESTORE_MARK = "v1.a3f49232.ab016b95"
-RESTORE_ALONE_MARK = "v1.923e0e0f.46eebf0b"
+RESTORE_MARK = "v1.a3f49232.502a8f46"
+RESTORE_ALONE_MARK = "v1.923e0e0f.f67f466f"
 
 cases = {}
 
@@ -332,7 +332,8 @@ def sidecar(image):
 
 
 def restorer(image, uid="5e551011-0000-4000-8000-010300000000"):
-    args = ["init", "--session=restore", "--session-namespace=demo", f"--session-uid={uid}"]
+    session = ["--session=restore", "--session-namespace=demo", f"--session-uid={uid}"]
+    args = ["init", "--target-kind=Deployment", *session]
     data = {"name": "data", "mountPath": "/var/lib/shop"}
     return ours("stash-init", args, image, ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"], data)
 
@@ -871,6 +872,18 @@ case(
     create(deployment({})),
     by_hand
     + [session(rules=[{"targetHosts": ["host-0", "host-1"], "paths": ["/var/lib/shop"]}])],
+)
+case(
+    "restore-with-alias",
+    create(statefulset({})),
+    by_hand
+    + [
+        session(
+            alias="shop-data",
+            ref={"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "shop"},
+            rules=[{"targetHosts": ["shop-data-0"], "paths": ["/var/lib/shop"]}],
+        )
+    ],
 )
 case(
     "restore-oldest-first",

@@ -110,14 +110,16 @@ def sidecar_ends_at_once():
 
 @test("-")
 def init_lets_start_what_asks_for_nothing():
-    answer = run("init")
-    check_equal(answer.returncode, 0, "exit code")
-    check(b"may start" in answer.stderr, answer.stderr)
+    for words in ([], ["--target-kind=StatefulSet", *SESSION, "--host=host-3"]):
+        answer = subprocess.run([AGENT, "init", *words], capture_output=True, timeout=20 * harness.SLOW,
+                                env={"POD_NAME": "db-1", "NODE_NAME": "n"}, stdin=subprocess.DEVNULL)
+        check_equal(answer.returncode, 0, "exit code")
+        check(b"may start" in answer.stderr, answer.stderr)
 
 
 @test("-")
 def init_holds_what_it_can_not_know():
-    for words in (["--restore-if-exists"], SESSION, [*SESSION, "--host=host-3"]):
+    for words in (["--restore-if-exists"], SESSION, ["--target-kind=DaemonSet", *SESSION, "--host=n"]):
         with Agent("init", *words) as agent:
             agent.says("does not start yet")
             agent.put(token="t", ca_crt=CA, addresses="a:1\n")

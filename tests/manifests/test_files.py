@@ -173,8 +173,10 @@ def the_fence_names_what_the_code_puts_into_pods():
         check(re.search(rf"\([a-z|-]*\b{argument}\b[a-z|-]*\)=", text), f"the fence refuses --{argument}")
     check(set(re.findall(r'"(--[a-z-]+)"', words)) == {"--restore-if-exists"}, "a new switch of the agent")
     (known,) = [each["expression"] for each in fence["spec"]["variables"] if each["name"] == "agentVariables"]
-    for variable in re.findall(r'put_field\(env, "(\w+)"', words):
-        check(f"'{variable}'" in known, f"the fence refuses {variable}")
+    variables = re.findall(r'put_field\(env, (\w+)', words)
+    check(len(variables) == 3, f"{variables}")
+    for variable in variables:
+        check(f"'{keys()[variable]}'" in known, f"the fence refuses {variable}")
     rules = fence["spec"]["matchConstraints"]["resourceRules"]
     covered = {(group, resource) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
     check_equal(covered, {where for where, kind in targets().items() if kind == "WORKLOAD"}, "kinds in the fence")

@@ -33,7 +33,11 @@ static const struct {
     {{"agent", "init"}, AGENT_RUN, NULL},
     {{"agent", "init", "--restore-if-exists"}, AGENT_RUN, NULL},
     {{"agent", "init", SESSION}, AGENT_RUN, NULL},
-    {{"agent", "init", SESSION, "--host=a", "--host", "b"}, AGENT_RUN, NULL},
+    {{"agent", "init", "--target-kind=Deployment"}, AGENT_RUN, NULL},
+    {{"agent", "init", SESSION, "--alias=app"}, AGENT_RUN, NULL},
+    {{"agent", "init", "--target-kind=DaemonSet", SESSION, "--host=a", "--host", "b"},
+     AGENT_RUN,
+     NULL},
     {{"agent", "--help"}, AGENT_HELP, NULL},
     {{"agent", "-h"}, AGENT_HELP, NULL},
     {{"agent", "init", "--help"}, AGENT_HELP, NULL},
@@ -58,6 +62,9 @@ static const struct {
      AGENT_BAD,
      "--session, --session-namespace and --session-uid belong together"},
     {{"agent", "init", "--host=a"}, AGENT_BAD, "--host needs --session"},
+    {{"agent", "init", "--alias=a"}, AGENT_BAD, "--alias needs --session"},
+    {{"agent", "init", SESSION, "--host=a"}, AGENT_BAD, "--host needs --target-kind"},
+    {{"agent", "sidecar", "--target-kind=Job"}, AGENT_BAD, "--target-kind is for init only"},
     {{"agent", "init", "--restore-if-exists=yes"},
      AGENT_BAD,
      "--restore-if-exists=yes: no such option"},
@@ -83,6 +90,8 @@ START_TEST(values_arrive)
         const char *words[] = {"agent",
                                "init",
                                SESSION,
+                               "--target-kind=StatefulSet",
+                               "--alias=db",
                                "--host=db-0",
                                "--host=db-1",
                                "--identity=/run",
@@ -97,6 +106,8 @@ START_TEST(values_arrive)
         ck_assert_str_eq(options.session, "s");
         ck_assert_str_eq(options.session_namespace, "n");
         ck_assert_str_eq(options.session_uid, "u");
+        ck_assert_str_eq(options.target_kind, "StatefulSet");
+        ck_assert_str_eq(options.alias, "db");
         ck_assert_uint_eq(options.host_count, 2);
         ck_assert_str_eq(options.hosts[0], "db-0");
         ck_assert_str_eq(options.hosts[1], "db-1");
@@ -107,34 +118,66 @@ END_TEST
 
 START_TEST(hosts_are_bounded)
     {
-        static char words[AGENT_HOSTS_MAX + 6][24] = {"agent", "init", "--session=s",
-                                                      "--session-namespace=n", "--session-uid=u"};
-        char *argv[AGENT_HOSTS_MAX + 6];
+        static char words[RESTORE_HOSTS_MAX + 7][28] = {
+            "agent",           "init",
+            "--session=s",     "--session-namespace=n",
+            "--session-uid=u", "--target-kind=StatefulSet"};
+        char *argv[RESTORE_HOSTS_MAX + 7];
         struct agent_options options;
         struct error err = {.message = ""};
 
-        for (size_t i = 0; i < AGENT_HOSTS_MAX + 6; i++) {
-            if (i >= 5)
+        for (size_t i = 0; i < RESTORE_HOSTS_MAX + 7; i++) {
+            if (i >= 6)
                 snprintf(words[i], sizeof words[i], "--host=h%zu", i);
             argv[i] = words[i];
         }
-        ck_assert_int_eq(agent_options_parse(AGENT_HOSTS_MAX + 5, argv, &options, &err), AGENT_RUN);
-        ck_assert_uint_eq(options.host_count, AGENT_HOSTS_MAX);
-        ck_assert_int_eq(agent_options_parse(AGENT_HOSTS_MAX + 6, argv, &options, &err), AGENT_BAD);
+        ck_assert_int_eq(agent_options_parse(RESTORE_HOSTS_MAX + 6, argv, &options, &err),
+                         AGENT_RUN);
+        ck_assert_uint_eq(options.host_count, RESTORE_HOSTS_MAX);
+        ck_assert_int_eq(agent_options_parse(RESTORE_HOSTS_MAX + 7, argv, &options, &err),
+                         AGENT_BAD);
         ck_assert_str_eq(err.message, "--host: more than 256");
     }
 END_TEST
 
 /* An application must not start into an empty volume while nobody can say that nothing is restored
  * there. */
+static const struct {
+    const char *kind, *session, *alias, *host; /* one that the session names, beside host-9 */
+    bool if_exists, waits;
+    const char *pod, *node;
+} starts[] = {
+    {"Deployment", NULL, NULL, NULL, false, false, "db-0", "n1"},
+    {"Deployment", "s", NULL, NULL, false, true, "db-0", "n1"},
+    {"Deployment", NULL, NULL, NULL, true, true, "db-0", "n1"},
+    {"Deployment", "s", NULL, "host-0", false, true, "db-0", "n1"},
+    {"Deployment", "s", "app", "host-0", false, false, "db-0", "n1"},
+    {"StatefulSet", "s", NULL, "host-0", false, true, "db-0", "n1"},
+    {"StatefulSet", "s", NULL, "host-0", false, false, "db-1", "n1"},
+    {"StatefulSet", "s", NULL, "host-0", false, true, "db-9", "n1"},
+    {"StatefulSet", "s", "app", "app-1", false, true, "db-1", "n1"},
+    {"DaemonSet", "s", NULL, "n2", false, false, "db-x", "n1"},
+    {"DaemonSet", "s", NULL, "n1", false, true, "db-x", "n1"},
+    /* not of the session, but it has to ask whether there is a backup */
+    {"StatefulSet", "s", NULL, "host-0", true, true, "db-1", "n1"},
+    /* who it is can not be known */
+    {"StatefulSet", "s", NULL, "host-0", false, true, NULL, NULL},
+    {"StatefulSet", "s", NULL, "host-0", false, true, "odd", "n1"},
+    {"DaemonSet", "s", NULL, "n2", false, true, "db-x", NULL},
+};
+
 START_TEST(an_application_starts_when_nothing_is_asked)
     {
-        struct agent_options none = {.mode = AGENT_INIT};
-        struct agent_options session = {.mode = AGENT_INIT, .session = "s"};
-        struct agent_options exists = {.mode = AGENT_INIT, .restore_if_exists = true};
+        struct agent_options options = {.mode = AGENT_INIT,
+                                        .target_kind = starts[_i].kind,
+                                        .session = starts[_i].session,
+                                        .alias = starts[_i].alias,
+                                        .hosts = {"host-9", starts[_i].host},
+                                        .host_count = starts[_i].host ? 2 : 0,
+                                        .restore_if_exists = starts[_i].if_exists};
+        const char *reason = agent_must_wait(&options, starts[_i].pod, starts[_i].node);
 
-        ck_assert(!agent_must_wait(&none));
-        ck_assert(agent_must_wait(&session) && agent_must_wait(&exists));
+        ck_assert_int_eq(reason != NULL, starts[_i].waits);
     }
 END_TEST
 
@@ -199,6 +242,6 @@ SUITE(agent_options)
     suite_rows(tests, words_are_understood, rows);
     tcase_add_test(tests, values_arrive);
     tcase_add_test(tests, hosts_are_bounded);
-    tcase_add_test(tests, an_application_starts_when_nothing_is_asked);
+    suite_rows(tests, an_application_starts_when_nothing_is_asked, starts);
     tcase_add_test(tests, what_admission_writes_is_understood);
 }

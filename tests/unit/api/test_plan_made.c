@@ -170,6 +170,8 @@ static const struct {
      "", "{'uid': 'u-9', 'namespace': 'shop', 'name': 'back', 'hosts': ['host-0', 'host-2']}"},
     {", 'rules': [{'targetHosts': ['host-0'], 'paths': ['/data']}, {'paths': ['/data']}]", "",
      "{'uid': 'u-9', 'namespace': 'shop', 'name': 'back'}"},
+    {", 'alias': 'app', 'rules': [{'paths': ['/data']}]", "",
+     "{'uid': 'u-9', 'namespace': 'shop', 'name': 'back', 'alias': 'app'}"},
     /* at the top, where they stood once */
     {"", ", 'rules': [{'targetHosts': ['host-0'], 'paths': ['/data']}]",
      "{'uid': 'u-9', 'namespace': 'shop', 'name': 'back', 'hosts': ['host-0']}"},

@@ -229,7 +229,8 @@ START_TEST(restore)
     {
         AUTO(json) json_t *pod = pod_row(PLAIN);
         AUTO(json)
-        json_t *session = json_row("{'uid': 'u', 'namespace': 'n', 'hosts': ['host-0', 'a b']}");
+        json_t *session =
+            json_row("{'uid': 'u', 'namespace': 'n', 'alias': 'db', 'hosts': ['host-0', 'a b']}");
         AUTO(json) json_t *mounts = json_row("[" MOUNT("a", "/back") "]");
         AUTO(json)
         json_t *local = json_row("{'volume': {'nfs': {'server': 's', 'path': '/'}}, 'mountPath':"
@@ -240,15 +241,17 @@ START_TEST(restore)
                               .session = session,
                               .restore_mounts = mounts,
                               .local = local,
-                              .temp_dir = temp_dir};
+                              .temp_dir = temp_dir,
+                              .kind = "StatefulSet"};
         struct making making = {&carry, &settings, pod};
 
         settings_default(&settings);
 
         AUTO(json) json_t *made = container_init(&making), *volumes = container_volumes(&carry);
         AUTO(json)
-        json_t *args = json_row("['init', '--session-namespace=n', '--session-uid=u',"
-                                " '--host=host-0', '--host=a b']");
+        json_t *args = json_row("['init', '--target-kind=StatefulSet', '--session-namespace=n',"
+                                " '--session-uid=u', '--alias=db', '--host=host-0',"
+                                " '--host=a b']");
         AUTO(json)
         json_t *mounted = json_row("[" OWN_MOUNTS "{'name': 'stash-local', 'mountPath': '/safe',"
                                    " 'subPath': 'x'}, " MOUNT("a", "/back") "]");
