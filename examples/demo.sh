@@ -25,7 +25,11 @@ stop_webhook() {
 }
 
 trap 'stop_webhook || true' EXIT
-trap 'echo; echo "Interrupted; the webhook is stopped."; exit 130' INT TERM
+interrupted() {
+    printf '\nInterrupted; the webhook is stopped.\n'
+    exit 130
+}
+trap interrupted INT TERM
 
 bold='' dim='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
@@ -47,6 +51,8 @@ run() {
 }
 
 fail() {
+    # The shell forgets an interruption that comes while it starts a program; the webhook had it too.
+    ! grep -qs 'signal=SIGINT' "$demo/webhook.log" || interrupted
     exec >&2
     printf '\nThis demo went wrong: %s\n' "$*"
     [ ! -s "$demo/webhook.log" ] || { echo "The last lines of the webhook's log:" && tail -n 20 "$demo/webhook.log"; }
