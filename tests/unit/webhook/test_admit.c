@@ -640,6 +640,32 @@ START_TEST(odd_value)
     }
 END_TEST
 
+/* As much as an API server lets through: the longest key, and 256 KiB of annotations. */
+START_TEST(largest_annotations)
+    {
+        AUTO(asking) struct asking asking = {0};
+        AUTO(json) json_t *object = shop();
+        AUTO(text) struct text key = {0}, value = {0};
+
+        for (size_t i = 0; i < 253; i++)
+            text_putc(&key, i % 50 == 49 ? '.' : 'p');
+        text_putc(&key, '/');
+        for (size_t i = 0; i < 63; i++)
+            text_putc(&key, 'n');
+        while (value.length < (256u << 10) - 1000)
+            text_puts(&value, "/data/\xc3\xa9,");
+        make_usual(&asking);
+        tree_put_text(annotations_of(object), text_get(&key), "x");
+        tree_put_text(annotations_of(object), _i ? "example.com/notes" : KEY_TARGET_PATHS,
+                      text_get(&value));
+
+        AUTO(json) json_t *result = created(&asking, object);
+
+        ck_assert_int_eq(sidecar_in(result) != NULL, _i);
+        ck_assert_str_eq(tree_text(annotations_of(result), text_get(&key)), "x");
+    }
+END_TEST
+
 static const size_t lengths[] = {0, 1, 47, 52, 53, 62, 63, 64, 252, 253, 254, 4096};
 
 /* Names that are too long for what follows from them are cut there, and stay distinct. */
@@ -979,6 +1005,7 @@ SUITE(admit)
     tcase_add_loop_test(tests, many_claims, 0, 11);
     suite_rows(tests, odd_value, odd_values);
     suite_rows(tests, long_name, lengths);
+    tcase_add_loop_test(tests, largest_annotations, 0, 2);
     suite_rows(tests, payload, owner_keys);
     tcase_add_loop_test(tests, hostile_name, 0, 6);
     tcase_add_test(tests, tells_no_credentials);
