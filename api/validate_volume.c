@@ -397,6 +397,7 @@ static const struct member vsphere_members[] = {
 static const struct schema vsphere = {MEMBERS(vsphere_members)};
 
 #define GONE "this kind of volume was removed from Kubernetes"
+#define GIT_REPO "gitRepo volumes are switched off in Kubernetes: they ran commands on nodes"
 
 static const struct member volume_source_members[] = {
     {"persistentVolumeClaim", OBJECT, CHOICE, .of = &pvc},
@@ -424,7 +425,7 @@ static const struct member volume_source_members[] = {
     {"rbd", OBJECT, CHOICE, .of = &rbd},
     {"vsphereVolume", OBJECT, CHOICE, .of = &vsphere},
     {"flocker", OBJECT, CHOICE, .refused = GONE},
-    {"gitRepo", OBJECT, CHOICE, .refused = GONE},
+    {"gitRepo", OBJECT, CHOICE, .refused = GIT_REPO},
     {"photonPersistentDisk", OBJECT, CHOICE, .refused = GONE},
     {"quobyte", OBJECT, CHOICE, .refused = GONE},
     {"scaleIO", OBJECT, CHOICE, .refused = GONE},

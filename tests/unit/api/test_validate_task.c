@@ -150,7 +150,8 @@ static const struct judged volume_rows[] = {
     {V "/portworxVolume", "{}", G ".portworxVolume.volumeID", "is required"},
     {V "/vsphereVolume", "{}", G ".vsphereVolume.volumePath", "is required"},
     {V "/cinder", "{'volumeID': 'a', 'secretRef': {}}", G ".cinder.secretRef.name", "is required"},
-    {V "/gitRepo", "{'repository': 'a'}", G ".gitRepo", "removed from Kubernetes"},
+    {V "/gitRepo", "{'repository': 'a'}", G ".gitRepo", "switched off in Kubernetes"},
+    {V "/flocker", "{'datasetName': 'a'}", G ".flocker", "removed from Kubernetes"},
 };
 
 START_TEST(volumes)
