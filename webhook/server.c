@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -80,6 +81,18 @@ static size_t cores(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
+static void say_taken(const struct certs_facts *facts)
+{
+    char until[CLOCK_TEXT_BYTES];
+
+    clock_format(facts->not_after_s * 1000, until);
+    log_info("certificate taken", LOG_S("name", facts->name), LOG_S("serial", facts->serial),
+             LOG_S("key", facts->algorithm), LOG_S("expires", until));
+    if (strncmp(facts->algorithm, "RSA", 3) == 0)
+        log_warn("the certificate has an RSA key: handshakes are cheaper with ECDSA P-256",
+                 LOG_S("key", facts->algorithm));
+}
+
 static void look_at_certificates(struct server *server, int64_t now_ms)
 {
     struct certs_store *store = server->service.certs;
@@ -99,13 +112,9 @@ static void look_at_certificates(struct server *server, int64_t now_ms)
     }
     case CERTS_TAKEN: {
         AUTO(credentials) struct credentials *now = certs_store_get(store);
-        const struct certs_facts *facts = credentials_facts(now);
-        char until[CLOCK_TEXT_BYTES];
 
-        clock_format(facts->not_after_s * 1000, until);
         metrics_add(&server->service.metrics, METRIC_CERT_RELOADS, 1);
-        log_info("certificate taken", LOG_S("name", facts->name), LOG_S("serial", facts->serial),
-                 LOG_S("key", facts->algorithm), LOG_S("expires", until));
+        say_taken(credentials_facts(now));
     }
     }
 }

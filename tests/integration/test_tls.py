@@ -202,6 +202,17 @@ def a_bad_certificate_at_start_means_not_ready():
 
 
 @test("H24")
+def a_certificate_with_an_rsa_key_serves_and_is_warned_about():
+    cert, key = harness.WORLD.ca.issue("rsa", key="2048")
+    with Webhook(cert=cert, key=key) as webhook:
+        webhook.log("level=warn .*the certificate has an RSA key")
+        check_allowed(ask(webhook, post(review())))
+    with Webhook() as webhook:
+        webhook.log("certificate taken")
+        check_equal(webhook.count("RSA"), 0, "warnings about ECDSA")
+
+
+@test("H24")
 def a_good_certificate_later_makes_it_ready():
     folder = temporary_folder()
     cert, key = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key")
