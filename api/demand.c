@@ -208,7 +208,7 @@ json_t *demand_inputs(const struct demand *demand)
     if (demand->mounts)
         tree_put_new(inputs, "mounts", tree_share(demand->mounts));
     else if (demand->paths)
-        tree_put_new(inputs, "paths", tree_share(demand->paths));
+        tree_put_new(inputs, "mounts", tree_share(demand->selection->mounts));
     put_unless_empty(inputs, "container", container_part(demand));
     put_unless_empty(inputs, "tempDir", temp_dir_part(demand));
     put_unless(inputs, "fileAccess", tree_span(demand->spec, "fileAccess"), "Auto");

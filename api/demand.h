@@ -29,7 +29,8 @@ const char *demand_obstacle(const struct demand *demand, const json_t *template)
 bool demand_wants_job(const struct demand *demand);
 
 /** What this backup says about our container, for the mark: the encoding is frozen (v1).
- *  New object; what has its default is left out. */
+ *  New object; what has its default is left out. Of paths alone it has the mounts that cover them,
+ *  so that other paths below the same mounts ask for nothing else. */
 json_t *demand_inputs(const struct demand *demand);
 
 /**

@@ -1162,6 +1162,26 @@ def asking(**annotations):
 
 
 case("paths-only", asking(**{STASH + "target-paths": "/var/lib/shop/uploads, /var/lib/shop/db"}))
+PATHS_MARK = "v1.344a21ac.93d42e6d"
+uploads = carrying(deployment(protected(**{STASH + "target-paths": "/var/lib/shop/uploads"})), mark=PATHS_MARK)
+case(
+    "paths-below-the-same-mount",
+    update(uploads, set_annotation(STASH + "target-paths", "/var/lib/shop/uploads,/var/lib/shop/db")),
+)
+case(
+    "paths-below-the-same-mount-stamp",
+    update(uploads, both(
+        set_annotation(STASH + "target-paths", "/var/lib/shop/db"),
+        set_annotation(OURS + "stamp", "1"),
+    )),
+)
+case(
+    "paths-and-mounts-at-last",
+    update(uploads, both(
+        set_annotation(STASH + "target-paths", "/var/lib/shop/uploads"),
+        set_annotation(STASH + "volume-mounts", "data:/var/lib/shop"),
+    )),
+)
 case("paths-of-an-emptydir", asking(**{STASH + "target-paths": "/cache"}))
 case("paths-outside", asking(**{STASH + "target-paths": "/var/lib/shop,/etc"}))
 case("paths-all-outside", asking(**{STASH + "target-paths": "/etc"}))

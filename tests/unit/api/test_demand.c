@@ -141,6 +141,8 @@ START_TEST(jobs)
     }
 END_TEST
 
+#define SETTLED "[{'name': 's', 'mountPath': '/settled'}]"
+
 /*
  * What goes into the mark. The encoding is frozen: an agent of an old release carries its hash, and
  * one that differs is a reason to restart a workload. A row here is never edited.
@@ -173,8 +175,8 @@ static const struct {
     {"{'runtimeSettings': {'container': {'resources': {'limits': {'cpu': '1'}}}}}",
      "{'runtimeSettings': {'container': {'resources': {'limits': {'cpu': '2'}}}}}", NULL, NULL,
      NULL, "{'container': {'resources': {'limits': {'cpu': '2'}}}}"},
-    /* as asked for: mounts, else paths */
-    {"{}", NULL, NULL, "['/data']", NULL, "{'paths': ['/data']}"},
+    /* mounts as asked for, else those that the paths need: which paths below them is no matter */
+    {"{}", NULL, NULL, "['/settled/a', '/settled/b']", NULL, "{'mounts': " SETTLED "}"},
     {"{}", NULL, NULL, NULL, "[{'name': 'a', 'mountPath': '/x'}]",
      "{'mounts': [{'name': 'a', 'mountPath': '/x'}]}"},
     {"{}", NULL, NULL, "['/x/y']", "[{'name': 'a', 'mountPath': '/x'}]",
@@ -194,8 +196,13 @@ START_TEST(inputs)
                *backend = tree_of(input_rows[_i].backend), *paths = tree_of(input_rows[_i].paths),
                *mounts = tree_of(input_rows[_i].mounts),
                *expected = json_row(input_rows[_i].inputs);
-        struct demand demand = {
-            .spec = spec, .own = own, .backend = backend, .paths = paths, .mounts = mounts};
+        AUTO(selection) struct selection selection = {.mounts = json_row(SETTLED)};
+        struct demand demand = {.spec = spec,
+                                .own = own,
+                                .backend = backend,
+                                .paths = paths,
+                                .mounts = mounts,
+                                .selection = &selection};
         AUTO(json) json_t *made = demand_inputs(&demand);
         AUTO(free) char *got = tree_format(made, NULL);
 
