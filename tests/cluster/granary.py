@@ -1,6 +1,7 @@
 """granary's manifests in the cluster of the tests."""
 
 import functools
+import http.client
 import json
 import os
 import subprocess
@@ -88,8 +89,12 @@ def ask(cluster, method, path, body=None, user=None, groups=(), kind="applicatio
         connection.putheader("Impersonate-User", user)
     for group in groups:
         connection.putheader("Impersonate-Group", group)
-    connection.endheaders(data)
-    answer = connection.getresponse()
-    content = answer.read()
+    try:
+        connection.endheaders(data)
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        raise
     warnings = [value.split('"', 1)[1].rsplit('"', 1)[0] for value in answer.headers.get_all("Warning", [])]
     return Answer(answer.status, json.loads(content or b"{}"), warnings)

@@ -40,6 +40,7 @@ LIMIT_S = 60  # until something happens in the cluster, unless said otherwise
 SIDE_BY_SIDE = 3
 ALL_LIMIT_S = 2700  # of a whole run
 KUBECTL_LIMIT_S = 120
+IDLE_S = 30  # of a connection; the API server closes those that are idle for 90 s
 FOLDER = os.path.join(tools.ROOT, "build", "check-cluster")
 SHELL_IMAGE = node.SHELL_IMAGE
 
@@ -111,6 +112,10 @@ class Cluster:
     # --- asking ---
 
     def _connection(self):
+        """Of this thread; a new one when the API server may just be closing the old one."""
+        idle, self.local.used = time.monotonic() - getattr(self.local, "used", 0), time.monotonic()
+        if idle > IDLE_S and getattr(self.local, "connection", None):
+            self.local.connection.close()  # it opens again by itself
         if not getattr(self.local, "connection", None):
             context = ssl.create_default_context(cafile=self.layout.pki("ca.crt"))
             context.load_cert_chain(self.layout.pki("admin.crt"), self.layout.pki("admin.key"))
