@@ -1,0 +1,218 @@
+"""The webhook while something goes wrong: replicas that end, releases that change, and what it costs."""
+
+import copy
+import http.client
+import json
+import statistics
+import threading
+import time
+
+from granary import ask
+from harness import check, check_equal, eventually, test
+from installed import (SYSTEM, asked, blueprint, kill, passed_over, place, plain, protected, ready, restart, scale, sidecar,
+                       warnings, whole)
+from test_webhook import Watched
+
+DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments?dryRun=All"
+BLUEPRINTS = "/apis/stash.appscode.com/v1beta1/backupblueprints"
+
+
+class Requests:
+    """People who go on creating protected workloads and writing blueprints, while the body of `with` runs.
+
+    Each of them notes what came of each request: "patched", "passed over" (the API server could not ask us, so the
+    workload came without the sidecar), or why it failed."""
+
+    def __init__(self, cluster, space, people=2):
+        self.cluster, self.space, self.people = cluster, space, people
+        self.seen, self.lock, self.stop = [], threading.Lock(), threading.Event()
+
+    def _note(self, what):
+        with self.lock:
+            self.seen.append((time.monotonic(), what))
+
+    def _workload(self):
+        made = ask(self.cluster, "POST", DEPLOYMENTS.format(self.space), protected("Deployment", "app", "data"))
+        if made.code != 201:
+            return f"workload: {made.code} {made.message}"
+        return "patched" if sidecar(made.value) else "passed over"
+
+    def _blueprint(self):
+        made = ask(self.cluster, "POST", BLUEPRINTS + "?dryRun=All", blueprint("wh-written"))
+        return "validated" if made.code == 201 else f"blueprint: {made.code} {made.message}"
+
+    def _person(self, question):
+        while not self.stop.is_set():
+            try:
+                self._note(question())
+            except (OSError, http.client.HTTPException) as why:
+                self._note(f"the API server itself: {why}")
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.threads = [threading.Thread(target=self._person, args=(question,), daemon=True)
+                        for question in [self._workload] * self.people + [self._blueprint]]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def wait_for_more(self, count=20):
+        """Until so many more have been answered."""
+        wanted = len(self.seen) + count
+        eventually(lambda: len(self.seen) >= wanted, "requests go on")
+
+    def counted(self):
+        counts = {}
+        for _, what in self.seen:
+            counts[what] = counts.get(what, 0) + 1
+        return counts
+
+
+def check_only(requests, *wanted):
+    counts = requests.counted()
+    check(set(counts) <= set(wanted), f"requests ended as {counts}")
+    check(counts.get("patched", 0) > 20, f"only {counts}")
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+
+
+@test("WH10", alone=True)
+def rolling_restart_under_requests(cluster):
+    whole(cluster)
+    with place(cluster) as space, Requests(cluster, space) as requests:
+        before = {pod["metadata"]["uid"] for pod in ready(cluster)}
+        requests.wait_for_more()
+        after = {pod["metadata"]["uid"] for pod in restart(cluster, drained=True)}
+        check(not before & after, "a replica stayed")
+        requests.wait_for_more()
+    return "both replicas replaced: " + check_only(requests, "patched", "validated")
+
+
+@test("WH11", alone=True)
+def replica_is_killed_under_requests(cluster):
+    whole(cluster)
+    with place(cluster) as space, Requests(cluster, space) as requests:
+        pod = ready(cluster)[0]
+        requests.wait_for_more()
+        kill(pod)
+
+        def again():
+            status = cluster.get("pods", SYSTEM, pod["metadata"]["name"])["status"]["containerStatuses"][0]
+            return status["restartCount"] == 1 and status["ready"]
+        eventually(again, "the replica is back")
+        requests.wait_for_more(50)
+    counts = requests.counted()
+    failed = {what: count for what, count in counts.items() if what.startswith("workload")}
+    check_equal(failed, {}, "workloads that failed")
+    return f"no workload failed: {counts}"
+
+
+def newer(it, seconds):
+    """The same Deployment with another command: what only its owner changes."""
+    it = copy.deepcopy(it)
+    it["spec"]["template"]["spec"]["containers"][0]["command"][-1] = f"exec sleep {seconds}"
+    return it
+
+
+@test("WH12", alone=True)
+def applications_start_while_the_webhook_is_down(cluster):
+    whole(cluster)
+    with place(cluster) as space:
+        before, late = protected("Deployment", "before", "data"), protected("Deployment", "late", "data")
+        watched = Watched(cluster, space, before)
+        cluster.api("POST", BLUEPRINTS, blueprint("wh-deleted"))
+        scale(cluster, 0)
+        try:
+            mark = cluster.audit_mark()
+            said = cluster.apply(late, space)
+            check("created" in said and not warnings(said), f"kubectl said {said}")
+            live = cluster.ready_replicas("deployments", space, "late")
+            check_equal(sidecar(live), None, "our container without us")
+            check_equal(len(passed_over(cluster.audit(mark, resource="deployments", namespace=space))), 1,
+                        "requests that passed us over")
+            watched.step("a label while we are down", lambda: cluster.kubectl(
+                "label", "-n", space, "deployment/before", "while=down"))
+            refusal = ask(cluster, "POST", BLUEPRINTS + "?dryRun=All", blueprint("wh-other"))
+            check(refusal.code == 500 and "validate.granary.dev" in refusal.message, f"an object of ours: {refusal.code}")
+            cluster.api("DELETE", f"{BLUEPRINTS}/wh-deleted")
+        finally:
+            scale(cluster, 2)
+        eventually(lambda: asked(cluster), "the API server asks again")
+        # what was missed is not made up for behind the owner's back: the controller asks for it, or his next change does
+        cluster.kubectl("label", "-n", space, "deployment/late", "after=all")
+        check_equal(sidecar(cluster.ready_replicas("deployments", space, "late")), None, "our container after a label")
+        cluster.apply(newer(late, 7200), space)
+        check(sidecar(cluster.ready_replicas("deployments", space, "late")), "no sidecar after the owner's change")
+        check_equal(len(cluster.replica_sets(space, "late")), 2, "ReplicaSets of the late one")
+        return "it starts without us, objects of ours are refused and deleted; the owner's next change brings the sidecar"
+
+
+@test("WH13", alone=True)
+def another_release_restarts_nobody(cluster):
+    whole(cluster)
+    with place(cluster) as space:
+        it = protected("Deployment", "app", "data")
+        watched = Watched(cluster, space, it)
+        old = cluster.get("configmaps", SYSTEM, "granary-settings")["data"]["settings.yaml"]
+        try:
+            cluster.patch("configmaps", SYSTEM, "granary-settings", {"data": {"settings.yaml": old.replace(
+                "agent:\n", "agent:\n  resources: {requests: {cpu: 20m, memory: 32Mi}, limits: {memory: 256Mi}}\n")}})
+            restart(cluster)
+            fresh = cluster.create("deployments", space, protected("Deployment", "new", "data"), "?dryRun=All")
+            check_equal(sidecar(fresh)["resources"]["limits"]["memory"], "256Mi", "limit in a new workload")
+
+            watched.step("the same apply", lambda: cluster.apply(it, space))
+            watched.step("a label", lambda: cluster.kubectl("label", "-n", space, "deployment/app", "a=b"))
+            watched.step("replace", lambda: cluster.kubectl("replace", "-n", space, "-f", "-", given=json.dumps(it)))
+            watched.step("scale", lambda: cluster.kubectl("scale", "-n", space, "deployment/app", "--replicas=2"))
+            watched.step("another manager", lambda: cluster.apply(
+                it, space, "--server-side", "--field-manager=gitops", "--force-conflicts"))
+            cluster.apply(newer(it, 7200), space)
+            live = watched.ready()
+            check_equal(sidecar(live)["resources"]["limits"]["memory"], "256Mi", "limit after the owner's change")
+            check_equal(len(cluster.replica_sets(space, "app")), 2, "ReplicaSets after the owner's change")
+        finally:
+            cluster.patch("configmaps", SYSTEM, "granary-settings", {"data": {"settings.yaml": old}})
+            restart(cluster)
+        return "5 changes keep the old container, the owner's own brings the new one: 2 ReplicaSets"
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+CREATIONS = 300
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def creation_times(cluster, space, its):
+    """Milliseconds of each dry-run creation, of several workloads in turn, so that both see the same machine."""
+    found = [[] for _ in its]
+    for _ in range(CREATIONS):
+        for times, it in zip(found, its):
+            began = time.monotonic()
+            answer = ask(cluster, "POST", DEPLOYMENTS.format(space), it)
+            times.append((time.monotonic() - began) * 1000)
+            check_equal(answer.code, 201, answer.message)
+    return found
+
+
+@test("WH14", alone=True)
+def added_latency_of_a_protected_creation(cluster):
+    whole(cluster)
+    with place(cluster) as space:
+        with_us = protected("Deployment", "app", "data")
+        without = plain(with_us)
+        creation_times(cluster, space, [with_us, without])  # connections are open, the API server is warm
+        ours, others = creation_times(cluster, space, [with_us, without])
+        p50, p99 = ([percentile(times, share) for times in (ours, others)] for share in (0.5, 0.99))
+        text = (f"p50 {p50[0]:.1f} ms with the webhook, {p50[1]:.1f} without; "
+                f"p99 {p99[0]:.1f} ms with, {p99[1]:.1f} without; mean of the difference "
+                f"{statistics.mean(ours) - statistics.mean(others):.1f} ms")
+        check(p50[0] - p50[1] < 25, f"a protected creation takes too long: {text}")
+        return f"{CREATIONS} each: {text}"
