@@ -131,7 +131,7 @@ static json_t *as_admitted(const struct catalog_document *document, struct findi
     if (!span_is(tree_span(object, "kind"), "RestoreSession") || !spec)
         return tree_share(object);
 
-    AUTO(json) json_t *moved = restore_rules_moved(spec, &err);
+    AUTO(json) json_t *moved = restore_rules_moved(spec, NULL, &err);
 
     if (!moved) {
         findings_add(findings, FINDING_ERROR, REASON_INVALID, "spec.rules", "%s", err.message);

@@ -28,6 +28,7 @@ struct judgement {
     struct reply reply;
     const char *outcome; /* static: allowed, patched, refused, skipped */
     const char *why;     /* static: which rule decided */
+    bool at_once;        /* both questions about what came in: admit_once() */
 };
 
 /* Asked both questions (--once), the one that has nothing to say leaves the other's words. */
@@ -471,19 +472,30 @@ static void judge_target(struct judgement *judgement, const struct target_kind *
 
 /* ---- RestoreSession ---- */
 
+static bool is_restore_session(const struct review *review)
+{
+    return !strcmp(review->kind, "RestoreSession") && !strcmp(review->group, GROUP_STASH);
+}
+
+static json_t *spec_of(const struct review *review, uint32_t object)
+{
+    return scan_tree(&review->scan, scan_path(&review->scan, object, "spec"), NULL);
+}
+
 static void judge_restore_session(struct judgement *judgement)
 {
     const struct review *review = &judgement->review;
+    AUTO(json) json_t *spec = spec_of(review, review->object);
     AUTO(json)
-    json_t *spec = scan_tree(&review->scan, scan_path(&review->scan, review->object, "spec"), NULL);
+    json_t *stored = review->operation == OPERATION_UPDATE ? spec_of(review, review->old) : NULL;
     struct error err;
 
-    if (review->operation != OPERATION_CREATE || !json_is_object(spec)) {
+    if (!json_is_object(spec)) {
         skip(judgement, "no-reason");
         return;
     }
 
-    AUTO(json) json_t *moved = restore_rules_moved(spec, &err);
+    AUTO(json) json_t *moved = restore_rules_moved(spec, stored, &err);
 
     if (!moved) {
         refuse(judgement, err.code, NULL, "invalid");
@@ -552,11 +564,25 @@ static json_t *whole(const struct review *review, uint32_t value)
     return object;
 }
 
+/* What the API server does between the two questions; rules in both places are the validator's. */
+static void move_rules(json_t *object, const json_t *old)
+{
+    const json_t *spec = tree_member(object, "spec", JSON_OBJECT);
+    struct error err;
+    json_t *moved = restore_rules_moved(spec, tree_get(old, "spec"), &err);
+
+    if (moved)
+        tree_put_new(object, "spec", moved);
+}
+
 static void judge_validity(struct judgement *judgement)
 {
     const struct review *review = &judgement->review;
     AUTO(json) json_t *object = whole(review, review->object), *old = whole(review, review->old);
     AUTO(findings) struct findings findings = {0};
+
+    if (judgement->at_once && is_restore_session(review))
+        move_rules(object, review->operation == OPERATION_UPDATE ? old : NULL);
 
     if (tree_at(object, "metadata.deletionTimestamp")) {
         skip(judgement, "deleting");
@@ -593,8 +619,7 @@ static void judge(struct judgement *judgement, enum admit_endpoint endpoint)
         judge_validity(judgement);
     else if (endpoint == ADMIT_MUTATE && kind)
         judge_target(judgement, kind);
-    else if (endpoint == ADMIT_MUTATE && !strcmp(review->kind, "RestoreSession") &&
-             !strcmp(review->group, GROUP_STASH))
+    else if (endpoint == ADMIT_MUTATE && is_restore_session(review))
         judge_restore_session(judgement);
     else
         skip(judgement, "kind");
@@ -659,7 +684,8 @@ bool admit_once(const struct settings *settings, const struct cluster *cluster, 
                 struct admit_answer *answer, struct error *err)
 {
     static const enum admit_endpoint both[] = {ADMIT_VALIDATE, ADMIT_MUTATE};
-    AUTO(judgement) struct judgement judgement = {.settings = settings, .cluster = cluster};
+    AUTO(judgement)
+    struct judgement judgement = {.settings = settings, .cluster = cluster, .at_once = true};
 
     return decide(&judgement, body, both, sizeof both / sizeof *both, answer, err);
 }

@@ -84,6 +84,13 @@ def restore(**spec):
                 "rules": [{"paths": ["/data"]}]}, **spec}}
 
 
+def old_restore():
+    """With rules where older manifests have them."""
+    it = restore()
+    it["spec"]["rules"] = it["spec"]["target"].pop("rules")
+    return it
+
+
 ASKED = {"stash.appscode.com/backup-blueprint": "b"}
 OWNER = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1-2", "controller": True}]
 OWNED_LOOSELY = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1-2"}]
@@ -119,7 +126,8 @@ CREATED = [
     ("a ConfigMap", CORE, "configmaps", {"metadata": {"name": "web", "annotations": ASKED}}, []),
     ("a Job", "/apis/batch/v1", "jobs", {"metadata": {"name": "web", "annotations": ASKED}, "spec": {"template": {
         "spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "a"}]}}}}, []),
-    ("a restore", STASH + "/v1beta1", "restoresessions", restore(), ["restores"]),
+    ("a restore", STASH + "/v1beta1", "restoresessions", restore(), []),
+    ("a restore with rules at the top", STASH + "/v1beta1", "restoresessions", old_restore(), ["restores"]),
 ]
 
 # the same where the namespace asks for a backup
@@ -133,7 +141,7 @@ LABELLED = [
     ("a ReplicaSet", APPS, "replicasets", deployment(claim=True), ["labelled"]),
     ("a bare claim", CORE, "persistentvolumeclaims", claim(), []),
     ("an AppBinding", BINDINGS, "appbindings", binding(), []),
-    ("a restore", STASH + "/v1beta1", "restoresessions", restore(), ["restores"]),
+    ("a restore", STASH + "/v1beta1", "restoresessions", old_restore(), ["restores"]),
 ]
 
 
@@ -213,8 +221,12 @@ def changes_are_seen_from_both_sides(cluster):
         does("deletion", [], "DELETE", path + "/kept")
         sessions = f"{STASH}/v1beta1/namespaces/{space}/restoresessions"
         cluster.api("POST", sessions, restore())
-        check_equal(recorder.taken(), ["restores"], "a restore is made")
+        check_equal(recorder.taken(), [], "a restore is made")
         does("a restore is labelled", [], "PATCH", sessions + "/web", {"metadata": {"labels": {"a": "b"}}})
+        cluster.api("DELETE", sessions + "/web")
+        cluster.api("POST", sessions, old_restore())
+        check_equal(recorder.taken(), ["restores"], "one with rules at the top is made")
+        does("it is labelled", ["restores"], "PATCH", sessions + "/web", {"metadata": {"labels": {"a": "b"}}})
 
 
 @test("MC4")
@@ -227,7 +239,7 @@ def our_own_namespace_has_restores_looked_at_and_nothing_else(cluster):
             begin(cluster, recorder, space)
             rows = [("annotated", APPS, "deployments", deployment(ASKED), []),
                     ("with claims", APPS, "deployments", deployment(claim=True), []),
-                    ("a restore", STASH + "/v1beta1", "restoresessions", restore(), ["restores"])]
+                    ("a restore", STASH + "/v1beta1", "restoresessions", old_restore(), ["restores"])]
             for row in rows:
                 created(cluster, recorder, "granary-system", row)
     finally:

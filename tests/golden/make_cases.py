@@ -1507,6 +1507,16 @@ case("restore-session-rules-moved", create(restore_session(RULE, None)), CLUSTER
 case("restore-session-rules-in-place", create(restore_session(None, RULE)), CLUSTER + [repository()])
 case("restore-session-rules-in-both", create(restore_session(RULE, RULE)), CLUSTER + [repository()])
 case("restore-session-without-rules", create(restore_session(None, None)), CLUSTER + [repository()])
+# `kubectl apply` of the same manifest again: `rules` merged into what the creation made of them
+case("restore-session-rules-again", update(restore_session(None, RULE), lambda made: made["spec"].update(rules=RULE)),
+     CLUSTER + [repository()])
+case("restore-session-rules-changed", update(restore_session(None, RULE), lambda made: made["spec"].update(
+    rules=[{"paths": ["/etc"]}])), CLUSTER + [repository()])
+# made while the webhook was down
+case("restore-session-rules-at-the-top-label-edit", update(restore_session(RULE, None), lambda made: made[
+    "metadata"].update(labels={"team": "a"})), CLUSTER + [repository()])
+case("restore-session-label-edit", update(restore_session(None, RULE), lambda made: made["metadata"].update(
+    labels={"team": "a"})), CLUSTER + [repository()])
 case("configuration-invalid", create(edited(configuration(schedule="61 * * * *"), lambda made: (
     made["spec"].pop("retentionPolicy"), made["metadata"].pop("creationTimestamp")))), CLUSTER + [repository()])
 

@@ -39,11 +39,13 @@ def labelled_namespaces_exactly_the_workloads():
 
 
 @test("admission")
-def restores_every_creation():
+def restores_with_rules_at_the_top_whoever_writes_them_and_where():
     restores = mutating("restores.granary.dev")
     check_equal(resources(restores["rules"]), {(keys()["GROUP_STASH"], "restoresessions")}, "kinds")
-    check_equal(restores["rules"][0]["operations"], ["CREATE"], "operations")
-    check("matchConditions" not in restores, "a condition")
+    check_equal(restores["rules"][0]["operations"], ["CREATE", "UPDATE"], "operations")
+    check("namespaceSelector" not in restores, "a selector")
+    (condition,) = restores["matchConditions"]
+    check_equal(condition["name"], "has-rules-at-the-top", "condition")
 
 
 @test("admission")
