@@ -1,5 +1,8 @@
 """granary's manifests in the cluster of the tests."""
 
+import base64
+import contextlib
+import copy
 import functools
 import http.client
 import json
@@ -68,6 +71,41 @@ def refused(cluster, path, body, policy):
     """True when the policy refuses that to the controller, whatever its role."""
     answer = ask(cluster, "POST", path + "?dryRun=All", body, user=CONTROLLER, groups=MASTERS)
     return policy in str(answer.message)
+
+
+def self_signed(folder, address="127.0.0.1"):
+    """A certificate for a server on loopback: the names of its file and of its key, and what caBundle is then."""
+    cert, key = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key")
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+         "/CN=test", "-addext", f"subjectAltName=IP:{address}", "-keyout", key, "-out", cert],
+        capture_output=True, text=True, check=False)
+    check(done.returncode == 0, done.stderr)
+    with open(cert, "rb") as file:
+        return cert, key, base64.b64encode(file.read()).decode()
+
+
+@contextlib.contextmanager
+def configured(cluster, kind, label, client):
+    """A copy of our configuration that asks somebody else: client(hook) is its clientConfig. It means namespaces with
+    the label test=LABEL, and of what is in none only objects with it. It fails closed, so that whatever goes wrong is
+    seen. Gives the name of the copy."""
+    (original,) = [each for each in rendered(cluster) if each["kind"] == kind]
+    copied = copy.deepcopy(original)
+    copied["metadata"] = {"name": f"test-{label}"}
+    for hook in copied["webhooks"]:
+        hook |= {"clientConfig": client(hook), "failurePolicy": "Fail"}
+        hook.setdefault("namespaceSelector", {}).setdefault("matchExpressions", []).append(
+            {"key": "test", "operator": "In", "values": [label]})
+        if any(rule["scope"] == "Cluster" for rule in hook["rules"]):
+            hook.setdefault("matchConditions", []).append({"name": "is-of-the-test", "expression":
+                "request.?namespace.orValue('') != '' || " f"object.?metadata.?labels[?'test'].orValue('') == '{label}'"})
+    path = f"/apis/admissionregistration.k8s.io/v1/{kind.lower()}s"
+    cluster.api("POST", path, copied)
+    try:
+        yield copied["metadata"]["name"]
+    finally:
+        cluster.api("DELETE", f"{path}/test-{label}")
 
 
 class Answer:

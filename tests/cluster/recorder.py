@@ -3,12 +3,12 @@
 import base64
 import http.server
 import json
-import os
 import shutil
 import ssl
-import subprocess
 import tempfile
 import threading
+
+from granary import self_signed
 
 
 class Recorder:
@@ -19,12 +19,7 @@ class Recorder:
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="granary-recorder-")
-        cert, key = os.path.join(self.folder, "tls.crt"), os.path.join(self.folder, "tls.key")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-days", "2", "-subj", "/CN=recorder", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key,
-                        "-out", cert], check=True, capture_output=True)
-        with open(cert, "rb") as file:
-            self.bundle = base64.b64encode(file.read()).decode()
+        cert, key, self.bundle = self_signed(self.folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(cert, key)
         recorder = self

@@ -1,12 +1,11 @@
 """Which requests reach the webhook: the rules, selectors and conditions of manifests/, before a recorder."""
 
 import contextlib
-import copy
 import os
 import sys
 
 import tools
-from granary import CONTROLLER, MASTERS, ask, policies, rendered
+from granary import CONTROLLER, MASTERS, ask, configured, policies
 from harness import check, check_equal, eventually, test
 from recorder import Recorder
 
@@ -18,24 +17,11 @@ APPS, CORE, STASH = "/apis/apps/v1", "/api/v1", "/apis/stash.appscode.com"
 
 @contextlib.contextmanager
 def recording(cluster, kind, label):
-    """A copy of the configuration that asks a recorder, for namespaces with this label only (and what is in none). It
-    fails closed, so that a condition that errs is seen."""
-    (original,) = [each for each in rendered(cluster) if each["kind"] == kind]
+    """Our configuration, but a recorder is asked: each entry at a path of its own."""
     with Recorder() as recorder:
-        copied = copy.deepcopy(original)
-        copied["metadata"] = {"name": f"test-{label}"}
-        for hook in copied["webhooks"]:
-            hook["clientConfig"] = recorder.client(hook["name"].split(".")[0])
-            hook["failurePolicy"] = "Fail"
-            hook.setdefault("namespaceSelector", {}).setdefault("matchExpressions", []).append(
-                {"key": "test", "operator": "In", "values": [label]})
-        path = f"/apis/admissionregistration.k8s.io/v1/{kind.lower()}s"
-        cluster.api("POST", path, copied)
-        try:
+        with configured(cluster, kind, label, lambda hook: recorder.client(hook["name"].split(".")[0])):
             yield recorder
-        finally:
-            cluster.api("DELETE", f"{path}/test-{label}")
-            eventually(lambda: not recorder.taken(), "nobody asks any more")
+        eventually(lambda: not recorder.taken(), "nobody asks any more")
 
 
 def deployment(annotations=None, template=None, claim=False, name="web", **metadata):
@@ -296,6 +282,9 @@ def our_kinds_are_judged_and_nothing_hangs_on_that(cluster):
             does("left behind by the garbage collector", [], "PATCH", one, {"metadata": {"ownerReferences": None}}, collector)
             does("held", ["validate"], "PATCH", one, holder)
             does("deleted", [], "DELETE", one)
+            # a patch is first tried on what the API server remembers
+            eventually(lambda one=one: "deletionTimestamp" in cluster.api("GET", one + "?resourceVersion=0")["metadata"],
+                       "the deletion is known")
             does("its finalizer taken away", [], "PATCH", one, {"metadata": {"finalizers": None}})
     return f"{len(KINDS)} kinds"
 
