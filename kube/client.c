@@ -147,7 +147,7 @@ struct call {
 
 static bool stopped(struct error *err)
 {
-    return error_set(err, ERROR_UNAVAILABLE, "stopped");
+    return error_set(err, ERROR_UNAVAILABLE, KUBE_STOPPED);
 }
 
 static bool late(const struct call *call, const char *what, struct error *err)

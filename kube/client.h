@@ -35,8 +35,9 @@ struct kube_client *kube_client_start(const struct kube_config *config,
                                       const struct kube_client_limits *limits,
                                       struct error *err) MUST_CHECK;
 
-/** Ends every call and stream that is under way with ERROR_UNAVAILABLE ("stopped"); later ones fail
- *  at once. Any thread, also a signal's. */
+/** Ends every call and stream that is under way with ERROR_UNAVAILABLE and this message; later ones
+ *  fail at once. Any thread, also a signal's. */
+#define KUBE_STOPPED "stopped"
 void kube_client_cancel(struct kube_client *client);
 
 /** Cancels, waits until nobody is inside and every stream is closed, and frees. NULL is fine. */

@@ -120,7 +120,7 @@ bool transfer_failure(const struct transfer *transfer, const struct kube_request
         error_set(err, ERROR_TOO_LARGE, "%s %.*s: the headers of the answer are too large", method,
                   length, path);
     else if (transfer->result == CURLE_ABORTED_BY_CALLBACK)
-        error_set(err, ERROR_UNAVAILABLE, "stopped");
+        error_set(err, ERROR_UNAVAILABLE, KUBE_STOPPED);
     else if (transfer->result == CURLE_PEER_FAILED_VERIFICATION)
         error_set(err, ERROR_UNAVAILABLE, "%s %.*s: the server's certificate is refused: %s",
                   method, length, path, certificate_fault(transfer->verified));

@@ -76,14 +76,27 @@ static void note_events(struct follower *follower, int64_t events)
     pthread_mutex_unlock(&follower->lock);
 }
 
+static void note_success(struct follower *follower)
+{
+    pthread_mutex_lock(&follower->lock);
+    follower->facts.status = 0;
+    follower->facts.problem[0] = '\0';
+    pthread_mutex_unlock(&follower->lock);
+}
+
 static void note_failure(struct follower *follower, int status, const struct error *err)
 {
     pthread_mutex_lock(&follower->lock);
+
+    /* once, however often it is tried again; and not that we end */
+    bool news = strcmp(follower->facts.problem, err->message) != 0 &&
+                strcmp(err->message, KUBE_STOPPED) != 0;
+
     follower->facts.errors++;
     follower->facts.status = status;
     memcpy(follower->facts.problem, err->message, sizeof follower->facts.problem);
     pthread_mutex_unlock(&follower->lock);
-    if (!atomic_load(&follower->stopping))
+    if (news && !atomic_load(&follower->stopping))
         log_warn("a kind can not be followed",
                  LOG_S("group", follower->options.watched->resource.group),
                  LOG_S("resource", follower->options.watched->resource.plural),
@@ -258,7 +271,7 @@ static bool list_all(struct follower *follower, struct listing *listing,
         if (!list_one_page(follower, listing, outcome, err))
             return false;
     while (listing->token && !atomic_load(&follower->stopping));
-    return !listing->token || error_set(err, ERROR_UNAVAILABLE, "stopped");
+    return !listing->token || error_set(err, ERROR_UNAVAILABLE, KUBE_STOPPED);
 }
 
 /* The store takes a whole list, as far as the reflector has taken its version. */
@@ -509,6 +522,9 @@ static struct reflector_step do_watch(struct follower *follower, const struct re
 
     add_watch_path(&path, follower, step);
     watch.stream = open_stream(follower, &path, watched_accept(watched), &watch.outcome, &err);
+    /* nothing may happen for long, but it would be told */
+    if (watch.stream && step->act == REFLECTOR_WATCH)
+        note_success(follower);
     if (watch.stream) {
         watch.initial = step->act == REFLECTOR_STREAM ? kube_store_make(NULL) : NULL;
         read_watch(&watch, step, &err);

@@ -8,6 +8,7 @@
 #include "base/tree.h"
 
 #define INITIAL_END "k8s.io/initial-events-end"
+#define VERSION "resourceVersion"
 
 bool status_is_too_large_version(const json_t *status)
 {
@@ -37,13 +38,18 @@ static void decode_error(struct watch_event *event, const json_t *status, struct
     error_set(err, (enum error_code)event->status, "%s", message ? message : "an error event");
 }
 
-static const char *version_of(const json_t *object)
+static const char *version_text(const json_t *value)
 {
-    struct span version = tree_span(tree_get(object, "metadata"), "resourceVersion");
+    struct span version = tree_value(value);
     bool fits = version.length > 0 && version.length <= KUBE_VERSION_MAX_CHARS &&
                 !memchr(version.data, '\0', version.length);
 
     return fits ? version.data : NULL;
+}
+
+static const char *version_of(const json_t *object)
+{
+    return version_text(tree_get(tree_get(object, "metadata"), VERSION));
 }
 
 /* Only its metadata counts: servers differ in what kind they give to a bookmark's object. */
@@ -60,13 +66,15 @@ static void decode_bookmark(struct watch_event *event, json_t *object)
 static void decode_object(const struct kube_watched *watched, struct watch_event *event,
                           enum watch_type type, json_t *object, struct error *err)
 {
+    /* watched_take() may drop it from the object */
+    event->kept = json_incref(json_object_get(json_object_get(object, "metadata"), VERSION));
     if (!watched_take(watched, object, false, err)) {
         event->type = WATCH_STRANGE;
         return;
     }
     event->type = type;
     event->object = json_incref(object);
-    event->version = version_of(object);
+    event->version = version_text(event->kept);
 }
 
 static void decode(const struct kube_watched *watched, struct watch_event *event, json_t *frame,

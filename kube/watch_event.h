@@ -23,7 +23,7 @@ struct watch_event {
     bool initial_end;    /* a bookmark that ends the initial events of a streaming list */
     int status;          /* of ERROR: the Status' code; 500 when it names none */
     bool too_large_version; /* of ERROR: the server does not know that version yet */
-    json_t *kept;           /* owned; what `version` points into, when there is no object */
+    json_t *kept;           /* owned; what `version` points into */
 };
 
 /**

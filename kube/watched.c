@@ -99,5 +99,7 @@ bool watched_take(const struct kube_watched *watched, json_t *object, bool item,
     tree_put_text(object, "apiVersion", version);
     tree_put_text(object, "kind", watched->resource.kind);
     json_object_del(metadata, "managedFields");
+    if (watched->cut)
+        watched->cut(object);
     return true;
 }

@@ -13,6 +13,9 @@ struct kube_watched {
     bool optional;      /* the kind may be missing (404): it then counts as empty */
     const char *space;  /* one namespace; NULL: all */
     const char *labels, *fields; /* selectors; NULL: all objects */
+    /* takes away what nobody reads, so that it takes no memory and its changes are none; name,
+       namespace and uid must stay. NULL: all is kept */
+    void (*cut)(json_t *object);
 };
 
 /** What to ask for: the `Accept` of its objects (get, watch) and of its lists. Spec: Kubernetes API

@@ -22,6 +22,9 @@ static const struct {
      "0 6 {" POD "'resourceVersion':'6'}}"},
     {"{'type':'DELETED','object':{" POD "'resourceVersion':'7','managedFields':[{}]}}}",
      &watched_pods, "1 7 {" POD "'resourceVersion':'7'}}"},
+    /* what is not kept is known nevertheless */
+    {"{'type':'MODIFIED','object':{" POD "'resourceVersion':'8'},'status':{}}}", &watched_cut,
+     "0 8 {'apiVersion':'v1','kind':'Pod','metadata':{'namespace':'shop','name':'a'}}"},
     /* metadata only: kept under its own kind */
     {"{'type':'ADDED','object':{" PART
      "'metadata':{'namespace':'n','name':'d','resourceVersion':'8'}}}",

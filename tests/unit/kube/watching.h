@@ -9,5 +9,12 @@ static const struct kube_watched watched_pods = {
 static const struct kube_watched watched_things = {
     .resource = {"example.com", "v1beta1", "things", "Thing", false},
 };
+static inline void drop_version(json_t *object)
+{
+    json_object_del(json_object_get(object, "metadata"), "resourceVersion");
+    json_object_del(object, "status");
+}
+static const struct kube_watched watched_cut = {.resource = {"", "v1", "pods", "Pod", true},
+                                                .cut = drop_version};
 static const struct kube_watched watched_parts = {
     .resource = {"apps", "v1", "deployments", "Deployment", true}, .metadata_only = true};
