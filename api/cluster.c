@@ -17,6 +17,7 @@ struct cluster {
     json_t *repositories_at;                 /* by location: list */
     json_t *faults;                          /* by "Kind/namespace/name" */
     json_t *repositories, *configurations;   /* by "namespace/name" */
+    json_t *judged;                          /* by the same key as faults: the object */
     json_t *configurations_of, *restores_of,
         *repositories_of; /* "group/Kind/namespace/name": list */
     const char **blueprint_names;
@@ -131,13 +132,9 @@ static char *fault_key(const char *kind, const char *space, const char *name)
     return text_format("%s/%s/%s", kind, space ? space : "", name);
 }
 
-/* What a plan is made of is judged once, when it arrives, not with every review. */
-static void judge(struct cluster *cluster, const char *kind, const json_t *object)
+static void find_fault(struct cluster *cluster, const char *key, const json_t *object)
 {
     AUTO(findings) struct findings findings = {0};
-    const json_t *metadata = tree_get(object, "metadata");
-    AUTO(free)
-    char *key = fault_key(kind, tree_text(metadata, "namespace"), tree_text(metadata, "name"));
 
     validate_object(&(struct validation){.object = object}, &findings);
     for (size_t i = 0; i < findings.count; i++) {
@@ -152,11 +149,27 @@ static void judge(struct cluster *cluster, const char *kind, const json_t *objec
     }
 }
 
-static void index_stash(struct cluster *cluster, const char *kind, const json_t *object)
+/* What a plan is made of is judged once, when it arrives, not with every review. */
+static void judge(struct cluster *cluster, const struct cluster *before, const char *kind,
+                  const json_t *object)
+{
+    const json_t *metadata = tree_get(object, "metadata");
+    AUTO(free)
+    char *key = fault_key(kind, tree_text(metadata, "namespace"), tree_text(metadata, "name"));
+
+    tree_put_new(cluster->judged, key, tree_share(object));
+    if (before && tree_get(before->judged, key) == object)
+        tree_put_new(cluster->faults, key, tree_share(tree_get(before->faults, key)));
+    else
+        find_fault(cluster, key, object);
+}
+
+static void index_stash(struct cluster *cluster, const struct cluster *before, const char *kind,
+                        const json_t *object)
 {
     if (!strcmp(kind, "BackupBlueprint")) {
         put_named(cluster->blueprints, object);
-        judge(cluster, kind, object);
+        judge(cluster, before, kind, object);
     } else if (!strcmp(kind, "Task")) {
         put_named(cluster->tasks, object);
     } else if (!strcmp(kind, "Repository")) {
@@ -166,21 +179,22 @@ static void index_stash(struct cluster *cluster, const char *kind, const json_t 
     } else if (!strcmp(kind, "BackupConfiguration")) {
         put_placed(cluster->configurations, object);
         put_pointing(cluster->configurations_of, reference_key(object), object);
-        judge(cluster, kind, object);
+        judge(cluster, before, kind, object);
     } else if (!strcmp(kind, "RestoreSession")) {
         put_pointing(cluster->restores_of, reference_key(object), object);
-        judge(cluster, kind, object);
+        judge(cluster, before, kind, object);
     }
 }
 
-static void index_object(struct cluster *cluster, const json_t *object)
+static void index_object(struct cluster *cluster, const struct cluster *before,
+                         const json_t *object)
 {
     const char *kind = tree_text(object, "kind");
 
     if (!kind || !tree_text(tree_get(object, "metadata"), "name"))
         return;
     if (span_is(group_of(object), GROUP_STASH))
-        index_stash(cluster, kind, object);
+        index_stash(cluster, before, kind, object);
     else if (!strcmp(kind, "Namespace") && group_of(object).length == 0)
         put_named(cluster->namespaces, object);
 }
@@ -197,7 +211,7 @@ static const char **names_of(const json_t *table)
     return names;
 }
 
-struct cluster *cluster_make(const json_t *objects)
+struct cluster *cluster_next(const struct cluster *before, const json_t *objects)
 {
     struct cluster *cluster = text_alloc(sizeof *cluster);
     const json_t *object;
@@ -208,6 +222,7 @@ struct cluster *cluster_make(const json_t *objects)
     cluster->blueprints = json_object();
     cluster->repositories_at = json_object();
     cluster->faults = json_object();
+    cluster->judged = json_object();
     cluster->namespaces = json_object();
     cluster->tasks = json_object();
     cluster->repositories = json_object();
@@ -216,9 +231,14 @@ struct cluster *cluster_make(const json_t *objects)
     cluster->restores_of = json_object();
     cluster->repositories_of = json_object();
     tree_items (objects, i, object)
-        index_object(cluster, object);
+        index_object(cluster, before, object);
     cluster->blueprint_names = names_of(cluster->blueprints);
     return cluster;
+}
+
+struct cluster *cluster_make(const json_t *objects)
+{
+    return cluster_next(NULL, objects);
 }
 
 const struct cluster *cluster_ref(const struct cluster *cluster)
@@ -237,6 +257,7 @@ void cluster_unref(const struct cluster *cluster)
     json_decref(last->blueprints);
     json_decref(last->repositories_at);
     json_decref(last->faults);
+    json_decref(last->judged);
     json_decref(last->namespaces);
     json_decref(last->tasks);
     json_decref(last->repositories);

@@ -23,6 +23,10 @@ struct cluster;
  */
 struct cluster *cluster_make(const json_t *objects);
 
+/** The same after a change: what `before` (borrowed; may be NULL) has judged of an object that is
+ *  still the very same tree is not judged again. */
+struct cluster *cluster_next(const struct cluster *before, const json_t *objects);
+
 /** One more reference; one less (the last frees it). NULL is fine. */
 const struct cluster *cluster_ref(const struct cluster *cluster);
 void cluster_unref(const struct cluster *cluster);

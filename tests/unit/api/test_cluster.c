@@ -298,6 +298,38 @@ START_TEST(references)
     }
 END_TEST
 
+/* Before and after share what did not change; faults go with the objects, not with their names. */
+START_TEST(the_next_one)
+    {
+        AUTO(json) json_t *bad = json_row(STASH("BackupBlueprint", "'name': 'a'", ""));
+        AUTO(json)
+        json_t *good = json_row(STASH("BackupBlueprint", "'name': 'b'", BACKEND ", " KEEP));
+        AUTO(json) json_t *repaired = json_deep_copy(good);
+        AUTO(json) json_t *first = json_array();
+        AUTO(json) json_t *second = json_array();
+
+        tree_put_text(json_object_get(repaired, "metadata"), "name", "a");
+        tree_push_new(first, tree_share(bad));
+        tree_push_new(first, tree_share(good));
+        tree_push_new(second, tree_share(repaired));
+        tree_push_new(second, tree_share(good));
+
+        AUTO(cluster) const struct cluster *one = cluster_next(NULL, first);
+        AUTO(cluster) const struct cluster *same = cluster_next(one, first);
+        AUTO(cluster) const struct cluster *other = cluster_next(same, second);
+        AUTO(cluster) const struct cluster *back = cluster_next(other, first);
+
+        ck_assert_ptr_nonnull(cluster_fault(one, bad));
+        ck_assert_str_eq(cluster_fault(same, bad), cluster_fault(one, bad));
+        ck_assert_str_eq(cluster_fault(back, bad), cluster_fault(one, bad));
+        ck_assert_ptr_null(cluster_fault(other, repaired));
+        ck_assert_ptr_null(cluster_fault(same, good));
+        ck_assert_ptr_eq(cluster_blueprint(other, "a"), repaired);
+        ck_assert_ptr_eq(cluster_blueprint(back, "a"), bad);
+        ck_assert_uint_eq(cluster_size(other), 2);
+    }
+END_TEST
+
 SUITE(api_cluster)
 {
     tcase_add_test(tests, empty);
@@ -309,4 +341,5 @@ SUITE(api_cluster)
     suite_rows(tests, faults, fault_rows);
     tcase_add_test(tests, faults_are_told_apart);
     tcase_add_test(tests, references);
+    tcase_add_test(tests, the_next_one);
 }
