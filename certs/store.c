@@ -148,12 +148,17 @@ static struct credentials *load_files(const struct certs_store *store, int64_t n
 /* With the lock held for as long as the key is copied: what is given changes once in weeks. */
 static struct credentials *load_given(struct certs_store *store, int64_t now_s, struct error *err)
 {
+    AUTO(bytes) struct bytes ca = {0};
+
+    if (store->paths[2] && !read_file(store->paths[2], &ca, err))
+        return NULL;
     pthread_mutex_lock(&store->lock);
 
     struct certs_parts parts = {
         part_of(store->names[0], &store->given[0]),
         part_of(store->names[1], &store->given[1]),
-        part_of(store->names[2], &store->given[2]),
+        store->given[2].data ? part_of(store->names[2], &store->given[2])
+                             : part_of(store->paths[2], &ca),
     };
     struct credentials *credentials = credentials_make(&parts, now_s, err);
 
@@ -173,8 +178,10 @@ static enum source source_of(struct certs_store *store, bool *news)
     *news = store->given_anew;
     store->given_anew = false;
     pthread_mutex_unlock(&store->lock);
-    if (given)
+    if (given) {
+        *news |= store->paths[2] && files_changed(store);
         return SOURCE_GIVEN;
+    }
     if (!store->paths[0])
         return SOURCE_NONE;
     *news = files_changed(store);

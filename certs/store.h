@@ -43,7 +43,8 @@ struct credentials *certs_store_get(struct certs_store *store);
 
 /**
  * Hands over what was found elsewhere (a Secret that is watched); the next look judges and takes it
- * as it would files that changed, and files are looked at no more. Any thread.
+ * as it would files that changed, and the files of certificate and key are used no more; that of
+ * the client CA is, when none is given. Any thread.
  *
  * @param parts  Copied, and wiped when they are replaced; the names are borrowed as long as the
  *               store.

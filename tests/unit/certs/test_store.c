@@ -181,6 +181,34 @@ START_TEST(what_is_given_is_judged_and_taken)
     }
 END_TEST
 
+/* A Secret with the pair, a file with the CA of the clients */
+START_TEST(what_is_given_goes_with_the_file_of_the_client_ca)
+    {
+        AUTO(folder) struct folder folder;
+        struct pem_wish authority = good;
+        struct pem_pair pair, ca;
+        struct error err = {0};
+
+        folder_make(&folder);
+        authority.authority = true;
+        pem_make(&pair, &good);
+        pem_make(&ca, &authority);
+
+        AUTO(store)
+        struct certs_store *store =
+            certs_store_make(&(struct certs_files){NULL, NULL, folder.cert});
+
+        give(store, pair.cert, pair.key);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 0, &err), CERTS_REFUSED);
+        ck_assert_ptr_nonnull(strstr(err.message, folder.cert));
+        put(folder.cert, ca.cert);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 1, &err), CERTS_TAKEN);
+        put(folder.cert, "nothing");
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 2, &err), CERTS_REFUSED);
+        ck_assert_int_eq(certs_store_look(store, NOW_S, 3, &err), CERTS_SAME);
+    }
+END_TEST
+
 START_TEST(odd_files_are_refused)
     {
         AUTO(folder) struct folder folder;
@@ -215,4 +243,5 @@ SUITE(certs_store)
     tcase_add_test(tests, a_file_of_the_same_size_and_time_is_another);
     tcase_add_test(tests, odd_files_are_refused);
     tcase_add_test(tests, what_is_given_is_judged_and_taken);
+    tcase_add_test(tests, what_is_given_goes_with_the_file_of_the_client_ca);
 }
