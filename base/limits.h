@@ -119,6 +119,10 @@
  * hangs: the longest honest decision takes well below a second. */
 #define THREAD_STUCK_MS 30000
 
+/* Milliseconds without a sign of the API server after which what is known of a cluster is called
+ * stale: an idle watch has a bookmark a minute, or is begun anew. AF1 of the catalogue. */
+#define CLUSTER_STALE_MS 600000
+
 /* Bytes of one event of a watch, or item of a list: what Go's client takes, ten times what etcd
  * stores. Of one answer to a list with all its pages. */
 #define KUBE_FRAME_MAX_BYTES (16u << 20)

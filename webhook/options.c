@@ -14,6 +14,7 @@ enum value {
     VALUE_NONE, /* a switch */
     VALUE_TEXT,
     VALUE_ADDRESS,
+    VALUE_SECRET,
     VALUE_LOG_FORMAT,
     VALUE_LOG_LEVEL,
     VALUE_TIME,  /* from 1 ms, milliseconds in the struct; this and the following are numbers */
@@ -32,6 +33,9 @@ static const struct option_row {
 #define AT(member) offsetof(struct options, member)
     {"catalog", VALUE_TEXT, AT(catalog), "DIR",
      "folder of YAML and JSON manifests: what is known of the cluster; changes are followed"},
+    {"kubeconfig", VALUE_TEXT, AT(kubeconfig), "FILE",
+     "the cluster itself, by this file; without it and --catalog that of our pod"},
+    {"context", VALUE_TEXT, AT(context), "NAME", "which of its contexts (default its current one)"},
     {"listen", VALUE_ADDRESS, AT(listen), "ADDR:PORT",
      "where to answer the API server, TLS (default :8443; port 0: a free one)"},
     {"admin-listen", VALUE_ADDRESS, AT(admin_listen), "ADDR:PORT",
@@ -39,6 +43,8 @@ static const struct option_row {
     {"tls-cert", VALUE_TEXT, AT(tls_cert), "FILE",
      "server certificate and its issuers, PEM; files are reloaded when they change"},
     {"tls-key", VALUE_TEXT, AT(tls_key), "FILE", "its private key, PEM"},
+    {"tls-secret", VALUE_SECRET, AT(tls_secret), "NAMESPACE/NAME",
+     "both from a Secret of the cluster, which is followed"},
     {"client-ca", VALUE_TEXT, AT(client_ca), "FILE",
      "only clients with a certificate of this CA are answered, PEM"},
     {"settings", VALUE_TEXT, AT(settings), "FILE",
@@ -146,6 +152,9 @@ static bool take_value(struct options *options, const struct option_row *row, co
     case VALUE_ADDRESS:
         good = address_parse(text, member, &detail);
         break;
+    case VALUE_SECRET:
+        good = followed_secret_parse(text, member);
+        break;
     case VALUE_LOG_FORMAT:
         good = log_format_parse(text, member);
         break;
@@ -161,13 +170,23 @@ static bool take_value(struct options *options, const struct option_row *row, co
 
 static bool check(const struct options *options, struct error *err)
 {
-    if (!options->catalog)
-        return error_set(err, ERROR_INVALID, "--catalog DIR is needed");
-    if (options->once)
-        return true;
-    if (!options->tls_cert || !options->tls_key)
-        return error_set(err, ERROR_INVALID,
-                         "--tls-cert FILE and --tls-key FILE are needed (or --once)");
+    const char *secret = options->tls_secret.name;
+    const struct {
+        bool wrong;
+        const char *message;
+    } rules[] = {
+        {options->once && !options->catalog, "--once needs --catalog DIR"},
+        {options->catalog && options->kubeconfig, "either --catalog or --kubeconfig"},
+        {options->context && !options->kubeconfig, "--context needs --kubeconfig FILE"},
+        {secret && options->catalog, "--tls-secret needs a cluster instead of --catalog"},
+        {secret && (options->tls_cert || options->tls_key), "either --tls-secret or --tls-cert"},
+        {!options->once && !secret && (!options->tls_cert || !options->tls_key),
+         "--tls-cert FILE and --tls-key FILE are needed, or --tls-secret NAMESPACE/NAME"},
+    };
+
+    for (size_t i = 0; i < COUNT(rules); i++)
+        if (rules[i].wrong)
+            return error_set(err, ERROR_INVALID, "%s", rules[i].message);
     return true;
 }
 
@@ -225,7 +244,8 @@ void options_help(FILE *out)
 {
     fputs("granary-webhook: answers the admission reviews of a Kubernetes API server.\n"
           "\n"
-          "usage: granary-webhook --catalog DIR --tls-cert FILE --tls-key FILE [OPTION...]\n"
+          "usage: granary-webhook [--kubeconfig FILE] --tls-secret NAMESPACE/NAME [OPTION...]\n"
+          "       granary-webhook --catalog DIR --tls-cert FILE --tls-key FILE [OPTION...]\n"
           "       granary-webhook --catalog DIR --once < review.json\n"
           "\n",
           out);
@@ -241,12 +261,13 @@ void options_help(FILE *out)
           "Times are numbers with ms, s or m; bytes are numbers, also with Ki or Mi.\n"
           "\n"
           "POST /mutate and POST /validate are answered over TLS 1.2 and 1.3. The admin address\n"
-          "has /livez, /readyz (each check in a line) and /metrics (Prometheus). A broken catalog\n"
-          "or certificate is logged, and what was good before stays in use.\n"
+          "has /livez, /readyz (each check in a line) and /metrics (Prometheus). Broken settings,\n"
+          "catalogs and certificates are logged, and what was good before stays in use; so does\n"
+          "what is known of a cluster while its API server is away.\n"
           "\n"
           "SIGTERM drains: not ready, answers close their connections, then the end. SIGINT does\n"
           "the same without the delay, a second signal ends at once. SIGHUP looks at the\n"
-          "certificate files now.\n"
+          "files of certificate and settings now.\n"
           "\n"
           "exit: 0 fine, 1 --once had no review that can be answered, 2 could not run,\n"
           "      3 ended before every request was answered\n",

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "http/address.h"
 #include "webhook/connections.h"
+#include "webhook/followed.h"
 
 /** Exit codes of granary-webhook. */
 enum exit_code {
@@ -20,7 +21,10 @@ enum exit_code {
 /** What the command line says. Strings belong to argv. */
 struct options {
     const char *catalog, *settings;
+    const char *kubeconfig,
+        *context; /* of an API server; both NULL, and no catalog: we are in a pod */
     const char *tls_cert, *tls_key, *client_ca;
+    struct followed_secret tls_secret; /* its name is NULL when files are given */
     struct address listen, admin_listen;
     bool once, enforce;
     enum log_format log_format;

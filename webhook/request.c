@@ -184,7 +184,7 @@ static bool decide(struct client *client, struct admit_answer *answer, struct er
     if (request->length == 0)
         return error_set(err, ERROR_BAD_REQUEST, "the body is empty");
     if (!cluster)
-        return error_set(err, ERROR_UNAVAILABLE, "the catalog is not loaded");
+        return error_set(err, ERROR_UNAVAILABLE, "what is known of the cluster is not loaded");
     arena_enter(client->worker->arena);
 
     bool answered = admit(settings, cluster, request->head.endpoint,

@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "webhook/listener.h"
+#include "webhook/secret.h"
 
 /* Milliseconds between two looks at deadlines: the precision of every time that a user sets. */
 #define TICK_MS 100
@@ -148,6 +149,23 @@ static void look_at_files(struct server *server, int64_t now_ms)
     look_at_settings(server);
 }
 
+/* In the informer's thread. What is given is judged, as files would be, by the next look. */
+static void secret_changed(void *context, const json_t *secret)
+{
+    struct server *server = context;
+    struct error err;
+
+    if (!secret) {
+        log_warn("the certificate's Secret is gone", LOG_S("in-use", "the last good one"));
+        return;
+    }
+    if (secret_give(secret, server->service.certs, &err))
+        return;
+    metrics_add(&server->service.metrics, METRIC_CERT_ERRORS, 1);
+    log_error("certificate refused", LOG_S("error", err.message),
+              LOG_S("in-use", "the last good one"));
+}
+
 static void obey(struct server *server, int signal, int64_t now_ms)
 {
     if (signal == SIGHUP) {
@@ -207,8 +225,10 @@ static void turn(struct server *server)
         listener_watch(&server->admission, now_ms);
         listener_watch(&server->admin, now_ms);
     }
-    if (now_ms >= server->look_ms)
+    if (now_ms >= server->look_ms) {
         look_at_files(server, now_ms);
+        state_watch(server->service.state, now_ms);
+    }
     if (count <= 0)
         return;
     read_signals(server, now_ms);
@@ -247,8 +267,8 @@ static void release(struct server *server)
 {
     listener_stop(&server->admission);
     listener_stop(&server->admin);
-    certs_store_free(server->service.certs);
     state_stop(server->service.state);
+    certs_store_free(server->service.certs);
     close(server->signals);
     free(server);
 }
@@ -268,9 +288,41 @@ static struct server *make(const struct options *options, struct settings_store 
         .admin.fd = -1,
         .signals = catch_signals(),
     };
-    server->service.state = state_start(options->catalog);
-    look_at_certificates(server, clock_mono_ms());
     return server;
+}
+
+static bool read_config(const struct options *options, struct kube_config *config,
+                        struct error *err)
+{
+    if (options->catalog)
+        return true;
+    if (options->kubeconfig)
+        return kube_config_read(options->kubeconfig, options->context, config, err);
+    return kube_config_in_cluster(config, err) ||
+           error_wrap(err, "neither --catalog nor --kubeconfig, and not in a pod");
+}
+
+static bool know(struct server *server, struct error *err)
+{
+    const struct options *options = server->options;
+    AUTO(kube_config) struct kube_config config = {0};
+
+    if (!read_config(options, &config, err))
+        return false;
+    if (config.server)
+        log_info("following a cluster", LOG_S("server", config.server));
+
+    const struct state_source source = {
+        .catalog = options->catalog,
+        .config = &config,
+        .secret = &options->tls_secret,
+        .secret_changed = secret_changed,
+        .context = server,
+    };
+
+    server->service.state = state_start(&source, err);
+    look_at_certificates(server, clock_mono_ms());
+    return server->service.state;
 }
 
 enum exit_code server_run(const struct options *options, struct settings_store *settings,
@@ -279,7 +331,7 @@ enum exit_code server_run(const struct options *options, struct settings_store *
     struct server *server = make(options, settings);
     enum exit_code code = EXIT_CANNOT;
 
-    if (start(server, options, err)) {
+    if (know(server, err) && start(server, options, err)) {
         serve(server);
         code = end(server);
     }

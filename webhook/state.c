@@ -11,8 +11,9 @@
 #include "kube/catalog.h"
 
 struct state {
-    const char *path;
+    const char *path; /* of the folder; NULL: there is none */
     struct catalog_watch *watch;
+    struct live *live; /* NULL: there is a folder */
     pthread_mutex_t lock;
     const struct cluster *cluster; /* this and the following under the lock */
     struct state_facts facts;
@@ -32,7 +33,7 @@ static void refuse(struct state *state, const struct error *err)
               LOG_S("in-use", has_old ? "the last good one" : "none"));
 }
 
-static void take(struct state *state, const struct cluster *cluster, size_t objects)
+static void take(struct state *state, const struct cluster *cluster)
 {
     pthread_mutex_lock(&state->lock);
 
@@ -43,10 +44,18 @@ static void take(struct state *state, const struct cluster *cluster, size_t obje
     state->facts.problem[0] = '\0';
     state->facts.loads++;
     state->facts.loaded_s = clock_now_s();
-    state->facts.objects = (int64_t)objects;
+    state->facts.objects = (int64_t)cluster_size(cluster);
     pthread_mutex_unlock(&state->lock);
+    if (!old && !state->path)
+        log_info("cluster known", LOG_N("objects", (int64_t)cluster_size(cluster)));
     cluster_unref(old);
-    log_info("catalog taken", LOG_S("catalog", state->path), LOG_N("objects", (int64_t)objects));
+}
+
+static void take_folder(struct state *state, const json_t *objects)
+{
+    take(state, cluster_make(objects));
+    log_info("catalog taken", LOG_S("catalog", state->path),
+             LOG_N("objects", (int64_t)json_array_size(objects)));
 }
 
 static void log_remarks(const struct text *remarks)
@@ -68,23 +77,60 @@ static void reload(void *context)
 
     log_remarks(&remarks);
     if (objects)
-        take(state, cluster_make(objects), json_array_size(objects));
+        take_folder(state, objects);
     else
         refuse(state, &err);
 }
 
-struct state *state_start(const char *path)
+static void follow_folder(struct state *state)
 {
-    struct state *state = text_alloc(sizeof *state);
     struct error err;
 
-    state->path = path;
-    pthread_mutex_init(&state->lock, NULL);
     reload(state);
-    state->watch = catalog_watch_start(path, reload, state, &err);
+    state->watch = catalog_watch_start(state->path, reload, state, &err);
     if (!state->watch)
-        log_error("catalog is not followed", LOG_S("catalog", path), LOG_S("error", err.message));
-    return state;
+        log_error("catalog is not followed", LOG_S("catalog", state->path),
+                  LOG_S("error", err.message));
+}
+
+/* In the informer's thread: nobody who answers waits for it. */
+static void take_all(void *context, const json_t *objects)
+{
+    struct state *state = context;
+    AUTO(cluster) const struct cluster *before = state_cluster(state);
+
+    take(state, cluster_next(before, objects));
+}
+
+static bool follow_server(struct state *state, const struct state_source *source, struct error *err)
+{
+    const struct live_plan plan = {
+        .config = source->config,
+        .secret = source->secret,
+        .known = take_all,
+        .secret_changed = source->secret_changed,
+        .context = source->context,
+        .known_context = state,
+    };
+
+    state->live = live_start(&plan, err);
+    return state->live;
+}
+
+struct state *state_start(const struct state_source *source, struct error *err)
+{
+    struct state *state = text_alloc(sizeof *state);
+
+    state->path = source->catalog;
+    pthread_mutex_init(&state->lock, NULL);
+    if (source->catalog) {
+        follow_folder(state);
+        return state;
+    }
+    if (follow_server(state, source, err))
+        return state;
+    state_stop(state);
+    return NULL;
 }
 
 void state_stop(struct state *state)
@@ -92,6 +138,7 @@ void state_stop(struct state *state)
     if (!state)
         return;
     catalog_watch_stop(state->watch);
+    live_stop(state->live);
     cluster_unref(state->cluster);
     pthread_mutex_destroy(&state->lock);
     free(state);
@@ -115,4 +162,15 @@ struct state_facts state_look(struct state *state)
 
     pthread_mutex_unlock(&state->lock);
     return facts;
+}
+
+void state_watch(struct state *state, int64_t now_ms)
+{
+    if (state->live)
+        live_watch(state->live, now_ms);
+}
+
+struct live *state_live(struct state *state)
+{
+    return state->live;
 }

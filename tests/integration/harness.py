@@ -153,23 +153,29 @@ def write(path, content):
     os.rename(path + ".new", path)
 
 
+def run_program(*arguments, stdin=b""):
+    return subprocess.run([WEBHOOK, *arguments], input=stdin, capture_output=True, timeout=20 * SLOW)
+
+
 # --- the process --------------------------------------------------------------------------------
 
 
 class Webhook:
     """A running granary-webhook on free ports. Use as context: what it leaves behind is checked."""
 
-    def __init__(self, *arguments, cert=None, key=None, catalog=None, wait_ready=True,
+    def __init__(self, *arguments, cert=None, key=None, catalog=None, wait_ready=True, source=None,
                  end=signal.SIGINT, address="127.0.0.1:0", wanted_exit=0, prepare=None):
+        """source: arguments in the place of those that name catalog and certificate."""
         self.catalog = catalog or temporary_folder()
         if not catalog:
             write(os.path.join(self.catalog, "namespace.yaml"), NAMESPACE)
+        if source is None:
+            source = ["--catalog", self.catalog, "--tls-cert", cert or WORLD.cert, "--tls-key", key or WORLD.key]
         self.lines, self.end, self.wanted_exit = [], end, wanted_exit
         self.new_line = threading.Condition()
         self.process = subprocess.Popen(
-            [WEBHOOK, "--catalog", self.catalog, "--listen", address, "--admin-listen",
-             "127.0.0.1:0", "--tls-cert", cert or WORLD.cert, "--tls-key", key or WORLD.key,
-             "--log-level", "debug", *arguments],
+            [WEBHOOK, "--listen", address, "--admin-listen", "127.0.0.1:0", "--log-level", "debug", *source,
+             *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="replace", preexec_fn=prepare)
         self.reader = threading.Thread(target=self._read, daemon=True)

@@ -10,14 +10,9 @@ import time
 
 import harness
 from harness import (Webhook, ask, check, check_allowed, check_equal, eventually, post, review,
-                     temporary_folder, test, write)
+                     run_program as run, temporary_folder, test, write)
 
 BROKEN = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: [\n"
-
-
-def run(*arguments, stdin=b""):
-    return subprocess.run([harness.WEBHOOK, *arguments], input=stdin, capture_output=True,
-                          timeout=20 * harness.SLOW)
 
 
 def catalog():
@@ -31,10 +26,9 @@ def help_and_version():
     answer = run("--help")
     check_equal(answer.returncode, 0, "exit code")
     text = answer.stdout.decode()
-    for word in ("usage:", "--catalog DIR", "--listen ADDR:PORT", "--tls-cert FILE", "--client-ca",
+    for word in ("usage:", "--catalog DIR", "--kubeconfig FILE", "--tls-secret NAMESPACE/NAME", "--listen ADDR:PORT", "--tls-cert FILE", "--client-ca",
                  "--settings", "--enforce", "--once", "--log-format", "exit:", "SIGTERM"):
         check(word in text, f"--help does not say {word}")
-    check("--kubeconfig" not in text, "an option that is not there")
     # H16: longer than the 90 s for which the API server's client keeps an idle connection
     check(re.search(r"--keep-alive-timeout.*120s", text), "the keep-alive time is not 120 s")
     check(max(len(line) for line in text.splitlines()) <= 120, "a line is too long to read")
@@ -48,9 +42,11 @@ def wrong_command_lines_say_what_is_wrong():
     pair = ["--tls-cert", harness.WORLD.cert, "--tls-key", harness.WORLD.key]
     folder = ["--catalog", catalog()]
     rows = [
-        ([], "--catalog DIR is needed"), (folder, "--tls-cert"), ([*folder, *pair[:2]], "--tls-key"),
+        ([], "--tls-secret NAMESPACE/NAME"), (["--once"], "--once needs --catalog"), (folder, "--tls-cert"),
+        (pair, "neither --catalog nor --kubeconfig, and not in a pod"),
+        ([*pair, "--kubeconfig", "/nonexistent"], "/nonexistent"), ([*folder, *pair[:2]], "--tls-key"),
         ([*folder, "--nonsense"], "--nonsense: no such option"),
-        ([*folder, "--kubeconfig", "x"], "--kubeconfig: no such option"),
+        ([*folder, "--kubeconfig", "x"], "either --catalog or --kubeconfig"),
         ([*folder, "--enforce=yes"], "--enforce=yes"), (["--catalog"], "--catalog: its value"),
         ([*folder, *pair, "more"], '"more" is not expected'), (["--catalog", ""], "--catalog"),
         ([*folder, *pair, "--log-format", "xml"], "--log-format xml"),

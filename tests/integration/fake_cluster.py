@@ -1,0 +1,262 @@
+"""An API server of few lines for the running webhook: lists, watches, a token; and it can go away, come
+back, lose kinds and refuse them. Plain HTTP on loopback. Faults of every other sort are the business of
+tests/unit/kube."""
+
+import json
+import socket
+import threading
+import time
+import urllib.parse
+
+STASH = "stash.appscode.com"
+KINDS = {
+    "namespaces": ("", "v1", "Namespace", False),
+    "secrets": ("", "v1", "Secret", True),
+    "backupblueprints": (STASH, "v1beta1", "BackupBlueprint", False),
+    "backupconfigurations": (STASH, "v1beta1", "BackupConfiguration", True),
+    "restoresessions": (STASH, "v1beta1", "RestoreSession", True),
+    "tasks": (STASH, "v1beta1", "Task", False),
+    "repositories": (STASH, "v1alpha1", "Repository", True),
+}
+HISTORY = 1000
+
+
+def api_version(plural):
+    group, version = KINDS[plural][:2]
+    return f"{group}/{version}" if group else version
+
+
+def prefix(plural):
+    group, version = KINDS[plural][:2]
+    return f"/apis/{group}/{version}" if group else f"/api/{version}"
+
+
+class Request:
+    def __init__(self, head):
+        first, *lines = head.decode("latin-1").split("\r\n")
+        self.method, target, _ = first.split(" ")
+        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        url = urllib.parse.urlsplit(target)
+        self.query = {name: values[0] for name, values in urllib.parse.parse_qs(url.query).items()}
+        parts = url.path.strip("/").split("/")
+        rest = parts[2:] if parts[0] == "api" else parts[3:]
+        self.prefix = "/" + "/".join(parts[:2] if parts[0] == "api" else parts[:3])
+        self.space = rest[1] if len(rest) > 2 and rest[0] == "namespaces" else None
+        self.plural = (rest[2:] if self.space else rest)[:1]
+        self.plural = self.plural[0] if self.plural else ""
+        self.name = dict(enumerate(rest)).get(3 if self.space else 1)
+        self.partial = "PartialObjectMetadata" in self.headers.get("accept", "")
+
+    def wants(self, object):
+        metadata = object["metadata"]
+        field = self.query.get("fieldSelector", "")
+        return ((self.space is None or metadata.get("namespace") == self.space) and
+                (not field or field == f"metadata.name={metadata['name']}"))
+
+
+class FakeCluster:
+    """Use as context. Objects are given as manifests without apiVersion and kind."""
+
+    def __init__(self, token="T0K3N"):
+        self.token, self.lock, self.changed = token, threading.Lock(), threading.Condition()
+        self.version, self.objects, self.events = 100, {plural: {} for plural in KINDS}, []
+        self.absent, self.forbidden, self.asked, self.log = set(), set(), set(), []
+        self.tasks, self.connections, self.listener = [], set(), None
+        self.port = self._listen(0)
+
+    # what is there
+
+    def put(self, plural, name, space=None, **body):
+        group, version, kind, namespaced = KINDS[plural]
+        metadata = {"name": name, **body.pop("metadata", {})}
+        if namespaced:
+            metadata["namespace"] = space or "demo"
+        with self.changed:
+            self.version += 1
+            key = (metadata.get("namespace"), name)
+            metadata.setdefault("uid", f"{plural}-{key[0]}-{name}")
+            metadata["resourceVersion"] = str(self.version)
+            object = {"apiVersion": api_version(plural), "kind": kind, "metadata": metadata, **body}
+            new = key not in self.objects[plural]
+            self.objects[plural][key] = object
+            self._tell("ADDED" if new else "MODIFIED", plural, object)
+
+    def remove(self, plural, name, space=None):
+        with self.changed:
+            self.version += 1
+            object = self.objects[plural].pop(((space or "demo") if KINDS[plural][3] else None, name))
+            object = {**object, "metadata": {**object["metadata"], "resourceVersion": str(self.version)}}
+            self._tell("DELETED", plural, object)
+
+    def _tell(self, type, plural, object):
+        self.events.append((self.version, type, plural, object))
+        del self.events[:-HISTORY]
+        self.changed.notify_all()
+
+    # going away and coming back
+
+    def _listen(self, port):
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.tasks.append(threading.Thread(target=self._accept, args=(self.listener,), daemon=True))
+        self.tasks[-1].start()
+        return self.listener.getsockname()[1]
+
+    def go_away(self):
+        """Nobody listens any more, and every connection breaks."""
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+        with self.lock:
+            for connection in self.connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def come_back(self):
+        self._listen(self.port)
+
+    def cut(self):
+        """Every watch begins anew."""
+        self.go_away()
+        self.come_back()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.go_away()
+        with self.changed:
+            self.listener = None
+            self.changed.notify_all()
+
+    # answering
+
+    def _accept(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            data = b""
+            while True:
+                while b"\r\n\r\n" not in data:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    data += piece
+                head, _, data = data.partition(b"\r\n\r\n")
+                if not self._answer(connection, Request(head)):
+                    return
+        except OSError:
+            pass
+        finally:
+            with self.lock:
+                self.connections.discard(connection)
+            connection.close()
+
+    def _send(self, connection, status, body):
+        data = json.dumps(body, separators=(",", ":")).encode()
+        connection.sendall(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                           % (status, len(data), data))
+        return True
+
+    def _refuse(self, connection, code, reason):
+        return self._send(connection, code, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                                             "message": f"the fake cluster says {reason}", "reason": reason,
+                                             "code": code})
+
+    def _answer(self, connection, request):
+        plural = request.plural
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            return self._refuse(connection, 401, "Unauthorized")
+        verb = "watch" if request.query.get("watch") else "get" if request.name else "list"
+        self.log.append((verb, plural))
+        self.asked.add((verb, KINDS.get(plural, ("?",))[0], plural, request.space,
+                        request.query.get("fieldSelector")))
+        if plural in self.forbidden:
+            return self._refuse(connection, 403, "Forbidden")
+        if plural not in KINDS or plural in self.absent or request.prefix != prefix(plural):
+            return self._refuse(connection, 404, "NotFound")
+        if request.method != "GET" or verb == "get":
+            return self._refuse(connection, 405, "MethodNotAllowed")
+        return self._watch(connection, request) if verb == "watch" else self._list(connection, request)
+
+    def _shown(self, request, object):
+        if not request.partial:
+            return object
+        return {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]}
+
+    def _list(self, connection, request):
+        with self.changed:
+            items = [self._shown(request, each) for each in self.objects[request.plural].values()
+                     if request.wants(each)]
+            version = str(self.version)
+        kind = "PartialObjectMetadata" if request.partial else KINDS[request.plural][2]
+        return self._send(connection, 200, {
+            "apiVersion": "meta.k8s.io/v1" if request.partial else api_version(request.plural),
+            "kind": kind + "List", "metadata": {"resourceVersion": version}, "items": items})
+
+    def _chunk(self, connection, events):
+        data = b"".join(json.dumps(event, separators=(",", ":")).encode() + b"\n" for event in events)
+        connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def _bookmark(self, request, version, annotations=None):
+        metadata = {"resourceVersion": str(version), **({"annotations": annotations} if annotations else {})}
+        object = {"apiVersion": api_version(request.plural), "kind": KINDS[request.plural][2], "metadata": metadata}
+        return {"type": "BOOKMARK", "object": self._shown(request, object)}
+
+    def _watch(self, connection, request):
+        seen = int(request.query.get("resourceVersion") or 0)
+        with self.changed:
+            if seen and self.events and seen < self.events[0][0] - 1:
+                return self._refuse(connection, 410, "Expired")
+            initial = []
+            if request.query.get("sendInitialEvents"):
+                initial = [{"type": "ADDED", "object": self._shown(request, each)}
+                           for each in self.objects[request.plural].values() if request.wants(each)]
+                seen = self.version
+                initial.append(self._bookmark(request, seen, {"k8s.io/initial-events-end": "true"}))
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                           b"Transfer-Encoding: chunked\r\n\r\n")
+        if initial:
+            self._chunk(connection, initial)
+        self._follow(connection, request, seen)
+        connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _follow(self, connection, request, seen):
+        end = time.monotonic() + float(request.query.get("timeoutSeconds", 60))
+        while time.monotonic() < end:
+            with self.changed:
+                if not self.changed.wait_for(lambda: self.version > seen or not self.listener, timeout=1):
+                    continue
+                if not self.listener:
+                    return
+                news = [{"type": type, "object": self._shown(request, object)}
+                        for version, type, plural, object in self.events
+                        if version > seen and plural == request.plural and request.wants(object)]
+                seen = self.version
+            self._chunk(connection, [*news, self._bookmark(request, seen)])
+
+
+def kubeconfig(path, cluster, token="T0K3N"):
+    """Writes one with two contexts, of which the current one leads nowhere."""
+    text = {
+        "apiVersion": "v1", "kind": "Config", "current-context": "nowhere",
+        "clusters": [{"name": "fake", "cluster": {"server": f"http://127.0.0.1:{cluster.port}"}},
+                     {"name": "nowhere", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "webhook", "user": {"token": token}}],
+        "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "webhook"}},
+                     {"name": "nowhere", "context": {"cluster": "nowhere", "user": "webhook"}}],
+    }
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(text, file)
+    return path
