@@ -1,7 +1,9 @@
 """Roles: no wildcard, nothing that gives more, nothing read that is not named."""
 
+import re
+
 from harness import check, check_equal, test
-from manifests import named, of_kind, system, title
+from manifests import named, of_kind, source, system, title
 
 READ = {"get", "list", "watch"}
 
@@ -38,6 +40,34 @@ def the_webhook_writes_nothing():
     for kind in ("ClusterRole", "Role"):
         for rule in named(system(), kind, "granary-webhook")["rules"]:
             check(set(rule["verbs"]) <= READ, f"{rule}")
+
+
+def followed():
+    """What the webhook follows: {(group, plural)} (webhook/followed.c)."""
+    text = source("webhook/followed.c")
+    names = {"STASH": re.search(r'^#define STASH "([a-z.]+)"$', text, re.M).group(1), '""': ""}
+    rows = re.findall(r'^    \{\{(\w+|""), "v\w+", "(\w+)", "\w+", (?:true|false)\}', text, re.M)
+    check(len(rows) > 3, "webhook/followed.c has no table of kinds")
+    return {(names[group], plural) for group, plural in rows}
+
+
+@test("SEC12")
+def the_webhook_may_follow_what_it_follows_and_nothing_else():
+    rules = named(system(), "ClusterRole", "granary-webhook")["rules"]
+    allowed = {(group, plural) for rule in rules for group in rule["apiGroups"] for plural in rule["resources"]}
+    check_equal(allowed, followed(), "kinds")
+    for rule in rules:
+        check_equal((sorted(rule["verbs"]), rule.get("resourceNames")), (["list", "watch"], None), "verbs")
+
+
+@test("SEC12")
+def the_webhook_may_follow_the_secret_that_its_arguments_name():
+    container = named(system(), "Deployment", "granary-webhook")["spec"]["template"]["spec"]["containers"][0]
+    (secret,) = [word.partition("=")[2] for word in container["args"] if word.startswith("--tls-secret=")]
+    role = named(system(), "Role", "granary-webhook")
+    check_equal(role["rules"], [{"apiGroups": [""], "resources": ["secrets"],
+                                 "resourceNames": [secret.partition("/")[2]], "verbs": ["list", "watch"]}], "rules")
+    check_equal(role["metadata"]["namespace"], secret.partition("/")[0], "namespace")
 
 
 @test("SEC12")
