@@ -10,6 +10,7 @@
 
 #define NAMES 12
 #define PASTS 8
+#define ROTATIONS_MAX 12
 
 /* One event as it was. */
 struct happening {
@@ -41,6 +42,9 @@ struct fake_api {
     bool held; /* it went back: nothing changes until somebody could have noticed */
     json_t *pages, *counts;
     int tokens;
+    int credential;   /* number of the token that is accepted */
+    int late;         /* how often it is refused before it gets known */
+    size_t rotations; /* of certificates */
     struct text story;
 };
 
@@ -257,6 +261,41 @@ static bool go_back(struct fake_api *api)
     return true;
 }
 
+/* Credentials, as a kubelet writes them: a file is another one at once. */
+
+static void publish(struct fake_api *api, const char *name, const char *text)
+{
+    folder_write(api->script.folder, "new", text);
+    folder_move(api->script.folder, "new", name);
+}
+
+static void publish_token(struct fake_api *api)
+{
+    AUTO(free) char *token = text_format("token-%d\n", api->credential);
+
+    publish(api, "token", token);
+}
+
+static void rotate_certificate(struct fake_api *api)
+{
+    const struct pem_pair *pair = &api->script.pairs[++api->rotations % api->script.pair_count];
+
+    fake_certificate(api->fake, pair);
+    publish(api, "ca.crt", pair->cert);
+}
+
+static bool is_known(struct fake_api *api, const struct fake_request *request)
+{
+    AUTO(free) char *given = fake_header(request, "Authorization");
+    AUTO(free) char *wanted = text_format("Bearer token-%d", api->credential);
+
+    if (strcmp(given, wanted) == 0)
+        return true;
+    if (api->late <= 0 || --api->late == 0)
+        publish_token(api);
+    return false;
+}
+
 /* Answers. */
 
 static enum end answer_status(struct out *out, int code, const char *reason, const char *headers)
@@ -303,6 +342,42 @@ static bool refuse(struct out *out, const char *fault, enum end *end)
 static enum end break_off(struct out *out, bool reset)
 {
     return reset ? (enum end)fake_reset(out->peer) : END_CLOSE;
+}
+
+/* The lock is not held where it waits for the other end. */
+static enum end hang(struct out *out)
+{
+    pthread_mutex_unlock(&out->api->lock);
+    fake_hang(out->peer);
+    pthread_mutex_lock(&out->api->lock);
+    return END_CLOSE;
+}
+
+/* Sends the same again and again, until the other end has enough of it. */
+static enum end trickle(struct out *out, const char *text)
+{
+    pthread_mutex_unlock(&out->api->lock);
+    while (fake_puts(out->peer, text))
+        fake_pause(out->peer, 1);
+    pthread_mutex_lock(&out->api->lock);
+    return END_CLOSE;
+}
+
+#define SLOW "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{"
+
+/* True: nothing more comes of it. */
+static bool get_stuck(struct out *out, const char *fault, enum end *end)
+{
+    if (is(fault, "mute")) {
+        *end = hang(out);
+        return true;
+    }
+    if (is(fault, "trickle")) {
+        fake_puts(out->peer, SLOW);
+        *end = trickle(out, " ");
+        return true;
+    }
+    return false;
 }
 
 /* Lists. */
@@ -391,8 +466,8 @@ static enum end send_page(struct out *out, json_t *left, int64_t version, bool p
 
 static enum end serve_later_page(struct out *out, const struct ask *ask)
 {
-    static const char *const faults[] = {"410", "410",   "410",  "503",
-                                         "cut", "reset", "half", "loop"};
+    static const char *const faults[] = {"410",   "410",  "410",  "503", "cut",
+                                         "reset", "half", "loop", "mute"};
     struct fake_api *api = out->api;
     const json_t *page = tree_get(api->pages, ask->token);
     AUTO(json) json_t *left = json_copy(json_object_get(page, "items"));
@@ -404,7 +479,7 @@ static enum end serve_later_page(struct out *out, const struct ask *ask)
         return answer_status(out, 400, "BadRequest", NULL);
     if (!page)
         return answer_status(out, 410, "Expired", NULL);
-    if (refuse(out, fault, &end))
+    if (refuse(out, fault, &end) || get_stuck(out, fault, &end))
         return end;
     if (is(fault, "loop")) {
         AUTO(json) json_t *list = list_head(api, version, ask->token);
@@ -416,9 +491,10 @@ static enum end serve_later_page(struct out *out, const struct ask *ask)
 
 static enum end serve_list(struct out *out, const struct ask *ask)
 {
-    static const char *const faults[] = {
-        "500", "502",       "503", "503-later", "429",  "429-later", "401",  "403",   "404",
-        "410", "too-large", "cut", "reset",     "half", "html",      "kind", "stale", "stale"};
+    static const char *const faults[] = {"500",       "502",   "503",   "503-later", "429",
+                                         "429-later", "401",   "403",   "404",       "410",
+                                         "too-large", "cut",   "reset", "half",      "html",
+                                         "kind",      "stale", "stale", "mute",      "trickle"};
     struct fake_api *api = out->api;
     const char *fault = FAULT_OF(api, "list", faults);
     bool stale = is(fault, "stale") && api->past_count > 0;
@@ -426,7 +502,7 @@ static enum end serve_list(struct out *out, const struct ask *ask)
     AUTO(json) json_t *left = values(stale ? past->objects : api->objects);
     enum end end;
 
-    if (refuse(out, fault, &end))
+    if (refuse(out, fault, &end) || get_stuck(out, fault, &end))
         return end;
     if (is(fault, "html")) {
         fake_answer(out->peer, 200, "Content-Type: text/html\r\n", "<html>Sign in</html>");
@@ -566,15 +642,6 @@ static void disturb(struct out *out, const struct happening *event, const char *
     }
 }
 
-/* The lock is not held where it waits for the other end. */
-static enum end hang(struct out *out)
-{
-    pthread_mutex_unlock(&out->api->lock);
-    fake_hang(out->peer);
-    pthread_mutex_lock(&out->api->lock);
-    return END_CLOSE;
-}
-
 /* What ends a stream while nothing happens. True: it did. */
 static bool cease(struct out *out, const char *fault, enum end *end)
 {
@@ -700,6 +767,11 @@ static enum end send_initial(struct out *out, const struct ask *ask)
     }
     if (api->script.streams == STREAMS_UNMARKED)
         return hang(out);
+    if (api->script.streams == STREAMS_BUSY && !out->chunked)
+        return trickle(out, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{"
+                            "\"resourceVersion\":\"1\"}}}\n");
+    if (api->script.streams == STREAMS_BUSY)
+        return trickle(out, "1\r\n\n\r\n");
     send_bookmark(out, api->version, true);
     return send_events(out, api->version, ask->bookmarks);
 }
@@ -757,14 +829,14 @@ static bool serve_strange_version(struct out *out, const struct ask *ask, enum e
 
 static enum end serve_watch(struct out *out, const struct ask *ask)
 {
-    static const char *const faults[] = {"500",  "502", "503", "503-later", "429",
-                                         "401",  "403", "404", "410",       "too-large",
-                                         "html", "end", "cut", "reset"};
+    static const char *const faults[] = {"500", "502",   "503",  "503-later", "429",  "401",
+                                         "403", "404",   "410",  "too-large", "html", "end",
+                                         "cut", "reset", "mute", "trickle"};
     struct fake_api *api = out->api;
     const char *fault = FAULT_OF(api, "open", faults);
     enum end end;
 
-    if (refuse(out, fault, &end))
+    if (refuse(out, fault, &end) || get_stuck(out, fault, &end))
         return end;
     if (is(fault, "html")) {
         fake_answer(out->peer, 200, "Content-Type: text/html\r\n", "<html>Sign in</html>");
@@ -824,21 +896,72 @@ static bool accepts(struct fake_api *api, const struct fake_request *request, bo
                                 : watched_accept_list(api->script.watched)) == 0;
 }
 
+/* A version with a match, and neither with a token, which has its own. */
+static bool asks_well(const struct fake_request *request, const struct ask *ask)
+{
+    AUTO(free) char *match = query(request->path, "resourceVersionMatch");
+
+    if (ask->watch)
+        return ask->initial ? is(match, "NotOlderThan") : !match;
+    return ask->version >= 0 ? is(match, "NotOlderThan") && !ask->token : !match;
+}
+
+/* Whoever asks has to be known; now and then he is not any more. True: it was answered. */
+static bool serve_stranger(struct out *out, const struct fake_request *request, enum end *end)
+{
+    static const char *const faults[] = {"token", "late", "empty", "certificate"};
+    struct fake_api *api = out->api;
+
+    if (!api->script.pairs)
+        return false;
+
+    const char *fault = FAULT_OF(api, "access", faults);
+
+    if (is(fault, "token") || is(fault, "late"))
+        api->credential++;
+    if (is(fault, "token"))
+        publish_token(api);
+    if (is(fault, "late"))
+        api->late = 1 + (int)below(api, 3);
+    if (is(fault, "empty"))
+        publish(api, "token", "");
+    if (is(fault, "certificate") && api->rotations < ROTATIONS_MAX) {
+        rotate_certificate(api);
+        *end = break_off(out, false);
+        return true;
+    }
+    if (is_known(api, request))
+        return false;
+    *end = answer_status(out, 401, "Unauthorized", NULL);
+    return true;
+}
+
+static enum end answer(struct out *out, const struct fake_request *request, const struct ask *ask)
+{
+    enum end end;
+
+    if (serve_stranger(out, request, &end))
+        return end;
+    if (!asks_well(request, ask))
+        return answer_status(out, 418, "Teapot", NULL);
+    if (!accepts(out->api, request, ask->watch))
+        return answer_status(out, 406, "NotAcceptable", NULL);
+    if (ask->watch)
+        return serve_watch(out, ask);
+    return ask->token ? serve_later_page(out, ask) : serve_list(out, ask);
+}
+
 static bool serve(struct fake_peer *peer, const struct fake_request *request, void *context)
 {
     struct fake_api *api = context;
     struct out out = {.api = api, .peer = peer};
     struct ask ask = ask_of(api, request->path);
-    enum end end;
 
     pthread_mutex_lock(&api->lock);
     tell(api, "%s", request->path);
-    if (!accepts(api, request, ask.watch))
-        end = answer_status(&out, 406, "NotAcceptable", NULL);
-    else if (ask.watch)
-        end = serve_watch(&out, &ask);
-    else
-        end = ask.token ? serve_later_page(&out, &ask) : serve_list(&out, &ask);
+
+    enum end end = answer(&out, request, &ask);
+
     pthread_mutex_unlock(&api->lock);
     free(ask.token);
     return end;
@@ -861,8 +984,15 @@ struct fake_api *fake_api_start(const struct fake_script *script)
     pthread_mutex_init(&api->lock, NULL);
     for (size_t i = below(api, 8); i > 0; i--)
         change(api);
-    api->fake = fake_start(NULL, serve, api);
-    snprintf(api->url, sizeof api->url, "http://127.0.0.1%s", strrchr(fake_url(api->fake), ':'));
+    api->fake = fake_start(script->pairs, serve, api);
+    if (script->pairs) {
+        publish_token(api);
+        publish(api, "ca.crt", script->pairs->cert);
+        snprintf(api->url, sizeof api->url, "%s", fake_url(api->fake));
+    } else {
+        snprintf(api->url, sizeof api->url, "http://127.0.0.1%s",
+                 strrchr(fake_url(api->fake), ':'));
+    }
     return api;
 }
 

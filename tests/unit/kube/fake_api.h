@@ -4,10 +4,13 @@
 
 #include "kube/watched.h"
 #include "tests/property/random.h"
+#include "tests/unit/certs/pem.h"
+#include "tests/unit/kube/folder.h"
 
 /*
- * An API server that has one kind and does much wrong, over loopback HTTP: objects come, change and
- * go at random while they are watched, and answers fail in every way that a script of a seed knows.
+ * An API server that has one kind and does much wrong, over loopback HTTP or TLS: objects come,
+ * change and go at random while they are watched, tokens and certificates are rotated, and answers
+ * fail in every way that a script of a seed knows.
  * In the end all is quiet: the last object is "zz-last", and from then on everything works.
  *
  * Objects change only while a request is served, so that a seed does the same each time.
@@ -22,6 +25,7 @@ enum fake_streams {
     STREAMS_FAIL,     /* 200 and an ERROR event 500, as with etcd 3.4 */
     STREAMS_IGNORED,  /* watched from now on, without initial events */
     STREAMS_UNMARKED, /* initial events without their end */
+    STREAMS_BUSY,     /* the same, and it goes on and on */
     STREAMS_KINDS
 };
 
@@ -35,12 +39,16 @@ struct fake_script {
     bool bookmarks;
     bool cut_each_byte; /* no other faults: the watch that sends change N is cut behind byte N, and
                            begins anew; by FIN or RST in turn */
+    const struct pem_pair *pairs; /* for certificates of "localhost"; NULL: plain HTTP, no token */
+    size_t pair_count;
+    const struct folder *folder; /* with `pairs`: where "token" and "ca.crt" are kept, as a kubelet
+                                    does */
 };
 
 struct fake_api *fake_api_start(const struct fake_script *script);
 void fake_api_stop(struct fake_api *api);
 
-/** "http://127.0.0.1:port". Borrowed. */
+/** "http://127.0.0.1:port", "https://localhost:port". Borrowed. */
 const char *fake_api_url(const struct fake_api *api);
 
 /** New array of what it has, as it is to be kept. To be asked when "zz-last" was seen. */

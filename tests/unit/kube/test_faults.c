@@ -22,7 +22,7 @@
 #define DEADLINE_S 60
 
 /* Kinds of faults and of what they lead to, in print_happened(). */
-#define HAPPENED 70
+#define HAPPENED 79
 
 /* What a handler made of the changes that it was told. */
 struct view {
@@ -130,6 +130,11 @@ static const struct reflector_limits quick = {.backoff_ms = 1,
                                               .watch_s = 1,
                                               .quiet_ms = 40,
                                               .initial_ms = 20,
+                                              .initial_max_ms = 60,
+                                              .answer_ms = 60,
+                                              .page_ms = 90,
+                                              .second_ms = 1,
+                                              .missing_ms = 3,
                                               .doubt_ms = 600};
 
 /* What happened in all runs: how often each fault, and what it led to. */
@@ -161,6 +166,17 @@ static void add_faults(struct fake_api *api)
         add_up(name, json_integer_value(count));
 }
 
+static struct kube_config config_of(const struct fake_script *script, const struct fake_api *api)
+{
+    struct kube_config config = {.server = text_format("%s", fake_api_url(api))};
+
+    if (script->pairs) {
+        config.token_file = folder_path(script->folder, "token");
+        config.ca.file = folder_path(script->folder, "ca.crt");
+    }
+    return config;
+}
+
 /* One run; what is wrong is written to `fault`, with the story of the server. */
 static void run(const struct fake_script *script, struct text *fault)
 {
@@ -169,8 +185,8 @@ static void run(const struct fake_script *script, struct text *fault)
                         .changed = PTHREAD_COND_INITIALIZER,
                         .objects = json_object()};
     struct random random = random_case(script->seed, 1);
-    struct kube_config config = {.server = (char *)fake_api_url(api)};
-    struct kube_client_limits limits = {.rate = 1e6, .burst = 1e6, .second_ms = 1};
+    AUTO(kube_config) struct kube_config config = config_of(script, api);
+    struct kube_client_limits limits = {.rate = 1e6, .burst = 1e6, .second_ms = 1, .look_ms = 5};
     struct informer_options options = {.kinds = script->watched,
                                        .count = 1,
                                        .changed = take_change,
@@ -209,15 +225,50 @@ static void run(const struct fake_script *script, struct text *fault)
     json_decref(view.objects);
 }
 
-static const struct kube_watched *const kinds[] = {&watched_pods, &watched_things, &watched_parts};
+/* One that is forgotten when it is not served, too. */
+static const struct kube_watched optional_things = {
+    .resource = {"example.com", "v1beta1", "things", "Thing", false}, .optional = true};
+
+static const struct kube_watched *const kinds[] = {&watched_pods, &watched_things, &watched_parts,
+                                                   &optional_things};
+
+#define PAIRS 3
+
+/* What all runs have. */
+struct common {
+    struct pem_pair pairs[PAIRS];
+    struct folder folder;
+};
+
+static struct common *common_make(void)
+{
+    struct common *common = text_alloc(sizeof *common);
+    struct pem_wish wish = {
+        .from_s = 1, .to_s = 4102444800, .name = "localhost", .authority = true};
+
+    for (size_t i = 0; i < PAIRS; i++)
+        pem_make(&common->pairs[i], &wish);
+    common->folder = folder_make();
+    return common;
+}
+
+static void auto_common(struct common **common)
+{
+    folder_done(&(*common)->folder);
+    free(*common);
+}
 
 /* All that varies follows from the seed. */
-static struct fake_script script_of(uint64_t seed)
+static struct fake_script script_of(uint64_t seed, const struct common *common)
 {
     struct random random = random_case(seed, 2);
+    bool tls = random_often(&random, 15);
 
     return (struct fake_script){.seed = seed,
-                                .watched = kinds[random_below(&random, 3)],
+                                .pairs = tls ? common->pairs : NULL,
+                                .pair_count = PAIRS,
+                                .folder = &common->folder,
+                                .watched = kinds[random_below(&random, 4)],
                                 .streams =
                                     random_often(&random, 60)
                                         ? STREAMS_SERVED
@@ -239,10 +290,12 @@ static void print_happened(void)
     fflush(stdout);
 }
 
-/* AF1, AF6 to AF9, AF11, AF12, AF15, AF17 */
+/* AF1 to AF4, AF6 to AF9, AF11 to AF15, AF17 */
 START_TEST(store_is_server_in_the_end)
     {
         uint64_t first = random_setting("SEED", 1), runs = random_setting("RUNS", 50);
+
+        AUTO(common) struct common *common = common_make();
 
         log_set_level(LOG_ERROR);
         happened = json_object();
@@ -251,7 +304,7 @@ START_TEST(store_is_server_in_the_end)
         fflush(stdout);
         for (uint64_t seed = first; seed < first + runs; seed++) {
             AUTO(text) struct text fault = {0};
-            struct fake_script script = script_of(seed);
+            struct fake_script script = script_of(seed, common);
 
             run(&script, &fault);
             ck_assert_msg(fault.length == 0, "SEED=%llu RUNS=1 repeats: %s",
