@@ -725,6 +725,19 @@ static bool send_next(struct out *out, const struct happening *event, enum end *
     return false;
 }
 
+/* All has happened. A bookmark now and then, since silence would make the other end list anew and
+ * so mend what it has made of the events. */
+static enum end rest(struct out *out)
+{
+    while (!out->broken) {
+        send_bookmark(out, out->api->version, false);
+        pthread_mutex_unlock(&out->api->lock);
+        fake_pause(out->peer, 5);
+        pthread_mutex_lock(&out->api->lock);
+    }
+    return END_CLOSE;
+}
+
 static enum end send_events(struct out *out, int64_t version, bool bookmarks)
 {
     static const char *const faults[] = {"end",       "cut",       "reset",     "error-410",
@@ -743,7 +756,9 @@ static enum end send_events(struct out *out, int64_t version, bool bookmarks)
         }
         if (bookmarks && random_often(&api->random, 20))
             send_bookmark(out, api->version, false);
-        if (api->finished || api->held)
+        if (api->finished)
+            return rest(out);
+        if (api->held)
             return hang(out);
         if (cease(out, FAULT_OF(api, "idle", faults), &end))
             return end;

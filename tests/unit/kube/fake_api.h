@@ -11,7 +11,8 @@
  * An API server that has one kind and does much wrong, over loopback HTTP or TLS: objects come,
  * change and go at random while they are watched, tokens and certificates are rotated, and answers
  * fail in every way that a script of a seed knows.
- * In the end all is quiet: the last object is "zz-last", and from then on everything works.
+ * In the end all is quiet but for bookmarks: the last object is "zz-last", and from then on
+ * everything works.
  *
  * Objects change only while a request is served, so that a seed does the same each time.
  */

@@ -307,8 +307,11 @@ START_TEST(store_is_server_in_the_end)
             struct fake_script script = script_of(seed, common);
 
             run(&script, &fault);
-            ck_assert_msg(fault.length == 0, "SEED=%llu RUNS=1 repeats: %s",
-                          (unsigned long long)seed, text_get(&fault));
+            /* longer than a message of check may be */
+            if (fault.length)
+                printf("%s", text_get(&fault));
+            fflush(stdout);
+            ck_assert_msg(fault.length == 0, "SEED=%llu RUNS=1 repeats", (unsigned long long)seed);
         }
         print_happened();
         /* a fault that never comes tests nothing */
@@ -330,7 +333,9 @@ START_TEST(cut_behind_every_byte)
         happened = json_object();
         run(&script, &fault);
         json_decref(happened);
-        ck_assert_msg(fault.length == 0, "%s", text_get(&fault));
+        printf("%s", text_get(&fault));
+        fflush(stdout);
+        ck_assert(fault.length == 0);
     }
 END_TEST
 
