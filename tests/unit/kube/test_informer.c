@@ -555,7 +555,43 @@ START_TEST(a_server_that_is_stuck)
     }
 END_TEST
 
-/* What the server asks to be done with a list: catalogue L1 to L3. */
+/* A clock that goes on a second whenever it is looked at. */
+static int64_t hasty_ms(void *context)
+{
+    return 1000 * (int64_t)atomic_fetch_add((atomic_long *)context, 1);
+}
+
+static uint64_t no_random(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+/* W17: events keep a watch for ever, however long each is waited for. */
+START_TEST(a_watch_that_goes_on)
+    {
+        struct told told = TOLD;
+        atomic_long looks = 0;
+        AUTO(fake) struct fake *fake = fake_start(NULL, serve_many, NULL);
+        struct kube_client *client = client_of(fake);
+        struct informer_options options = options_of(&told, &watched_pods, 1);
+
+        options.limits.quiet_ms = 1000000;
+        options.source =
+            (struct follower_source){.now_ms = hasty_ms, .random = no_random, .context = &looks};
+
+        struct informer *informer = start(client, &options);
+
+        must_have(informer, "z");
+        ck_assert_int_gt(hasty_ms(&looks), 10 * options.limits.quiet_ms);
+        ck_assert_int_eq(informer_look(informer, 0).follower.watches, 1);
+        ck_assert_int_eq(informer_look(informer, 0).follower.errors, 0);
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
+/* L1 to L3: what is asked for */
 static bool serve_pages(struct fake_peer *peer, const struct fake_request *request, void *context)
 {
     struct text *asked = context;
@@ -666,6 +702,7 @@ SUITE(kube_informer)
     tcase_add_test(tests, a_kind_that_goes);
     tcase_add_loop_test(tests, a_kind_that_is_away_for_a_moment, 0, 2);
     suite_rows(tests, a_server_that_is_stuck, stuck_rows);
+    tcase_add_test(tests, a_watch_that_goes_on);
     tcase_add_test(tests, pages_are_asked_for);
     tcase_add_test(tests, follows_a_folder);
     tcase_add_test(tests, folders_that_are_not_followed);
