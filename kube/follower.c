@@ -16,9 +16,6 @@
 #include "kube/frame.h"
 #include "kube/list.h"
 
-/* Between two looks whether the thread is to end, while nothing comes. */
-#define LOOK_MS 5000
-
 /* Pages of a list: tokens that are always new and lists that are always empty end too. */
 #define PAGES_MAX 10000
 
@@ -483,7 +480,8 @@ static bool in_time(struct watch *watch, int64_t quiet_ms, struct error *err)
 static bool read_on(struct watch *watch, int64_t quiet_ms, struct error *err)
 {
     size_t before = watch->frames.buffer.length;
-    int64_t slice_ms = quiet_ms < LOOK_MS ? quiet_ms : LOOK_MS;
+    int64_t look_ms = watch->follower->reflector.limits.look_ms;
+    int64_t slice_ms = quiet_ms < look_ms ? quiet_ms : look_ms;
 
     switch (kube_stream_read(watch->stream, &watch->frames.buffer, slice_ms, err)) {
     case KUBE_DATA:

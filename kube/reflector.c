@@ -45,6 +45,7 @@ struct reflector reflector_make(const struct reflector_limits *limits, bool stre
                    .page_ms = otherwise(given.page_ms, 120000),
                    .missing_ms = otherwise(given.missing_ms, 60000),
                    .doubt_ms = otherwise(given.doubt_ms, 600000),
+                   .look_ms = otherwise(given.look_ms, 5000),
                    .second_ms = otherwise(given.second_ms, 1000)},
         .act = streams ? REFLECTOR_STREAM : REFLECTOR_LIST,
         .streams = streams,

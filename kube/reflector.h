@@ -34,6 +34,8 @@ struct reflector_limits {
     int64_t missing_ms;                 /* 404 for so long: the kind is gone with all it had, where
                                            it is optional: 60,000 */
     int64_t doubt_ms;                   /* how long it is known that a server went back: 600,000 */
+    int64_t look_ms;                    /* between two looks at the clock while nothing comes: 5,000
+                                         */
     int64_t second_ms;                  /* of a Retry-After: 1,000; tests shorten it */
 };
 

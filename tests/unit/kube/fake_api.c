@@ -1,10 +1,12 @@
 #include "tests/unit/kube/fake_api.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/tree.h"
 #include "tests/unit/kube/fake.h"
 
@@ -39,7 +41,9 @@ struct fake_api {
     int64_t version, compacted, uids;
     int changes, faults;
     bool finished;
-    bool held; /* it went back: nothing changes until somebody could have noticed */
+    atomic_int stuck;     /* requests that are kept waiting */
+    atomic_llong late_ms; /* what that took, as if */
+    bool held;            /* it went back: nothing changes until somebody could have noticed */
     json_t *pages, *counts;
     int tokens;
     int credential;   /* number of the token that is accepted */
@@ -344,8 +348,8 @@ static enum end break_off(struct out *out, bool reset)
     return reset ? (enum end)fake_reset(out->peer) : END_CLOSE;
 }
 
-/* The lock is not held where it waits for the other end. */
-static enum end hang(struct out *out)
+/* All has happened. The lock is not held where it waits for the other end. */
+static enum end rest(struct out *out)
 {
     pthread_mutex_unlock(&out->api->lock);
     fake_hang(out->peer);
@@ -353,12 +357,23 @@ static enum end hang(struct out *out)
     return END_CLOSE;
 }
 
-/* Sends the same again and again, until the other end has enough of it. */
+/* Waits until the other end has enough of it. */
+static enum end hang(struct out *out)
+{
+    atomic_fetch_add(&out->api->stuck, 1);
+    rest(out);
+    atomic_fetch_sub(&out->api->stuck, 1);
+    return END_CLOSE;
+}
+
+/* The same, and sends the same again and again. */
 static enum end trickle(struct out *out, const char *text)
 {
     pthread_mutex_unlock(&out->api->lock);
+    atomic_fetch_add(&out->api->stuck, 1);
     while (fake_puts(out->peer, text))
         fake_pause(out->peer, 1);
+    atomic_fetch_sub(&out->api->stuck, 1);
     pthread_mutex_lock(&out->api->lock);
     return END_CLOSE;
 }
@@ -725,19 +740,6 @@ static bool send_next(struct out *out, const struct happening *event, enum end *
     return false;
 }
 
-/* All has happened. A bookmark now and then, since silence would make the other end list anew and
- * so mend what it has made of the events. */
-static enum end rest(struct out *out)
-{
-    while (!out->broken) {
-        send_bookmark(out, out->api->version, false);
-        pthread_mutex_unlock(&out->api->lock);
-        fake_pause(out->peer, 5);
-        pthread_mutex_lock(&out->api->lock);
-    }
-    return END_CLOSE;
-}
-
 static enum end send_events(struct out *out, int64_t version, bool bookmarks)
 {
     static const char *const faults[] = {"end",       "cut",       "reset",     "error-410",
@@ -1030,6 +1032,13 @@ void fake_api_stop(struct fake_api *api)
 const char *fake_api_url(const struct fake_api *api)
 {
     return api->url;
+}
+
+int64_t fake_api_now_ms(struct fake_api *api)
+{
+    if (atomic_load(&api->stuck) > 0)
+        atomic_fetch_add(&api->late_ms, 60000);
+    return clock_mono_ms() + atomic_load(&api->late_ms);
 }
 
 json_t *fake_api_objects(struct fake_api *api)

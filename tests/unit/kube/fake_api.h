@@ -11,8 +11,7 @@
  * An API server that has one kind and does much wrong, over loopback HTTP or TLS: objects come,
  * change and go at random while they are watched, tokens and certificates are rotated, and answers
  * fail in every way that a script of a seed knows.
- * In the end all is quiet but for bookmarks: the last object is "zz-last", and from then on
- * everything works.
+ * In the end all is quiet: the last object is "zz-last", and from then on everything works.
  *
  * Objects change only while a request is served, so that a seed does the same each time.
  */
@@ -51,6 +50,13 @@ void fake_api_stop(struct fake_api *api);
 
 /** "http://127.0.0.1:port", "https://localhost:port". Borrowed. */
 const char *fake_api_url(const struct fake_api *api);
+
+/**
+ * The time, in which nothing takes long but what it keeps waiting on purpose: then each look is a
+ * minute later. So no limit of time ends what a busy machine delays, and a list that comes since
+ * nothing else did can not mend what was made of the events.
+ */
+int64_t fake_api_now_ms(struct fake_api *api);
 
 /** New array of what it has, as it is to be kept. To be asked when "zz-last" was seen. */
 json_t *fake_api_objects(struct fake_api *api);

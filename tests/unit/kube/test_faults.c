@@ -19,7 +19,7 @@
  * RUNS (50) seeds from SEED (1) on; `make check-informers` does more.
  */
 
-#define DEADLINE_S 60
+#define DEADLINE_S 120
 
 /* Kinds of faults and of what they lead to, in print_happened(). */
 #define HAPPENED 79
@@ -117,22 +117,32 @@ static bool wait_for_all(struct view *view, struct fake_api *api)
     return complete;
 }
 
+/* Where time and chance come from. */
+struct source {
+    struct fake_api *api;
+    struct random random;
+};
+
 static uint64_t next_random(void *context)
 {
-    return random_bits(context);
+    return random_bits(&((struct source *)context)->random);
 }
 
-/* A thousandth of the real times, as far as the machine allows. */
+static int64_t next_ms(void *context)
+{
+    return fake_api_now_ms(((struct source *)context)->api);
+}
+
+/* Pauses of milliseconds. What is waited for may take as long as it really may, by the clock of the
+ * fake; only an answer that never comes is waited for by the real one. */
 static const struct reflector_limits quick = {.backoff_ms = 1,
                                               .backoff_max_ms = 4,
                                               .backoff_reset_ms = 120,
                                               .short_ms = 1,
-                                              .watch_s = 1,
-                                              .quiet_ms = 40,
-                                              .initial_ms = 20,
-                                              .initial_max_ms = 60,
-                                              .answer_ms = 60,
-                                              .page_ms = 90,
+                                              .answer_ms = 250,
+                                              .initial_ms = 150000,
+                                              .initial_max_ms = 300000,
+                                              .look_ms = 2,
                                               .second_ms = 1,
                                               .missing_ms = 3,
                                               .doubt_ms = 600};
@@ -184,7 +194,7 @@ static void run(const struct fake_script *script, struct text *fault)
     struct view view = {.lock = PTHREAD_MUTEX_INITIALIZER,
                         .changed = PTHREAD_COND_INITIALIZER,
                         .objects = json_object()};
-    struct random random = random_case(script->seed, 1);
+    struct source source = {api, random_case(script->seed, 1)};
     AUTO(kube_config) struct kube_config config = config_of(script, api);
     struct kube_client_limits limits = {.rate = 1e6, .burst = 1e6, .second_ms = 1, .look_ms = 5};
     struct informer_options options = {.kinds = script->watched,
@@ -192,7 +202,7 @@ static void run(const struct fake_script *script, struct text *fault)
                                        .changed = take_change,
                                        .context = &view,
                                        .limits = quick,
-                                       .source = {.random = next_random, .context = &random}};
+                                       .source = {next_ms, next_random, &source}};
     struct error err = {0};
     struct kube_client *client = kube_client_start(&config, &limits, &err);
     struct informer *informer = client ? informer_start(client, &options, &err) : NULL;
