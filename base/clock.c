@@ -35,6 +35,11 @@ int64_t clock_mono_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot_ms(void)
+{
+    return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
 void clock_format(int64_t now_ms, char text[CLOCK_TEXT_BYTES])
 {
     struct tm day;

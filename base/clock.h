@@ -12,6 +12,9 @@ int64_t clock_now_ms(void);
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 
+/** The same, but it goes on while the machine sleeps: for what others count too. Milliseconds. */
+int64_t clock_boot_ms(void);
+
 /** Room for clock_format()'s text with its NUL. */
 #define CLOCK_TEXT_BYTES 32
 

@@ -182,3 +182,9 @@
 
 /* Pages of one list: tokens that are always new end too. */
 #define KUBE_PAGES_MAX 10000u
+
+/* Characters of who holds a Lease: the name of a pod and something random. */
+#define ELECTION_NAME_MAX_CHARS 320u
+
+/* Milliseconds that giving back a Lease may take: a pod has 30 s to end. */
+#define ELECTION_STOP_MS 5000

@@ -9,7 +9,8 @@ LONG_SEED ?= $(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || 
 check-property-long: $(BUILD)/tests/unit/unit ## properties of patches: LONG_COUNT cases; of whole reviews: a fiftieth
 	@SEED=$(LONG_SEED) PROPERTY_COUNT=$(LONG_COUNT) $(BUILD)/tests/unit/unit property_patch
 	@SEED=$(LONG_SEED) PROPERTY_COUNT=$$(($(LONG_COUNT) / 50)) $(BUILD)/tests/unit/unit \
-		property_a property_n property_q property_w property_y
+		property_a property_e property_n property_q property_w property_y
+	@ELECTION_STATES=1000000 $(BUILD)/tests/unit/unit kube_election
 
 TRIPLES := $(BUILD)/tests/property/triples
 
