@@ -308,6 +308,25 @@ static bool again(struct call *call, const struct transfer *transfer)
     return again;
 }
 
+/* Whoever is not the leader any more changes nothing; whoever still is has an answer by the time
+ * that another may lead. */
+static bool pass_fence(struct call *call, struct error *err)
+{
+    const struct kube_fence *fence = call->client->limits.fence;
+
+    if (!fence || strcmp(call->request->method, "GET") == 0)
+        return true;
+
+    int64_t left_ms = fence->left_ms(fence->context), now_ms = clock_mono_ms();
+
+    if (left_ms <= 0)
+        return error_set(err, ERROR_UNAVAILABLE, "%s %.*s: not the leader", call->request->method,
+                         (int)strcspn(call->request->path, "?"), call->request->path);
+    if (call->until_ms > now_ms + left_ms)
+        call->until_ms = now_ms + left_ms;
+    return true;
+}
+
 /* The last attempt, for its answer to be read; NULL and err when there is none. */
 static struct transfer *send_request(struct call *call, struct error *err)
 {
@@ -319,7 +338,8 @@ static struct transfer *send_request(struct call *call, struct error *err)
         if (!enter(call, err))
             return NULL;
 
-        AUTO(transfer) struct transfer *transfer = attempt(call, err);
+        AUTO(transfer)
+        struct transfer *transfer = pass_fence(call, err) ? attempt(call, err) : NULL;
 
         leave(call);
         if (!transfer ||

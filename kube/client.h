@@ -16,13 +16,20 @@
  */
 struct kube_client;
 
+/** Who may write for how long: asked before each attempt that is no GET. See kube/lease.h. */
+struct kube_fence {
+    int64_t (*left_ms)(void *context); /* 0: not any more, or not yet */
+    void *context;
+};
+
 /** Bounds of one client; {0} stands for the defaults of base/limits.h. */
 struct kube_client_limits {
-    double rate, burst;     /* requests a second; streams are exempt. Catalogue B4 */
-    int64_t concurrent;     /* requests under way; more wait */
-    const char *user_agent; /* "granary-controller/0.1.0"; borrowed for the start only */
-    int64_t look_ms;        /* between two looks at the files of token and certificates */
-    int64_t second_ms;      /* of a pause between repetitions; tests shorten it */
+    double rate, burst;             /* requests a second; streams are exempt. Catalogue B4 */
+    int64_t concurrent;             /* requests under way; more wait */
+    const char *user_agent;         /* "granary-controller/0.1.0"; borrowed for the start only */
+    int64_t look_ms;                /* between two looks at the files of token and certificates */
+    int64_t second_ms;              /* of a pause between repetitions; tests shorten it */
+    const struct kube_fence *fence; /* borrowed until the stop; NULL: may write */
 };
 
 /**

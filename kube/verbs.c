@@ -231,7 +231,7 @@ static bool write_object(struct kube_client *client, const struct verb *verb,
 /* What the header promises. */
 
 static json_t *get(struct kube_client *client, const struct kube_ref *ref, bool metadata_only,
-                   struct error *err)
+                   int64_t timeout_ms, struct error *err)
 {
     struct kube_watched watched = {.resource = *ref->resource, .metadata_only = metadata_only};
     AUTO(text) struct text path = {0};
@@ -244,6 +244,7 @@ static json_t *get(struct kube_client *client, const struct kube_ref *ref, bool 
     struct kube_request request = {.method = "GET",
                                    .path = text_get(&path),
                                    .accept = watched_accept(&watched),
+                                   .timeout_ms = timeout_ms,
                                    .answer_max = KUBE_FRAME_MAX_BYTES};
 
     if (!kube_call(client, &request, &answer, err) ||
@@ -255,12 +256,18 @@ static json_t *get(struct kube_client *client, const struct kube_ref *ref, bool 
 
 json_t *kube_get(struct kube_client *client, const struct kube_ref *ref, struct error *err)
 {
-    return get(client, ref, false, err);
+    return get(client, ref, false, 0, err);
+}
+
+json_t *kube_get_within(struct kube_client *client, const struct kube_ref *ref, int64_t timeout_ms,
+                        struct error *err)
+{
+    return get(client, ref, false, timeout_ms, err);
 }
 
 json_t *kube_get_metadata(struct kube_client *client, const struct kube_ref *ref, struct error *err)
 {
-    return get(client, ref, true, err);
+    return get(client, ref, true, 0, err);
 }
 
 bool kube_create(struct kube_client *client, const struct kube_ref *ref, const json_t *object,

@@ -77,6 +77,10 @@ static inline void auto_kube_result(struct kube_result *result)
 json_t *kube_get(struct kube_client *client, const struct kube_ref *ref,
                  struct error *err) MUST_CHECK;
 
+/** The same with a deadline of its own. */
+json_t *kube_get_within(struct kube_client *client, const struct kube_ref *ref, int64_t timeout_ms,
+                        struct error *err) MUST_CHECK;
+
 /** Its metadata alone (PartialObjectMetadata, under the object's own apiVersion and kind). */
 json_t *kube_get_metadata(struct kube_client *client, const struct kube_ref *ref,
                           struct error *err) MUST_CHECK;
