@@ -53,7 +53,8 @@ static void change_of_made(const struct explanation *it)
     explain_line(it, "Another schedule or retention follows by itself and restarts nothing.");
     if (it->plan.carry.backup)
         explain_line(it,
-                     "Other paths, mounts or resources of our container restart the pods once.");
+                     "So do other paths below the same mounts; other mounts or resources of our "
+                     "container restart the pods once.");
 }
 
 static void decision_of_made(const struct explanation *it)

@@ -3,6 +3,8 @@
 #include "api/keys.h"
 #include "api/names.h"
 #include "base/auto.h"
+#include "base/limits.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "tests/unit/api/planned.h"
 #include "tests/unit/api/pods.h"
@@ -195,6 +197,31 @@ START_TEST(sessions)
 
         ck_assert_msg(tree_equal(asked.plan.carry.session, expected), "%s", got);
         ck_assert(tree_equal(tree_get(asked.plan.carry.inputs, "session"), expected));
+    }
+END_TEST
+
+/* A session that names more hosts than an agent takes names none: then it asks. */
+START_TEST(hosts_are_bounded)
+    {
+        AUTO(text) struct text hosts = {0};
+
+        for (unsigned i = 0; i < RESTORE_HOSTS_MAX + (unsigned)_i; i++)
+            text_addf(&hosts, "%s'host-%u'", i ? ", " : "", i);
+
+        AUTO(free)
+        char *session = text_format(
+            "{'apiVersion': 'stash.appscode.com/v1beta1', 'kind': 'RestoreSession',"
+            " 'metadata': {'namespace': 'shop', 'name': 'back', 'uid': 'u-9'}, 'spec': {" REF(
+                "Deployment", "web") ", 'rules': [{'targetHosts': [%s], 'paths':"
+                                     " ['/data']}]}, 'repository': {'name': 'repo'}}}",
+            text_get(&hosts));
+        const struct request_row row = {.annotations = "", .objects = {session}};
+        AUTO(planned) struct planned asked = {0};
+
+        plan_row(&asked, &row);
+        ck_assert(asked.plan.carry.restore);
+        ck_assert_uint_eq(json_array_size(tree_get(asked.plan.carry.session, "hosts")),
+                          _i ? 0 : RESTORE_HOSTS_MAX);
     }
 END_TEST
 
@@ -624,6 +651,7 @@ SUITE(api_plan_made)
 {
     suite_rows(tests, carries, carry_rows);
     suite_rows(tests, sessions, session_rows);
+    tcase_add_loop_test(tests, hosts_are_bounded, 0, 2);
     tcase_add_test(tests, oldest_restore_first);
     tcase_add_test(tests, unusable_restore);
     suite_rows(tests, broken_backups, broken_rows);
