@@ -11,33 +11,35 @@
 
 static const struct {
     const char *parent; /* the member that holds the object (or the list of objects); NULL: any */
-    const char *member, *value; /* value as JSON */
+    const char *member;
+    const char *text; /* NULL: it is a number */
+    int number;
 } defaults[] = {
     /* containers */
-    {NULL, "terminationMessagePath", "\"/dev/termination-log\""},
-    {NULL, "terminationMessagePolicy", "\"File\""},
-    {NULL, "procMount", "\"Default\""},
-    {NULL, "divisor", "\"0\""},
-    {"fieldRef", "apiVersion", "\"v1\""},
-    {"ports", "protocol", "\"TCP\""},
-    {"httpGet", "path", "\"/\""},
-    {"httpGet", "scheme", "\"HTTP\""},
-    {NULL, "timeoutSeconds", "1"},
-    {NULL, "periodSeconds", "10"},
-    {NULL, "successThreshold", "1"},
-    {NULL, "failureThreshold", "3"},
+    {NULL, "terminationMessagePath", "/dev/termination-log", 0},
+    {NULL, "terminationMessagePolicy", "File", 0},
+    {NULL, "procMount", "Default", 0},
+    {NULL, "divisor", "0", 0},
+    {"fieldRef", "apiVersion", "v1", 0},
+    {"ports", "protocol", "TCP", 0},
+    {"httpGet", "path", "/", 0},
+    {"httpGet", "scheme", "HTTP", 0},
+    {NULL, "timeoutSeconds", NULL, 1},
+    {NULL, "periodSeconds", NULL, 10},
+    {NULL, "successThreshold", NULL, 1},
+    {NULL, "failureThreshold", NULL, 3},
     /* volumes */
-    {NULL, "defaultMode", "420"},
-    {"serviceAccountToken", "expirationSeconds", "3600"},
-    {"podCertificate", "maxExpirationSeconds", "86400"},
-    {NULL, "volumeMode", "\"Filesystem\""},
-    {"azureDisk", "cachingMode", "\"ReadWrite\""},
-    {"azureDisk", "fsType", "\"ext4\""},
-    {"azureDisk", "kind", "\"Shared\""},
-    {"iscsi", "iscsiInterface", "\"default\""},
-    {"rbd", "pool", "\"rbd\""},
-    {"rbd", "user", "\"admin\""},
-    {"rbd", "keyring", "\"/etc/ceph/keyring\""},
+    {NULL, "defaultMode", NULL, 420},
+    {"serviceAccountToken", "expirationSeconds", NULL, 3600},
+    {"podCertificate", "maxExpirationSeconds", NULL, 86400},
+    {NULL, "volumeMode", "Filesystem", 0},
+    {"azureDisk", "cachingMode", "ReadWrite", 0},
+    {"azureDisk", "fsType", "ext4", 0},
+    {"azureDisk", "kind", "Shared", 0},
+    {"iscsi", "iscsiInterface", "default", 0},
+    {"rbd", "pool", "rbd", 0},
+    {"rbd", "user", "admin", 0},
+    {"rbd", "keyring", "/etc/ceph/keyring", 0},
 };
 
 /* Where false, 0 or "" is not the same as nothing. */
@@ -67,6 +69,7 @@ struct frame {
 };
 
 static bool same(const struct frame *frame, const json_t *a, const json_t *b);
+static bool says_nothing(const struct frame *frame, const json_t *object);
 
 static bool is_member(const char *parent, const char *member, const struct frame *frame,
                       const char *key)
@@ -74,12 +77,14 @@ static bool is_member(const char *parent, const char *member, const struct frame
     return !strcmp(member, key) && (!parent || (frame->parent && !strcmp(parent, frame->parent)));
 }
 
-static const char *default_of(const struct frame *frame, const char *key)
+static bool is_default(const struct frame *frame, const char *key, const json_t *value)
 {
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
         if (is_member(defaults[i].parent, defaults[i].member, frame, key))
-            return defaults[i].value;
-    return NULL;
+            return defaults[i].text
+                       ? span_is(tree_value(value), defaults[i].text)
+                       : json_is_integer(value) && json_integer_value(value) == defaults[i].number;
+    return false;
 }
 
 static bool has_own_zero(const struct frame *frame, const char *key)
@@ -152,20 +157,27 @@ static bool goes_without_saying(const struct frame *frame, const json_t *object,
 {
     const json_t *value = tree_get(object, key);
     struct frame below = frame_below(frame, key);
-    AUTO(json) json_t *empty = json_object();
 
     if (frame->map)
         return false;
     if (!value || json_is_null(value))
         return true;
     if (json_is_object(value))
-        return (below.map || is_written_empty(key)) && same(&below, value, empty);
-
-    const char *text = default_of(frame, key);
-    AUTO(json) json_t *expected = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
-
-    return tree_equal(value, expected) || is_pull_policy(object, key, value) ||
+        return (below.map || is_written_empty(key)) && says_nothing(&below, value);
+    return is_default(frame, key, value) || is_pull_policy(object, key, value) ||
            (is_zero(value) && !has_own_zero(frame, key));
+}
+
+static bool says_nothing(const struct frame *frame, const json_t *object)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (object, key, value) {
+        if (!goes_without_saying(frame, object, key))
+            return false;
+    }
+    return true;
 }
 
 /* Every member of `a` is met by the same in `b`, or needs not be said there. */
@@ -180,6 +192,19 @@ static bool covered(const struct frame *frame, const json_t *a, const json_t *b)
 
         if (!(other && same(&below, value, other)) &&
             !(goes_without_saying(frame, a, key) && goes_without_saying(frame, b, key)))
+            return false;
+    }
+    return true;
+}
+
+/* Every member of `b` that `a` has not needs not be said. */
+static bool adds_nothing(const struct frame *frame, const json_t *a, const json_t *b)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (b, key, value) {
+        if (!tree_get(a, key) && !goes_without_saying(frame, b, key))
             return false;
     }
     return true;
@@ -211,7 +236,7 @@ static bool same_amount(const json_t *a, const json_t *b)
 static bool same(const struct frame *frame, const json_t *a, const json_t *b)
 {
     if (json_is_object(a) && json_is_object(b))
-        return covered(frame, a, b) && covered(frame, b, a);
+        return covered(frame, a, b) && adds_nothing(frame, a, b);
     if (json_is_array(a) && json_is_array(b))
         return same_list(frame, a, b);
     return tree_equal(a, b) || (frame->amounts && same_amount(a, b));
