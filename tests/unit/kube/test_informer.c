@@ -241,6 +241,19 @@ static void must_fail(struct informer *informer, size_t kind, int64_t errors)
     ck_abort_msg("it does not fail");
 }
 
+/* Waits until the first kind is refused with this status. */
+static void must_be_refused(struct informer *informer, int status)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < TIMEOUT_MS; i++) {
+        if (informer_look(informer, 0).follower.status == status)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    ck_abort_msg("it is not refused with %d", status);
+}
+
 static const struct {
     int status;
     const struct kube_watched *kinds;
@@ -555,6 +568,145 @@ START_TEST(a_server_that_is_stuck)
     }
 END_TEST
 
+/* AF16, AF17: what is no answer of an API server, for the first requests. */
+struct wrong {
+    int status;
+    const char *headers, *body;
+    bool endless; /* the body goes on and on */
+    atomic_int left, trapped;
+};
+
+static bool serve_wrong_answer(struct fake_peer *peer, const struct wrong *wrong)
+{
+    AUTO(text) struct text filler = {0};
+
+    if (!wrong->endless)
+        return fake_answer(peer, wrong->status, wrong->headers, wrong->body);
+
+    AUTO(free)
+    char *head = text_format("HTTP/1.1 %d Said\r\nContent-Length: 1073741824\r\n%s\r\n%s",
+                             wrong->status, wrong->headers, wrong->body);
+
+    fake_puts(peer, head);
+    text_reserve(&filler, 1u << 20);
+    memset(filler.data, 'x', 1u << 20);
+    for (int i = 0; i < 1024; i++)
+        if (!fake_send(peer, filler.data, 1u << 20))
+            return false;
+    ck_abort_msg("somebody takes 1 GiB");
+}
+
+static bool serve_wrong(struct fake_peer *peer, const struct fake_request *request, void *context)
+{
+    struct wrong *wrong = context;
+
+    if (strncmp(request->path, "/trap", 5) == 0)
+        atomic_fetch_add(&wrong->trapped, 1);
+    if (atomic_fetch_sub(&wrong->left, 1) > 0)
+        return serve_wrong_answer(peer, wrong);
+    if (!is_watch(request))
+        return fake_answer(peer, 200, NULL, POD_LIST(POD("a", "5")));
+    fake_puts(peer, STREAM EVENT("ADDED", POD("b", "8")));
+    return fake_hang(peer);
+}
+
+#define JSON_TYPE "Content-Type: application/json\r\n"
+
+static const struct wrong wrong_rows[] = {
+    {301, "Location: /trap\r\n", "", false, 3, 0},
+    {302, "Location: /trap\r\n", "{}", false, 3, 0},
+    {307, "Location: http://127.0.0.1:1/trap\r\n", "", false, 3, 0},
+    {200, JSON_TYPE "Content-Encoding: gzip\r\n", "\x1f\x8b\x08", false, 3, 0},
+    {200, "Content-Type: text/html\r\n", "<html>Sign in</html>", false, 3, 0},
+    {200, "Content-Type: application/vnd.kubernetes.protobuf\r\n", "k8s", false, 3, 0},
+    {200, JSON_TYPE, "", false, 3, 0},
+    {200, JSON_TYPE, "null", false, 3, 0},
+    {200, JSON_TYPE, POD("a", "5"), false, 3, 0},
+    {204, "", "", false, 3, 0},
+    {200, JSON_TYPE, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"x\":\"", true, 3, 0},
+    {200, JSON_TYPE, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[{\"x\":\"", true, 1,
+     0},
+    {500, JSON_TYPE, "", true, 3, 0},
+    {200, "Content-Type: text/html\r\n", "", true, 3, 0},
+};
+
+START_TEST(what_is_no_answer)
+    {
+        struct told told = TOLD;
+        struct wrong wrong = wrong_rows[_i];
+        AUTO(fake) struct fake *fake = fake_start(NULL, serve_wrong, &wrong);
+        struct kube_client *client = client_of(fake);
+        struct informer *informer = informer_of(client, &told, &watched_pods, 1);
+
+        log_set_level(LOG_ERROR);
+        must_be_told(&told, "a+ b+", 0);
+        ck_assert_int_eq(atomic_load(&wrong.trapped), 0);
+        ck_assert_int_eq(informer_look(informer, 0).follower.errors, wrong_rows[_i].left);
+        ck_assert_int_eq(informer_look(informer, 0).follower.status, 0);
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
+/* AF13: a server that can not be believed, until it can; the first token comes with that. */
+static const struct pem_wish strange_rows[] = {
+    {.from_s = 1, .to_s = 1000, .name = "localhost", .authority = true},
+    {.from_s = 4102444000, .to_s = 4102444800, .name = "localhost", .authority = true},
+    {.from_s = 1, .to_s = 4102444800, .name = "elsewhere", .authority = true},
+};
+
+static bool serve_known(struct fake_peer *peer, const struct fake_request *request, void *context)
+{
+    AUTO(free) char *given = fake_header(request, "Authorization");
+
+    if (strcmp(given, "Bearer S3CR3T-7c1e") != 0)
+        return fake_answer(peer, 401, NULL, "{\"kind\":\"Status\",\"code\":401}");
+    return serve_two(peer, request, context);
+}
+
+START_TEST(a_server_that_is_believed_late)
+    {
+        struct told told = TOLD;
+        struct pem_wish wish = {
+            .from_s = 1, .to_s = 4102444800, .name = "localhost", .authority = true};
+        struct pem_pair strange, good;
+        AUTO(folder) struct folder folder = folder_make();
+        AUTO(free) char *ca = folder_path(&folder, "ca.crt");
+        AUTO(free) char *token = folder_path(&folder, "token");
+
+        log_set_level(LOG_ERROR);
+        pem_make(&strange, &strange_rows[_i]);
+        pem_make(&good, &wish);
+        folder_write(&folder, "ca.crt", strange.cert);
+        folder_write(&folder, "token", "S3CR3T-old");
+
+        AUTO(fake) struct fake *fake = fake_start(&strange, serve_known, NULL);
+        struct kube_config config = {
+            .server = (char *)fake_url(fake), .ca = {.file = ca}, .token_file = token};
+        struct kube_client_limits limits = {
+            .rate = 1e6, .burst = 1e6, .second_ms = 1, .look_ms = 1};
+        struct error err = {0};
+        struct kube_client *client = kube_client_start(&config, &limits, &err);
+
+        ck_assert_msg(client != NULL, "%s", err.message);
+
+        struct informer *informer = informer_of(client, &told, &watched_pods, 1);
+
+        must_fail(informer, 0, 2);
+        ck_assert_int_eq(informer_look(informer, 0).follower.status, 0);
+        ck_assert_int_eq(informer_look(informer, 0).follower.contact_ms, -1);
+        fake_certificate(fake, &good);
+        folder_write(&folder, "ca.crt", good.cert);
+        must_be_refused(informer, 401);
+        ck_assert_ptr_null(strstr(informer_look(informer, 0).follower.problem, "S3CR3T"));
+        folder_write(&folder, "token", "S3CR3T-7c1e");
+        must_be_told(&told, NULL, 4);
+        ck_assert_str_eq(informer_look(informer, 0).follower.problem, "");
+        stop(client, informer);
+        told_done(&told);
+    }
+END_TEST
+
 /* A clock that goes on a second whenever it is looked at. */
 static int64_t hasty_ms(void *context)
 {
@@ -702,6 +854,8 @@ SUITE(kube_informer)
     tcase_add_test(tests, a_kind_that_goes);
     tcase_add_loop_test(tests, a_kind_that_is_away_for_a_moment, 0, 2);
     suite_rows(tests, a_server_that_is_stuck, stuck_rows);
+    suite_rows(tests, what_is_no_answer, wrong_rows);
+    suite_rows(tests, a_server_that_is_believed_late, strange_rows);
     tcase_add_test(tests, a_watch_that_goes_on);
     tcase_add_test(tests, pages_are_asked_for);
     tcase_add_test(tests, follows_a_folder);
