@@ -15,6 +15,11 @@ bench: $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews ## speed
 	@REVIEWS=$(REVIEWS) SECONDS_EACH=$(SECONDS_EACH) ROUNDS=$(ROUNDS) PARTS="$(PARTS)" \
 		tests/bench/bench.py $(BUILD)/granary-webhook $(BENCH)/floor-webhook $(BENCH)/reviews
 
+.PHONY: bench-webhook-cluster
+bench-webhook-cluster: $(BUILD)/granary-webhook ## the webhook with 10,000 objects of an API server: start, memory, changes
+	@tests/install.sh "measure" openssl python3
+	@PYTHONDONTWRITEBYTECODE=1 tests/bench/cluster_bench.py $(BUILD)/granary-webhook
+
 # Flags and compiler are fixed, in a folder that nothing else builds in.
 COUNTED := build/instructions
 COUNTED_MAKE := $(MAKE) -s --no-print-directory CC=gcc SAN= COVERAGE= CFLAGS= LDFLAGS= BUILD=$(COUNTED)

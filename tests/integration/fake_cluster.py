@@ -47,11 +47,32 @@ class Request:
         self.name = dict(enumerate(rest)).get(3 if self.space else 1)
         self.partial = "PartialObjectMetadata" in self.headers.get("accept", "")
 
-    def wants(self, object):
-        metadata = object["metadata"]
+    def wants(self, stored):
+        metadata = stored.metadata
         field = self.query.get("fieldSelector", "")
         return ((self.space is None or metadata.get("namespace") == self.space) and
                 (not field or field == f"metadata.name={metadata['name']}"))
+
+
+def encode(tree):
+    return json.dumps(tree, separators=(",", ":")).encode()
+
+
+class Stored:
+    """An object as it is sent: whole, and as metadata only."""
+
+    def __init__(self, object):
+        self.metadata = object["metadata"]
+        self.object = object
+        self.forms = (encode(object), encode({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+                                              "metadata": self.metadata}))
+
+    def shown(self, request):
+        return self.forms[request.partial]
+
+
+def event(type, data):
+    return b'{"type":"%s","object":%s}\n' % (type.encode(), data)
 
 
 class FakeCluster:
@@ -76,7 +97,7 @@ class FakeCluster:
             key = (metadata.get("namespace"), name)
             metadata.setdefault("uid", f"{plural}-{key[0]}-{name}")
             metadata["resourceVersion"] = str(self.version)
-            object = {"apiVersion": api_version(plural), "kind": kind, "metadata": metadata, **body}
+            object = Stored({"apiVersion": api_version(plural), "kind": kind, "metadata": metadata, **body})
             new = key not in self.objects[plural]
             self.objects[plural][key] = object
             self._tell("ADDED" if new else "MODIFIED", plural, object)
@@ -84,8 +105,8 @@ class FakeCluster:
     def remove(self, plural, name, space=None):
         with self.changed:
             self.version += 1
-            object = self.objects[plural].pop(((space or "demo") if KINDS[plural][3] else None, name))
-            object = {**object, "metadata": {**object["metadata"], "resourceVersion": str(self.version)}}
+            object = self.objects[plural].pop(((space or "demo") if KINDS[plural][3] else None, name)).object
+            object = Stored({**object, "metadata": {**object["metadata"], "resourceVersion": str(self.version)}})
             self._tell("DELETED", plural, object)
 
     def _tell(self, type, plural, object):
@@ -162,16 +183,15 @@ class FakeCluster:
                 self.connections.discard(connection)
             connection.close()
 
-    def _send(self, connection, status, body):
-        data = json.dumps(body, separators=(",", ":")).encode()
+    def _send(self, connection, status, data):
         connection.sendall(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
                            % (status, len(data), data))
         return True
 
     def _refuse(self, connection, code, reason):
-        return self._send(connection, code, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                                             "message": f"the fake cluster says {reason}", "reason": reason,
-                                             "code": code})
+        return self._send(connection, code, encode({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": f"the fake cluster says {reason}", "reason": reason, "code": code}))
 
     def _answer(self, connection, request):
         plural = request.plural
@@ -189,29 +209,23 @@ class FakeCluster:
             return self._refuse(connection, 405, "MethodNotAllowed")
         return self._watch(connection, request) if verb == "watch" else self._list(connection, request)
 
-    def _shown(self, request, object):
-        if not request.partial:
-            return object
-        return {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]}
-
     def _list(self, connection, request):
         with self.changed:
-            items = [self._shown(request, each) for each in self.objects[request.plural].values()
-                     if request.wants(each)]
+            items = [each.shown(request) for each in self.objects[request.plural].values() if request.wants(each)]
             version = str(self.version)
         kind = "PartialObjectMetadata" if request.partial else KINDS[request.plural][2]
-        return self._send(connection, 200, {
-            "apiVersion": "meta.k8s.io/v1" if request.partial else api_version(request.plural),
-            "kind": kind + "List", "metadata": {"resourceVersion": version}, "items": items})
+        head = encode({"apiVersion": "meta.k8s.io/v1" if request.partial else api_version(request.plural),
+                       "kind": kind + "List", "metadata": {"resourceVersion": version}})
+        return self._send(connection, 200, b'%s,"items":[%s]}' % (head[:-1], b",".join(items)))
 
     def _chunk(self, connection, events):
-        data = b"".join(json.dumps(event, separators=(",", ":")).encode() + b"\n" for event in events)
+        data = b"".join(events)
         connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
 
     def _bookmark(self, request, version, annotations=None):
         metadata = {"resourceVersion": str(version), **({"annotations": annotations} if annotations else {})}
         object = {"apiVersion": api_version(request.plural), "kind": KINDS[request.plural][2], "metadata": metadata}
-        return {"type": "BOOKMARK", "object": self._shown(request, object)}
+        return event("BOOKMARK", Stored(object).shown(request))
 
     def _watch(self, connection, request):
         seen = int(request.query.get("resourceVersion") or 0)
@@ -220,7 +234,7 @@ class FakeCluster:
                 return self._refuse(connection, 410, "Expired")
             initial = []
             if request.query.get("sendInitialEvents"):
-                initial = [{"type": "ADDED", "object": self._shown(request, each)}
+                initial = [event("ADDED", each.shown(request))
                            for each in self.objects[request.plural].values() if request.wants(each)]
                 seen = self.version
                 initial.append(self._bookmark(request, seen, {"k8s.io/initial-events-end": "true"}))
@@ -240,7 +254,7 @@ class FakeCluster:
                     continue
                 if not self.listener:
                     return
-                news = [{"type": type, "object": self._shown(request, object)}
+                news = [event(type, object.shown(request))
                         for version, type, plural, object in self.events
                         if version > seen and plural == request.plural and request.wants(object)]
                 seen = self.version
