@@ -13,7 +13,6 @@ import tempfile
 import threading
 
 import node
-import tools
 from granary import policies, rendered
 from harness import check, eventually, shell_container
 
@@ -66,6 +65,7 @@ class Authority:
                                              f"subjectAltName=DNS:{WEBHOOK}.{SYSTEM}.svc"], "7", signed=True)
 
     def secret(self):
+        """What the webhook follows: a new leaf each time."""
         crt, key = self.leaf()
         return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
                 "metadata": {"name": f"{WEBHOOK}-tls", "namespace": SYSTEM},
@@ -77,26 +77,6 @@ class Authority:
 
 
 # --- installation ---------------------------------------------------------------------------------
-
-
-def with_files(deployment, authority):
-    """Reads the cluster from a ConfigMap and its certificate from a mounted Secret. Another CA makes new pods."""
-    it = copy.deepcopy(deployment)
-    it["spec"]["template"]["metadata"].setdefault("annotations", {})["test/ca"] = tools.key_of(authority.bundle)
-    spec = it["spec"]["template"]["spec"]
-    container = spec["containers"][0]
-    container["args"] += ["--catalog=/etc/granary-catalog", "--tls-cert=/etc/granary-tls/tls.crt",
-                          "--tls-key=/etc/granary-tls/tls.key"]
-    for name, source in (("catalog", {"configMap": {"name": "granary-catalog"}}),
-                         ("tls", {"secret": {"secretName": f"{WEBHOOK}-tls"}})):
-        container["volumeMounts"].append({"name": name, "mountPath": f"/etc/granary-{name}", "readOnly": True})
-        spec["volumes"].append({"name": name, **source})
-    return it
-
-
-def catalog(objects):
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "granary-catalog", "namespace": SYSTEM},
-            "data": {"catalog.yaml": "\n---\n".join(json.dumps(each) for each in objects)}}
 
 
 def of_kind(objects, *kinds):
@@ -121,13 +101,13 @@ def configurations(cluster, authority, restrict):
 
 
 def install(cluster, restrict):
-    """Everything of overlay local, with a CA of the test; returns when a protected workload would be patched."""
+    """The webhook of overlay local, with a CA of the test; returns when a protected workload would be patched."""
     policies(cluster)
     cluster.granary_authority = authority = getattr(cluster, "granary_authority", None) or Authority("test-ca")
     objects = rendered(cluster)
-    cluster.apply([authority.secret(), catalog([blueprint()]), blueprint()], None, "--server-side")
+    cluster.apply([authority.secret(), blueprint()], None, "--server-side")
     cluster.apply(of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget") +
-                  [with_files(each, authority) for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == WEBHOOK],
+                  [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == WEBHOOK],
                   None, "--server-side")
     ready(cluster)
     cluster.apply(configurations(cluster, authority, restrict), None, "--server-side")

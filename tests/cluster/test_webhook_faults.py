@@ -3,14 +3,17 @@
 import copy
 import http.client
 import json
+import socket
+import ssl
 import statistics
 import threading
 import time
 
+import cluster as control
 from granary import ask
 from harness import check, check_equal, eventually, test
-from installed import (SYSTEM, asked, blueprint, kill, passed_over, place, plain, protected, ready, restart, scale, sidecar,
-                       warnings, whole)
+from installed import (ANNOTATION, SYSTEM, WEBHOOK, asked, blueprint, kill, metrics, passed_over, place, plain, protected,
+                       ready, restart, scale, sidecar, warnings, whole)
 from test_webhook import Watched
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/{}/deployments?dryRun=All"
@@ -179,6 +182,115 @@ def another_release_restarts_nobody(cluster):
             cluster.patch("configmaps", SYSTEM, "granary-settings", {"data": {"settings.yaml": old}})
             restart(cluster)
         return "5 changes keep the old container, the owner's own brings the new one: 2 ReplicaSets"
+
+
+# --- what the webhook reads ------------------------------------------------------------------------
+
+
+OUTAGE_S = 60
+
+
+def lives(pods):
+    """What changes when a pod is replaced or its container starts again."""
+    return {pod["metadata"]["uid"]: pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods}
+
+
+def loads(pods):
+    return [metrics(pod)["granary_webhook_certificate_loads_total"] for pod in pods]
+
+
+def review(pod, authority, space, it):
+    """Asks one replica without the API server, as that would; returns its response."""
+    kind, resource = ({"group": "apps", "version": "v1", **more} for more in (
+        {"kind": "Deployment"}, {"resource": "deployments"}))
+    body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "1-2-3", "operation": "CREATE", "kind": kind, "resource": resource, "requestKind": kind,
+        "requestResource": resource, "name": it["metadata"]["name"], "namespace": space, "dryRun": True,
+        "userInfo": {"username": "somebody"}, "oldObject": None,
+        "object": {**it, "metadata": {**it["metadata"], "namespace": space}}}}
+    context = ssl.create_default_context(cadata=authority.files["ca.crt"])
+    with socket.create_connection((pod["status"]["podIP"], 8443), timeout=10) as plain_text:
+        connection = http.client.HTTPConnection("pod")
+        connection.sock = context.wrap_socket(plain_text, server_hostname=f"{WEBHOOK}.{SYSTEM}.svc")
+        connection.request("POST", "/mutate", json.dumps(body), {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())["response"]
+
+
+@test("WH15", alone=True)
+def certificates_change_and_go_under_requests(cluster):
+    authority = whole(cluster)
+    with place(cluster) as space, Requests(cluster, space) as requests:
+        pods = ready(cluster)
+        for number in range(3):
+            before = loads(pods)
+            cluster.apply(authority.secret(), None, "--server-side", "--force-conflicts")
+            eventually(lambda: loads(pods) == [count + 1 for count in before],  # pylint: disable=cell-var-from-loop
+                       f"both replicas take certificate {number + 2}")
+            requests.wait_for_more()
+        # a Secret that is broken or gone leaves the last good pair in use
+        cluster.patch("secrets", SYSTEM, "granary-webhook-tls", {"stringData": {"tls.key": "nothing"}})
+        requests.wait_for_more()
+        cluster.delete("secrets", SYSTEM, "granary-webhook-tls")
+        requests.wait_for_more()
+        check(all(metrics(pod)["granary_webhook_ready"] == 1 for pod in pods), "a replica is not ready without its Secret")
+        cluster.apply(authority.secret(), None, "--server-side")
+        requests.wait_for_more()
+        check_equal(lives(ready(cluster)), lives(pods), "replicas and restarts of their containers")
+    return "3 new certificates, a broken Secret, none: " + check_only(requests, "patched", "validated")
+
+
+@test("WH16", alone=True)
+def replica_waits_for_its_certificate(cluster):
+    authority = whole(cluster)
+    cluster.delete("secrets", SYSTEM, "granary-webhook-tls")
+    pods = ready(cluster)
+    kill(pods[0])
+    name = pods[0]["metadata"]["name"]
+
+    def status():
+        return cluster.get("pods", SYSTEM, name)["status"]["containerStatuses"][0]
+    try:
+        eventually(lambda: status()["restartCount"] > pods[0]["status"]["containerStatuses"][0]["restartCount"] and
+                   not status()["ready"], "it is back and not ready")
+        with place(cluster) as space, Requests(cluster, space) as requests:
+            requests.wait_for_more(50)
+        text = check_only(requests, "patched", "validated")
+        check(not status()["ready"], "ready without a certificate")
+    finally:
+        cluster.apply(authority.secret(), None, "--server-side")
+    eventually(lambda: status()["ready"], "ready with the Secret")
+    return f"not ready until the Secret is there; the other one answers: {text}"
+
+
+@test("WH17", alone=True)
+def it_recovers_from_an_outage_and_holds_nothing_stale(cluster):
+    whole(cluster)
+    with place(cluster) as space:
+        pods = ready(cluster)
+        cluster.api("POST", BLUEPRINTS, blueprint("wh-later"))
+        later = protected("Deployment", "later", "data", {ANNOTATION: "wh-later"})
+        eventually(lambda: sidecar(cluster.create("deployments", space, later, "?dryRun=All")), "the blueprint counts")
+        cluster.part("stop", "etcd")
+        cluster.part("kill", "kube-apiserver")
+        began = time.monotonic()
+        known = f"granary_webhook_cluster_failing{{resource=\"backupblueprints\"}}"
+        eventually(lambda: all(metrics(pod)[known] == 1 for pod in pods), "both say that they can not follow")
+        time.sleep(max(0, began + OUTAGE_S - time.monotonic()))
+        for pod in pods:
+            answer = review(pod, cluster.granary_authority, space, later)
+            check(answer["allowed"] and answer.get("patch"), f"an answer during the outage: {answer}")
+            check_equal(metrics(pod)["granary_webhook_ready"], 1, "ready during the outage")
+        cluster.part("start", "etcd")
+        cluster.part("start", "kube-apiserver")
+        control.wait_for("kube-apiserver", lambda: control.api_ready(cluster.layout), cluster.layout)
+        eventually(lambda: asked(cluster), "the API server asks again")
+        # what changes before the watches are back is known once they are, after pauses of at most 30 s each
+        cluster.api("DELETE", f"{BLUEPRINTS}/wh-later")
+        eventually(lambda: not sidecar(cluster.create("deployments", space, later, "?dryRun=All")),
+                   "the deleted blueprint is known to be gone", 120)
+        took = time.monotonic() - began - OUTAGE_S
+        check_equal(lives(ready(cluster)), lives(pods), "replicas and restarts of their containers")
+        return f"{OUTAGE_S} s without etcd and API server: same replicas, not restarted; all known {took:.0f} s later"
 
 
 # --- figures --------------------------------------------------------------------------------------
