@@ -11,6 +11,7 @@
  * functions that begin with "must".
  */
 
+#define TIMEOUT_S 3600
 #define CASES 150
 #define DAYS 500
 #define SET_MAX 16
@@ -506,6 +507,7 @@ END_TEST
 
 SUITE(property_rotation)
 {
+    tcase_set_timeout(tests, TIMEOUT_S);
     tcase_add_test(tests, rotation_keeps_its_promises);
     tcase_add_test(tests, rotation_without_faults);
 }
