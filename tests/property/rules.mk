@@ -11,6 +11,8 @@ check-property-long: $(BUILD)/tests/unit/unit ## properties of patches: LONG_COU
 	@SEED=$(LONG_SEED) PROPERTY_COUNT=$$(($(LONG_COUNT) / 50)) $(BUILD)/tests/unit/unit \
 		property_a property_e property_n property_q property_w property_y
 	@ELECTION_STATES=1000000 $(BUILD)/tests/unit/unit kube_election
+	@SEED=$(LONG_SEED) SESSION_STATES=1500000 PROPERTY_COUNT=$$(($(LONG_COUNT) / 20)) \
+		$(BUILD)/tests/unit/unit property_sessions
 
 TRIPLES := $(BUILD)/tests/property/triples
 
