@@ -10,8 +10,9 @@
 #include "tests/fuzz/fuzz.h"
 
 static const struct message_shape *const shapes[] = {
-    &agent_trigger_shape,  &agent_triggered_shape, &agent_claim_shape,  &agent_granted_shape,
-    &agent_progress_shape, &agent_verdict_shape,   &agent_report_shape, &agent_receipt_shape,
+    &message_trigger_shape, &message_triggered_shape, &message_claim_shape,
+    &message_granted_shape, &message_progress_shape,  &message_verdict_shape,
+    &message_report_shape,  &message_receipt_shape,
 };
 
 static void again(const struct message_shape *shape, const void *message)
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(free) void *message = text_alloc(shape->size);
     AUTO(json)
     json_t *document = message_read(shape, (struct span){(const char *)data + 1, size - 1},
-                                    AGENT_ANSWER_MAX_BYTES, message, &err);
+                                    MESSAGE_ANSWER_MAX_BYTES, message, &err);
 
     if (!document) {
         FUZZ_MUST(err.code && err.message[0]);
