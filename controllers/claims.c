@@ -1,0 +1,202 @@
+#include "controllers/claims.h"
+
+#include <string.h>
+
+#include "api/message.h"
+#include "base/limits.h"
+
+#define UID_MAX_BYTES 64
+#define TIME_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
+
+static const struct message_field claim_fields[] = {
+    {.name = "host",
+     .type = MESSAGE_TEXT,
+     .required = true,
+     .at = offsetof(struct claim, host),
+     .high = OBJECT_NAME_MAX_CHARS},
+    {.name = "pod", .type = MESSAGE_TEXT, .at = offsetof(struct claim, pod), .high = UID_MAX_BYTES},
+    {.name = "instance",
+     .type = MESSAGE_TEXT,
+     .at = offsetof(struct claim, instance),
+     .high = UID_MAX_BYTES},
+    {.name = "attempt",
+     .type = MESSAGE_COUNT,
+     .required = true,
+     .at = offsetof(struct claim, attempt),
+     .low = 1,
+     .high = INT32_MAX},
+    {.name = "since",
+     .type = MESSAGE_COUNT,
+     .required = true,
+     .at = offsetof(struct claim, since_s),
+     .high = TIME_MAX_S},
+};
+
+static bool also_claim(const void *message, struct error *err)
+{
+    const struct claim *claim = message;
+
+    return !claim->pod == !claim->instance ||
+           error_set(err, ERROR_INVALID, "a pod without instance, or the other way round");
+}
+
+static const struct message_shape claim_shape =
+    MESSAGE_SHAPE(struct claim, claim_fields, also_claim);
+
+static const struct message_field ledger_fields[] = {
+    {.name = "session",
+     .type = MESSAGE_TEXT,
+     .required = true,
+     .at = offsetof(struct claims, session),
+     .high = UID_MAX_BYTES},
+    {.name = "since",
+     .type = MESSAGE_COUNT,
+     .required = true,
+     .at = offsetof(struct claims, since_s),
+     .high = TIME_MAX_S},
+    {.name = "claims",
+     .type = MESSAGE_PARTS,
+     .at = offsetof(struct claims, list),
+     .count_at = offsetof(struct claims, count),
+     .max = CLAIMS_MAX,
+     .of = &claim_shape},
+};
+
+static const struct claim *find(const struct claims *claims, const char *host)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (strcmp(claims->list[i].host, host) == 0)
+            return &claims->list[i];
+    return NULL;
+}
+
+static struct claim *find_editable(struct claims *claims, const char *host)
+{
+    return (struct claim *)find(claims, host);
+}
+
+static bool also_ledger(const void *message, struct error *err)
+{
+    const struct claims *claims = message;
+
+    for (size_t i = 0; i < claims->count; i++)
+        if (find(claims, claims->list[i].host) != &claims->list[i])
+            return error_set(err, ERROR_INVALID, "a host twice");
+    return true;
+}
+
+static const struct message_shape ledger_shape =
+    MESSAGE_SHAPE(struct claims, ledger_fields, also_ledger);
+
+json_t *claims_read(struct span text, struct claims *claims, struct error *err)
+{
+    return message_read(&ledger_shape, text, CLAIMS_MAX_BYTES, claims, err);
+}
+
+void claims_write(const struct claims *claims, struct text *out)
+{
+    message_write(&ledger_shape, claims, out);
+}
+
+static bool is_his(const struct claim *claim, const struct claims_caller *caller)
+{
+    return claim && claim->pod && strcmp(claim->pod, caller->pod) == 0 &&
+           strcmp(claim->instance, caller->instance) == 0;
+}
+
+bool claims_is_of(const struct claims *claims, const char *host, const struct claims_caller *caller,
+                  int64_t attempt)
+{
+    const struct claim *claim = find(claims, host);
+
+    return is_his(claim, caller) && claim->attempt == attempt;
+}
+
+static void let_go(struct claim *claim)
+{
+    claim->pod = claim->instance = NULL;
+}
+
+bool claims_drop(struct claims *claims, const char *host)
+{
+    struct claim *claim = find_editable(claims, host);
+
+    if (!claim || !claim->pod)
+        return false;
+    let_go(claim);
+    return true;
+}
+
+bool claims_any(const struct claims *claims)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (claims->list[i].pod)
+            return true;
+    return false;
+}
+
+void claims_fill(const struct claims *claims, struct work_host *hosts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct claim *claim = find(claims, hosts[i].name);
+
+        hosts[i].claimed = claim && claim->pod;
+        hosts[i].attempt = claim ? claim->attempt : 0;
+        if (claim && claim->since_s > hosts[i].heard_s)
+            hosts[i].heard_s = claim->since_s;
+    }
+}
+
+/* The one host as it is after the edits of this call. */
+static struct work only(const struct work *work, struct work_host *host, const struct claim *claim)
+{
+    struct work one = *work;
+
+    host->claimed = claim && claim->pod;
+    host->gone = false;
+    host->attempt = claim ? claim->attempt : 0;
+    one.hosts = host;
+    one.host_count = 1;
+    return one;
+}
+
+static void take(struct claims *claims, const char *host, const struct claims_caller *caller,
+                 int64_t now_s)
+{
+    struct claim *claim = find_editable(claims, host);
+
+    if (!claim) {
+        claim = &claims->list[claims->count++];
+        *claim = (struct claim){.host = host};
+    }
+    claim->pod = caller->pod;
+    claim->instance = caller->instance;
+    claim->attempt++;
+    claim->since_s = now_s;
+}
+
+/* Not while somebody else is about to make the repository, nor when the ledger is full. */
+static bool has_room(const struct claims *claims, const struct claim *claim, bool initialized)
+{
+    return (initialized || !claims_any(claims)) && (claim || claims->count < CLAIMS_MAX);
+}
+
+enum claims_answer claims_ask(struct claims *claims, const struct work *work, size_t host,
+                              const struct claims_caller *caller, bool initialized, int64_t now_s)
+{
+    struct work_host own = work->hosts[host];
+    struct claim *claim = find_editable(claims, own.name);
+    bool his_pod = claim && claim->pod && strcmp(claim->pod, caller->pod) == 0;
+    struct work one = only(work, &own, claim);
+
+    if (is_his(claim, caller) && work_goes_on(&one, 0, now_s))
+        return CLAIMS_AGAIN;
+    if (his_pod) /* the container was restarted, or its session does not want it any more */
+        let_go(claim);
+    one = only(work, &own, claim);
+    if (work_is_offered(&one, 0, now_s) && has_room(claims, claim, initialized)) {
+        take(claims, own.name, caller, now_s);
+        return CLAIMS_WORK;
+    }
+    return his_pod ? CLAIMS_RELEASE : CLAIMS_NOTHING;
+}
