@@ -27,10 +27,11 @@ for folder in api mutators; do
 done
 # of the controllers, what decides; it reads moments as the API writes them
 reads='^time_parse$'
-for object in "$build"/controllers/*_next.o "$build"/controllers/{slot,condition}.o; do
+deciding=$(ls "$build"/controllers/*_next.o "$build"/controllers/{claims,condition,slot}.o)
+decide=$(nm --defined-only -g $deciding | awk 'NF == 3 {print $3}')
+for object in $deciding; do
     strange=$(comm -23 <(nm -u "$object" | awk '{print $NF}' | sort -u) \
-        <(nm --defined-only -g "$build"/{base,api}/*.o "$build"/controllers/{*_next,slot,condition}.o |
-            awk 'NF == 3 {print $3}' | sort -u) | grep -vE "$known|$reads" || true)
+        <(printf '%s\n' "$ours" "$decide" | sort -u) | grep -vE "$known|$reads" || true)
     say "$object calls what is not known as pure" "$strange"
 done
 
