@@ -24,7 +24,7 @@ static bool is_closed(const struct work *work)
 static bool counts(const struct work *work, const struct work_host *host)
 {
     return host->result != WORK_OPEN || (host->expected && !is_closed(work)) ||
-           (host->claimed && !host->gone);
+           (host->claimed && !host->gone) || (work->begun_counts && host->attempt > 0);
 }
 
 int32_t work_total(const struct work *work)
@@ -128,7 +128,10 @@ static bool is_troubled(const struct work_host *host, int64_t now_s)
 
 static bool is_ignored(const struct work *work, const struct work_host *host, int64_t now_s)
 {
-    return !host->claimed && now_s - later(work->started_s, work->watched_s) >= WORK_UNCLAIMED_S;
+    int64_t patience_s = work->unclaimed_s > 0 ? work->unclaimed_s : WORK_UNCLAIMED_S;
+    int64_t since_s = later(later(work->started_s, work->moved_s), work->watched_s);
+
+    return !host->claimed && now_s - since_s >= patience_s;
 }
 
 static struct work_step judge_host(const struct work *work, size_t i, int64_t now_s)

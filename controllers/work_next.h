@@ -74,10 +74,13 @@ struct work {
     enum work_phase phase;
     bool removed; /* the session was deleted, or what asked for it */
     enum work_lock lock;
-    int64_t started_s;  /* since when the session holds the Lease */
-    int64_t deadline_s; /* 0: none */
-    int64_t watched_s;  /* since when this leader looks: nobody's silence before counts */
-    int attempts_max; /* WORK_ATTEMPTS_MAX; of a restore 1: what it has left behind is not empty */
+    int64_t started_s;   /* since when the session holds the Lease */
+    int64_t deadline_s;  /* 0: none */
+    int64_t watched_s;   /* since when this leader looks: nobody's silence before counts */
+    int64_t moved_s;     /* when a host was last claimed or got a result; 0: not yet */
+    int64_t unclaimed_s; /* patience with those that nobody asks for; 0: WORK_UNCLAIMED_S */
+    int attempts_max;    /* WORK_ATTEMPTS_MAX */
+    bool begun_counts;   /* a host that was begun is never left out, also when it is scaled away */
     bool needs_executor; /* a Job does the work */
     bool has_executor;
     int32_t total; /* hosts, as the status has it; -1: not yet */
