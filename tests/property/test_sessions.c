@@ -587,7 +587,7 @@ static void must_hold(const struct state *state)
 
 /* Whatever has happened: when controllers go on looking, each session ends, and when pods end or
  * answer, the Lease is free. */
-enum world { AGENTS_WORK, PODS_ARE_GONE, AGENTS_ARE_SILENT };
+enum world { AGENTS_WORK, PODS_ARE_GONE, PODS_DIE_AT_WORK, AGENTS_ARE_SILENT };
 
 static bool lead(struct state *state)
 {
@@ -605,6 +605,16 @@ static bool lead(struct state *state)
 static bool serve(struct state *state, int host)
 {
     return event_stop(state, host) || event_finish(state, host, true) ||
+           event_report(state, host, false) || event_born(state, host) ||
+           (event_ask(state, 0, host) && event_write(state, 0, false));
+}
+
+/* Each pod dies as soon as it has begun, and comes back. */
+static bool serve_badly(struct state *state, int host)
+{
+    if (state->pods[host].life > 90)
+        return event_die(state, host);
+    return (state->pods[host].works != NOBODY && event_die(state, host)) ||
            event_report(state, host, false) || event_born(state, host) ||
            (event_ask(state, 0, host) && event_write(state, 0, false));
 }
@@ -629,6 +639,8 @@ static void must_end(const struct state *from, enum world world)
 
         for (int host = 0; world == AGENTS_WORK && host < HOSTS; host++)
             any |= serve(&state, host);
+        for (int host = 0; world == PODS_DIE_AT_WORK && host < HOSTS; host++)
+            any |= serve_badly(&state, host);
         any |= world == AGENTS_WORK && event_after(&state, true);
         if (!any)
             state.now++;
