@@ -20,17 +20,11 @@ LOCK = threading.Lock()
 
 
 @functools.cache
-def _rendered(kubectl, folder):
-    done = subprocess.run([kubectl, "kustomize", os.path.join(tools.ROOT, folder)], capture_output=True, text=True,
-                          check=False)
-    check(done.returncode == 0, done.stderr)
-    return done.stdout
-
-
 def rendered(cluster, overlay="local"):
-    """The objects of an overlay."""
-    text = _rendered(cluster.programs["kubectl"], f"manifests/overlays/{overlay}")
-    listed = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", given=text)
+    """The objects of an overlay. Not to be changed: everybody gets the same."""
+    place = os.path.join(tools.ROOT, "manifests", "overlays", overlay)
+    listed = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-",
+                             given=cluster.kubectl("kustomize", place))
     decoder, found, rest = json.JSONDecoder(), [], listed.strip()
     while rest:
         value, end = decoder.raw_decode(rest)
