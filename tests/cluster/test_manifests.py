@@ -89,7 +89,7 @@ def empty(cluster):
         yield
     finally:
         remove(cluster)
-        cluster.granary_policies = False
+        cluster.granary_policies = cluster.granary_webhook = cluster.granary_whole = None
 
 
 def left(cluster):
