@@ -308,6 +308,18 @@ static bool again(struct call *call, const struct transfer *transfer)
     return again;
 }
 
+/* A stream goes on meanwhile, so it may end just now. */
+static bool is_good(struct transfer *transfer)
+{
+    pthread_mutex_lock(&transfer->client->mutex);
+
+    bool good = transfer->status >= 200 && transfer->status <= 299 &&
+                (!transfer->done || transfer->result == CURLE_OK);
+
+    pthread_mutex_unlock(&transfer->client->mutex);
+    return good;
+}
+
 /* Whoever is not the leader any more changes nothing; whoever still is has an answer by the time
  * that another may lead. */
 static bool pass_fence(struct call *call, struct error *err)
@@ -342,10 +354,7 @@ static struct transfer *send_request(struct call *call, struct error *err)
         struct transfer *transfer = pass_fence(call, err) ? attempt(call, err) : NULL;
 
         leave(call);
-        if (!transfer ||
-            (transfer->status >= 200 && transfer->status <= 299 &&
-             (!transfer->done || transfer->result == CURLE_OK)) ||
-            !again(call, transfer))
+        if (!transfer || is_good(transfer) || !again(call, transfer))
             return TAKE(transfer);
     }
 }

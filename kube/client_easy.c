@@ -95,6 +95,9 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
     transfer->header_bytes += line.length;
     if (transfer->header_bytes > KUBE_HEADERS_MAX_BYTES)
         return 0;
+    /* what follows the body says nothing: the answer is being read by now */
+    if (transfer->begun)
+        return line.length;
     if (text_trim(line).length == 0) {
         headers_end(transfer);
     } else if (line.length > 5 && memcmp(line.data, "HTTP/", 5) == 0) {

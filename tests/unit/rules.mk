@@ -14,3 +14,8 @@ check-informers: $(BUILD)/tests/unit/unit ## informers against RUNS seeds of fau
 	done; \
 	for pid in "$${pids[@]}"; do wait "$$pid" || status=1; done; \
 	exit $$status
+
+# what is no race, for all that is built with SAN=thread
+ifeq ($(SAN),thread)
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
+endif
