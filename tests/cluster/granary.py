@@ -88,7 +88,7 @@ def configured(cluster, kind, label, client):
     copied = copy.deepcopy(original)
     copied["metadata"] = {"name": f"test-{label}"}
     for hook in copied["webhooks"]:
-        hook |= {"clientConfig": client(hook), "failurePolicy": "Fail"}
+        hook |= {"clientConfig": client(hook), "failurePolicy": "Fail", "timeoutSeconds": 30}  # of a loaded machine
         hook.setdefault("namespaceSelector", {}).setdefault("matchExpressions", []).append(
             {"key": "test", "operator": "In", "values": [label]})
         if any(rule["scope"] == "Cluster" for rule in hook["rules"]):
@@ -129,4 +129,8 @@ def ask(cluster, method, path, body=None, user=None, groups=(), kind="applicatio
         connection.close()
         raise
     warnings = [value.split('"', 1)[1].rsplit('"', 1)[0] for value in answer.headers.get_all("Warning", [])]
-    return Answer(answer.status, json.loads(content or b"{}"), warnings)
+    try:
+        value = json.loads(content or b"{}")
+    except json.JSONDecodeError:  # a path that it does not have
+        value = {"message": content.decode(errors="replace")}
+    return Answer(answer.status, value, warnings)
