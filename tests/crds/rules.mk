@@ -11,5 +11,6 @@ $(BUILD)/tests/crds/known: $(BUILD)/tests/crds/known.o $(BUILD)/libgranary.a
 
 .PHONY: check-crds
 check-crds: all $(BUILD)/tests/crds/known ## the CRDs say what the webhook says; without a cluster
+	@tests/install.sh "compare the CRDs" python3 openssl
 	@GRANARY_BUILD=$(BUILD) GRANARY_WEBHOOK=$(BUILD)/granary-webhook GRANARY_SLOW=$(if $(SAN),4,1) \
 		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/crds/run.py $(TESTS)
