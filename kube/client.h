@@ -142,5 +142,7 @@ static inline void auto_kube_stream(struct kube_stream **stream)
 struct kube_client_facts {
     int64_t calls, failures, repeated, throttled_ms, streams;
     int64_t last_answer_s; /* wall clock of the last answer of any status; 0: never */
+    int64_t
+        ahead_s; /* how far the server's clock is ahead of ours, by its last Date header; 0: none */
 };
 struct kube_client_facts kube_client_look(struct kube_client *client);

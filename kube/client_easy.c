@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "kube/retry.h"
 #include "kube/time.h"
@@ -82,6 +83,8 @@ static void headers_end(struct transfer *transfer)
     pthread_mutex_lock(&transfer->client->mutex);
     transfer->status = (int)status;
     transfer->begun = true;
+    if (transfer->date_s)
+        transfer->client->facts.ahead_s = transfer->date_s - clock_now_s();
     pthread_cond_signal(&transfer->changed);
     pthread_mutex_unlock(&transfer->client->mutex);
 }

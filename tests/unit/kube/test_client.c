@@ -81,6 +81,7 @@ START_TEST(an_answer_comes_over_tls)
         ck_assert_msg(ask(client, &answer, &err), "%s", err.message);
         ck_assert_int_eq(answer.status, 200);
         ck_assert_int_eq(answer.date_s, 784111777);
+        ck_assert_int_lt(kube_client_look(client).ahead_s, -10 * 365 * 86400);
         ck_assert_int_eq(json_integer_value(json_object_get(answer.json, "hello")), 1);
 
         /* one connection for one call after the other */
