@@ -124,6 +124,11 @@ static bool publish(const struct rotation_seen *seen, struct rotation_next *next
     return true;
 }
 
+static bool settled(const struct rotation_seen *seen, const struct rotation_authority *ca)
+{
+    return ca->published_s >= (seen->settle_s ? seen->settle_s : ROTATION_PUBLISHED_S);
+}
+
 /* With nothing that works, waiting protects nobody. */
 static bool take_over(const struct rotation_seen *seen, struct rotation_next *next)
 {
@@ -133,7 +138,7 @@ static bool take_over(const struct rotation_seen *seen, struct rotation_next *ne
         *next = step(ROTATION_DROP_NEXT, "the current CA is good and not due");
     else if (!usable(&seen->next, seen->now_s))
         return false;
-    else if (seen->next.published_s >= ROTATION_PUBLISHED_S)
+    else if (settled(seen, &seen->next))
         *next = step(ROTATION_SWITCH, "the next CA has been everywhere long enough");
     else if (!signs && !anything_works(seen))
         *next = step(ROTATION_SWITCH, "nothing works that could be lost");
@@ -168,8 +173,7 @@ static bool make_leaf(const struct rotation_seen *seen, struct rotation_next *ne
         const struct rotation_leaf *leaf = &seen->leaves[who];
         const char *why = leaf->managed ? why_new(seen, leaf) : NULL;
 
-        if (why && (seen->current.published_s >= ROTATION_PUBLISHED_S ||
-                    !rotation_leaf_works(seen, who))) {
+        if (why && (settled(seen, &seen->current) || !rotation_leaf_works(seen, who))) {
             *next = step(ROTATION_MAKE_LEAF, why);
             next->who = who;
             return true;

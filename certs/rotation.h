@@ -80,6 +80,7 @@ struct rotation_seen {
     struct rotation_leaf leaves[ROTATION_LEAVES];
     bool published;     /* every place has exactly the bundle of these CAs */
     bool publish_fails; /* it was tried just now, and some place refused */
+    int64_t settle_s;   /* another time in place of ROTATION_PUBLISHED_S; 0: that */
 };
 
 enum rotation_step {

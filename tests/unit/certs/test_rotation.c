@@ -62,7 +62,7 @@
 
 #define SEEN(current, next, previous, until, published, ...)                                       \
     {                                                                                              \
-        NOW, false, current, next, previous, until, {__VA_ARGS__}, published, false                \
+        NOW, false, current, next, previous, until, {__VA_ARGS__}, published, false, 0             \
     }
 #define LEAVES(by) LEAF(by), LEAF(by)
 
@@ -148,7 +148,8 @@ static const struct {
       {LEAF(BY_CURRENT),
        {true, true, true, ROTATION_BY_CURRENT, NOW - 80 * DAY, NOW + 10 * DAY, 0}},
       true,
-      false},
+      false,
+      0},
      ROTATION_WAIT,
      0},
 
@@ -191,6 +192,22 @@ START_TEST(each_state_has_its_step)
         ck_assert_msg(next.who == rows[_i].who, "%s: %d", rows[_i].what, next.who);
         if (next.step == ROTATION_WAIT)
             ck_assert_int_eq(next.look_s, ROTATION_LOOK_S);
+    }
+END_TEST
+
+/* Another time in place of the usual one, for both of its uses. */
+START_TEST(a_settling_time_of_ones_own)
+    {
+        struct rotation_seen next = SEEN(DUE_CA(LONG), NEW_CA(7), 0, 0, true, LEAVES(BY_CURRENT));
+        struct rotation_seen leaf =
+            SEEN(CA(7), NO_CA, 0, 0, true, DUE_LEAF(BY_CURRENT), LEAF(BY_CURRENT));
+
+        next.settle_s = leaf.settle_s = 8;
+        ck_assert_int_eq(rotation_next(&next).step, ROTATION_WAIT);
+        ck_assert_int_eq(rotation_next(&leaf).step, ROTATION_WAIT);
+        next.settle_s = leaf.settle_s = 7;
+        ck_assert_int_eq(rotation_next(&next).step, ROTATION_SWITCH);
+        ck_assert_int_eq(rotation_next(&leaf).step, ROTATION_MAKE_LEAF);
     }
 END_TEST
 
@@ -274,6 +291,7 @@ END_TEST
 SUITE(certs_rotation)
 {
     suite_rows(tests, each_state_has_its_step, rows);
+    tcase_add_test(tests, a_settling_time_of_ones_own);
     tcase_add_test(tests, a_doubted_clock_makes_nothing);
     tcase_add_test(tests, a_refusing_place_holds_nothing_up);
     tcase_add_test(tests, renewal_is_spread);
