@@ -1,0 +1,135 @@
+#include "controllers/status.h"
+
+#define COUNT(list) (sizeof(list) / sizeof *(list))
+#define PREFIX "granary_controller_"
+
+struct status_facts *status_open(struct status *status)
+{
+    pthread_mutex_lock(&status->mutex);
+    return &status->facts;
+}
+
+void status_close(struct status *status)
+{
+    pthread_mutex_unlock(&status->mutex);
+}
+
+struct status_facts status_look(struct status *status)
+{
+    struct status_facts facts = *status_open(status);
+
+    status_close(status);
+    return facts;
+}
+
+static bool check(struct text *text, const char *name, bool good, const char *why)
+{
+    if (text && good)
+        text_addf(text, "[+]%s ok\n", name);
+    if (text && !good)
+        text_addf(text, "[-]%s: %s\n", name, why);
+    return good;
+}
+
+bool status_ready(const struct status_facts *facts, int64_t now_s, struct text *text)
+{
+    bool answers =
+        check(text, "api-server",
+              facts->api.last_answer_s != 0 && now_s - facts->api.last_answer_s <= STATUS_SILENCE_S,
+              "it has not answered for a minute");
+    bool stays = check(text, "shutdown", !facts->leaving, "under way");
+
+    if (text)
+        text_puts(text, facts->leader ? "[+]role: leader\n" : "[+]role: waiting\n");
+    return answers && stays;
+}
+
+bool status_alive(const struct status_facts *facts, int64_t mono_ms, struct text *text)
+{
+    bool works = facts->work_ms == 0 || mono_ms - facts->work_ms <= STATUS_STUCK_MS;
+    bool renews = check(text, "lease", !facts->lease_stuck, "not renewed for far too long");
+
+    return check(text, "worker", works, "hangs") && renews;
+}
+
+/* One figure, or one of several that differ by a label. */
+static void figure(struct text *text, const char *name, const char *labels, int64_t value)
+{
+    text_addf(text, PREFIX "%s%s %lld\n", name, labels, (long long)value);
+}
+
+static void head(struct text *text, const char *name, const char *type, const char *help)
+{
+    text_addf(text, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", name, help, name, type);
+}
+
+static void format_steps(const struct status_facts *facts, struct text *text)
+{
+    static const char *const steps[STATUS_STEPS] = {
+        [ROTATION_ADOPT] = "{step=\"adopt\"}",
+        [ROTATION_MAKE_NEXT] = "{step=\"make-next\"}",
+        [ROTATION_PUBLISH] = "{step=\"publish\"}",
+        [ROTATION_SWITCH] = "{step=\"switch\"}",
+        [ROTATION_DROP_NEXT] = "{step=\"drop-next\"}",
+        [ROTATION_MAKE_LEAF] = "{step=\"make-leaf\"}",
+        [ROTATION_RETIRE] = "{step=\"retire\"}",
+    };
+
+    head(text, "certificate_steps_total", "counter", "Steps taken about certificates.");
+    for (size_t i = 0; i < COUNT(steps); i++)
+        if (steps[i])
+            figure(text, "certificate_steps_total", steps[i], facts->steps[i]);
+}
+
+static void format_certificates(const struct status_facts *facts, struct text *text)
+{
+    head(text, "certificate_not_after_seconds", "gauge", "When a certificate ends; 0: none.");
+    figure(text, "certificate_not_after_seconds", "{of=\"ca\"}", facts->ca_until_s);
+    figure(text, "certificate_not_after_seconds", "{of=\"webhook\"}", facts->leaf_until_s);
+    format_steps(facts, text);
+}
+
+/* What is not known is not said. */
+static void format_found(struct text *text, const char *name, const char *help,
+                         enum status_found found)
+{
+    if (found == STATUS_UNKNOWN)
+        return;
+    head(text, name, "gauge", help);
+    figure(text, name, "", found == STATUS_YES);
+}
+
+void status_metrics(const struct status_facts *facts, struct text *text)
+{
+    const struct {
+        const char *name, *type, *help;
+        int64_t value;
+    } plain[] = {
+        {"leader", "gauge", "1: this one writes.", facts->leader},
+        {"looks_total", "counter", "Looks at the cluster.", facts->looks},
+        {"look_errors_total", "counter", "Looks that did not see everything.", facts->look_errors},
+        {"last_look_seconds", "gauge", "When everything was seen last.", facts->looked_s},
+        {"writes_total", "counter", "Objects written.", facts->writes},
+        {"write_errors_total", "counter", "Writes that failed.", facts->write_errors},
+        {"bundle_published", "gauge", "1: the CAs are everywhere as they should be.",
+         facts->published},
+        {"clock_doubted", "gauge", "1: our clock and that of the API server are far apart.",
+         facts->clock_doubted},
+        {"api_server_ahead_seconds", "gauge", "By how much its clock is ahead of ours.",
+         facts->api.ahead_s},
+        {"probes_total", "counter", "Questions whether the webhook is reached.", facts->probes},
+        {"events_lost_total", "counter", "Events that could not be written.", facts->events_lost},
+        {"api_requests_total", "counter", "Requests to the API server.", facts->api.calls},
+        {"api_failures_total", "counter", "Requests that failed.", facts->api.failures},
+        {"api_repeats_total", "counter", "Requests sent again.", facts->api.repeated},
+    };
+
+    for (size_t i = 0; i < COUNT(plain); i++) {
+        head(text, plain[i].name, plain[i].type, plain[i].help);
+        figure(text, plain[i].name, "", plain[i].value);
+    }
+    format_certificates(facts, text);
+    format_found(text, "stash_found", "1: Stash is installed in this cluster.", facts->stash);
+    format_found(text, "webhook_reached", "1: the API server reaches the mutating webhook.",
+                 facts->reached);
+}
