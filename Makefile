@@ -44,7 +44,7 @@ LIBRARY_SOURCES := $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(LIBRARY_D
 LIBRARY := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(wildcard tests/unit/*.c tests/unit/*/*.c tests/property/*.c)
 TEST_OBJECTS := $(TEST_SOURCES:%.c=$(BUILD)/%.o)
-PROGRAMS := $(BUILD)/granary-webhook $(BUILD)/granary-agent $(BUILD)/kubectl-granary
+PROGRAMS := $(BUILD)/granary-webhook $(BUILD)/granary-controller $(BUILD)/granary-agent $(BUILD)/kubectl-granary
 
 -include $(wildcard tests/*/rules.mk)
 
@@ -72,6 +72,10 @@ $(BUILD)/libgranary.a: $(LIBRARY)
 	@ar qcs $@ $^
 
 $(BUILD)/granary-webhook: $(BUILD)/webhook/main.o $(BUILD)/libgranary.a
+	@echo "  LINK  $@"
+	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
+
+$(BUILD)/granary-controller: $(BUILD)/controllers/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
 

@@ -1,0 +1,237 @@
+#include "controllers/leader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controllers/probe.h"
+#include "controllers/stash.h"
+
+/* Between two questions whether the webhook is reached; the first comes when its certificate may
+ * have reached it. */
+#define PROBE_EVERY_MS 60000
+#define PROBE_FIRST_MS 5000
+
+struct leader {
+    struct leader_plan plan;
+    struct certificates_loop certificates;
+    enum status_found stash, reached;
+    const char *reached_reason;
+    struct error stash_said; /* so that the same is logged once */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool ending, ended; /* under the mutex */
+};
+
+/* Each says when it wants its next turn: milliseconds from now. */
+struct task {
+    int64_t (*turn)(struct leader *leader);
+    int64_t due_ms;
+};
+
+static void tell(const struct leader *leader, bool warning, const char *reason, const char *note)
+{
+    leader->plan.tell(leader->plan.context, warning, reason, note);
+}
+
+static void say_stash(struct leader *leader, enum status_found found)
+{
+    if (found == STATUS_YES && leader->plan.options->takeover) {
+        log_warn("Stash is installed, and taken over", LOG_S("option", "--takeover"));
+        tell(leader, true, "StashFound", "Stash is installed, and taken over (--takeover)");
+    } else if (found == STATUS_YES) {
+        log_warn("Stash is installed: workloads are not mutated", LOG_S("option", "no --takeover"));
+        tell(leader, true, "StashFound",
+             "Stash is installed: workloads are not mutated until --takeover");
+    } else if (leader->stash == STATUS_YES) {
+        log_info("Stash is gone: workloads are mutated");
+        tell(leader, false, "StashGone", "Stash is gone: workloads are mutated");
+    }
+}
+
+/* What is not known stays what it was; as long as it never was, the mutator waits. */
+static int64_t stash_turn(struct leader *leader)
+{
+    struct error err = {.message = ""};
+    enum status_found found = stash_look(leader->plan.client, &err);
+
+    if (found == STATUS_UNKNOWN && strcmp(leader->stash_said.message, err.message) != 0) {
+        leader->stash_said = err;
+        log_warn("not known whether Stash is installed", LOG_S("error", err.message));
+    }
+    if (found != STATUS_UNKNOWN) {
+        if (found != leader->stash)
+            say_stash(leader, found);
+        leader->stash = found;
+        leader->stash_said = (struct error){.message = ""};
+    }
+    leader->certificates.mutator_waits =
+        leader->stash != STATUS_NO && !leader->plan.options->takeover;
+    status_open(leader->plan.status)->stash = leader->stash;
+    status_close(leader->plan.status);
+    return found == STATUS_UNKNOWN ? 1000 : leader->plan.options->look_ms;
+}
+
+static int64_t certificates_task(struct leader *leader)
+{
+    return certificates_turn(&leader->certificates);
+}
+
+static void say_probe(struct leader *leader, enum status_found reached, const char *reason)
+{
+    bool good = reached == STATUS_YES;
+
+    if (reached == leader->reached && reason == leader->reached_reason)
+        return;
+    log_event(good ? LOG_INFO : LOG_WARN, "probe of the webhook", LOG_S("result", reason));
+    if (reached != STATUS_UNKNOWN)
+        tell(leader, !good, good ? "WebhookReached" : "WebhookNotReached", reason);
+    leader->reached = reached;
+    leader->reached_reason = reason;
+}
+
+static int64_t probe_turn(struct leader *leader)
+{
+    const char *reason = "the mutator waits, since Stash is or may be installed";
+    enum status_found reached = STATUS_UNKNOWN;
+    struct status_facts *facts;
+
+    if (!leader->certificates.mutator_waits)
+        reached = probe_ask(leader->plan.client, leader->plan.space, &reason);
+    say_probe(leader, reached, reason);
+    facts = status_open(leader->plan.status);
+    facts->reached = reached;
+    facts->probes++;
+    status_close(leader->plan.status);
+    return reached == STATUS_YES || leader->plan.options->look_ms > PROBE_EVERY_MS
+               ? PROBE_EVERY_MS
+               : leader->plan.options->look_ms;
+}
+
+/* False when it is to end. */
+static bool rest(struct leader *leader, int64_t until_ms)
+{
+    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    bool ending;
+
+    pthread_mutex_lock(&leader->mutex);
+    while (!leader->ending && clock_mono_ms() < until_ms)
+        pthread_cond_timedwait(&leader->wake, &leader->mutex, &until);
+    ending = leader->ending;
+    pthread_mutex_unlock(&leader->mutex);
+    return !ending;
+}
+
+static int64_t next_due_ms(const struct task *tasks, size_t count)
+{
+    int64_t due_ms = tasks[0].due_ms;
+
+    for (size_t i = 1; i < count; i++)
+        if (tasks[i].due_ms < due_ms)
+            due_ms = tasks[i].due_ms;
+    return due_ms;
+}
+
+static int64_t probe_first_ms(const struct leader *leader)
+{
+    int64_t look_ms = leader->plan.options->look_ms;
+
+    return look_ms < PROBE_FIRST_MS ? look_ms : PROBE_FIRST_MS;
+}
+
+static void *work(void *context)
+{
+    struct leader *leader = context;
+    int64_t now_ms = clock_mono_ms();
+    /* in this order: what Stash does decides what is published */
+    struct task tasks[] = {
+        {stash_turn, now_ms},
+        {certificates_task, now_ms},
+        {probe_turn, now_ms + probe_first_ms(leader)},
+    };
+    size_t count = sizeof tasks / sizeof *tasks;
+
+    while (rest(leader, next_due_ms(tasks, count))) {
+        for (size_t i = 0; i < count; i++)
+            if (tasks[i].due_ms <= clock_mono_ms() && rest(leader, 0))
+                tasks[i].due_ms = tasks[i].turn(leader) + clock_mono_ms();
+        status_open(leader->plan.status)->work_ms = clock_mono_ms();
+        status_close(leader->plan.status);
+    }
+    pthread_mutex_lock(&leader->mutex);
+    leader->ended = true;
+    pthread_cond_broadcast(&leader->wake);
+    pthread_mutex_unlock(&leader->mutex);
+    return NULL;
+}
+
+static struct certificates_loop loop_of(const struct leader_plan *plan)
+{
+    return (struct certificates_loop){
+        .client = plan->client,
+        .space = plan->space,
+        .bundle = plan->options->bundle,
+        .source = plan->options->certificates,
+        .look_ms = plan->options->look_ms,
+        .settle_s = plan->options->settle_ms / 1000,
+        .status = plan->status,
+        .may_write = plan->may_write,
+        .tell = plan->tell,
+        .context = plan->context,
+        .mutator_waits = !plan->options->takeover,
+    };
+}
+
+struct leader *leader_start(const struct leader_plan *plan, struct error *err)
+{
+    struct leader *leader = text_alloc(sizeof *leader);
+    pthread_condattr_t attributes;
+
+    leader->plan = *plan;
+    leader->certificates = loop_of(plan);
+    pthread_mutex_init(&leader->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&leader->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    if (pthread_create(&leader->thread, NULL, work, leader) != 0) {
+        pthread_cond_destroy(&leader->wake);
+        pthread_mutex_destroy(&leader->mutex);
+        free(leader);
+        error_set(err, ERROR_UNAVAILABLE, "can not start the thread that works");
+        return NULL;
+    }
+    pthread_setname_np(leader->thread, "leader");
+    return leader;
+}
+
+bool leader_finish(struct leader *leader, int64_t wait_ms)
+{
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    bool ended;
+
+    if (!leader)
+        return true;
+    pthread_mutex_lock(&leader->mutex);
+    leader->ending = true;
+    pthread_cond_broadcast(&leader->wake);
+    while (!leader->ended && clock_mono_ms() < until_ms)
+        pthread_cond_timedwait(&leader->wake, &leader->mutex, &until);
+    ended = leader->ended;
+    pthread_mutex_unlock(&leader->mutex);
+    return ended;
+}
+
+void leader_stop(struct leader *leader)
+{
+    if (!leader)
+        return;
+    (void)leader_finish(leader, 0);
+    pthread_join(leader->thread, NULL);
+    pthread_cond_destroy(&leader->wake);
+    pthread_mutex_destroy(&leader->mutex);
+    free(leader);
+}
