@@ -1,0 +1,378 @@
+"""granary-controller as a process, against a small API server on loopback."""
+
+import base64
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import harness
+from api_server import ApiServer, Refusal
+from harness import check, check_equal, openssl, temporary_folder, test, write
+
+CONTROLLER = os.environ.get("GRANARY_CONTROLLER", "build/granary-controller")
+SPACE = "granary-system"
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/{}webhookconfigurations"
+MUTATING = CONFIGURATIONS.format("mutating") + "/granary-webhook"
+VALIDATING = CONFIGURATIONS.format("validating") + "/granary-webhook"
+STASH = CONFIGURATIONS.format("mutating") + "/admission.stash.appscode.com"
+AUTHORITY = f"/api/v1/namespaces/{SPACE}/secrets/granary-ca"
+LEAF = f"/api/v1/namespaces/{SPACE}/secrets/granary-webhook-tls"
+AGENT = f"/api/v1/namespaces/{SPACE}/configmaps/granary-agent"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SPACE}/leases/granary-controller"
+NOISE = ("/leases", "/events")  # what goes on while nothing is to be done
+LEASE_TIME = "6s"  # how long a test waits for a leader that is gone
+FIRST_START = 6  # writes: the CA, three places, the CA again, the leaf
+
+
+def eventually(question, what, seconds=30):
+    return harness.eventually(question, what, seconds)
+
+
+def configuration(kind, entries):
+    service = {"service": {"name": "granary-webhook", "namespace": SPACE, "path": "/x"}}
+    return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": "granary-webhook"},
+            "webhooks": [{"name": f"{number}.granary.dev", "clientConfig": dict(service)} for number in range(entries)]}
+
+
+def installed():
+    """An API server with what `kubectl apply -k manifests/` brings."""
+    server = ApiServer()
+    server.put(MUTATING, configuration("MutatingWebhookConfiguration", 3))
+    server.put(VALIDATING, configuration("ValidatingWebhookConfiguration", 1))
+    return server
+
+
+class Controller:
+    """A running granary-controller; its log is collected."""
+
+    def __init__(self, server, *arguments, wanted_exit=0):
+        self.server, self.wanted_exit, self.lines = server, wanted_exit, []
+        self.process = subprocess.Popen(
+            [CONTROLLER, "--kubeconfig", server.kubeconfig(harness.WORLD.folder), "--admin-listen", "127.0.0.1:0",
+             "--look-every", "200ms", "--lease-duration", LEASE_TIME, "--log-level", "debug", *arguments],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        self.port = int(re.search(r":(\d+)", self.says(r'listening.*for"?[=:]"?admin').split("address")[1]).group(1))
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def says(self, pattern):
+        def found():
+            return next((line for line in list(self.lines) if re.search(pattern, line)), None)
+        return eventually(found, f"a log line like {pattern}; there are {self.lines[-8:]}")
+
+    def admin(self, path):
+        connection = harness.http.client.HTTPConnection("127.0.0.1", self.port, timeout=10 * harness.SLOW)
+        with harness.contextlib.closing(connection):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def metric(self, name):
+        for line in self.admin("/metrics")[1].splitlines():
+            if line.startswith(f"granary_controller_{name} "):
+                return float(line.split(" ")[-1])
+        return None
+
+    def looks(self, more=3):
+        """Waits until it has looked at the cluster so many times from now on."""
+        goal = self.metric("looks_total") + more
+        eventually(lambda: self.metric("looks_total") >= goal, "looks at the cluster")
+
+    def ends(self, number=signal.SIGTERM, seconds=20):
+        self.process.send_signal(number)
+        return self.wait(seconds)
+
+    def wait(self, seconds=20):
+        code = self.process.wait(timeout=seconds * harness.SLOW)
+        self.reader.join(5)
+        return code
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        code = None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("does not end after a signal") from value
+        finally:
+            self.process.stderr.close()
+        text = "\n".join(self.lines)
+        check(not any(word in text for word in harness.SANITIZER_WORDS), text[-4000:])
+        check("PRIVATE" not in text and "LS0tLS1CRUdJTiBQUk" not in text, "a key in the log")
+        if kind is None:
+            check_equal(code, self.wanted_exit, "exit code")
+
+
+def bundles(server):
+    """All caBundles of our entries; None for one that is missing."""
+    return [entry["clientConfig"].get("caBundle") for path in (MUTATING, VALIDATING)
+            for entry in server.get(path)["webhooks"]]
+
+
+def verify(server, bundle=None):
+    """The webhook's certificate stands against what the API server trusts, as openssl sees it."""
+    folder = temporary_folder()
+    leaf = server.get(LEAF)["data"]
+    write(f"{folder}/ca", base64.b64decode(bundle or bundles(server)[0]).decode())
+    write(f"{folder}/crt", base64.b64decode(leaf["tls.crt"]).decode())
+    openssl("verify", "-CAfile", f"{folder}/ca", "-verify_hostname", f"granary-webhook.{SPACE}.svc", "-purpose",
+            "sslserver", f"{folder}/crt")
+
+
+def is_well(server):
+    found = set(bundles(server))
+    if None in found or len(found) != 1 or not server.get(LEAF) or not server.get(AGENT):
+        return False
+    text = base64.b64decode(found.pop()).decode()
+    return text == server.get(AGENT)["data"]["ca.crt"] and text.count("BEGIN CERTIFICATE") >= 1
+
+
+@test("-")
+def controller_help_and_version():
+    answer = subprocess.run([CONTROLLER, "--help"], capture_output=True, check=False)
+    check_equal(answer.returncode, 0, "exit code")
+    for word in (b"usage:", b"--kubeconfig", b"--certificates", b"--takeover", b"exit:"):
+        check(word in answer.stdout, f"--help does not say {word}")
+    version = subprocess.run([CONTROLLER, "--version"], capture_output=True, check=False).stdout
+    check(re.fullmatch(rb"granary-controller \d+\.\d+\.\d+ \([0-9a-z]+\)\n", version), version)
+    wrong = subprocess.run([CONTROLLER, "--nonsense"], capture_output=True, check=False)
+    check_equal(wrong.returncode, 2, "exit code")
+    missing = subprocess.run([CONTROLLER, "--kubeconfig", "/nowhere"], capture_output=True, check=False)
+    check_equal(missing.returncode, 2, "exit code")
+    check(b"/nowhere" in missing.stderr, missing.stderr)
+
+
+@test("CC1")
+def first_start_makes_everything_and_the_second_nothing():
+    with installed() as server:
+        with Controller(server) as controller:
+            eventually(lambda: is_well(server) and controller.metric("bundle_published") == 1, "all is made")
+            verify(server)
+            check_equal(len(server.writes(*NOISE)), FIRST_START, f"writes {server.writes(*NOISE)}")
+            check_equal(server.get(LEAF)["type"], "kubernetes.io/tls", "type")
+            check_equal(sorted(server.get(AUTHORITY)["data"]), ["current.crt", "current.key"], "CA")
+            controller.looks()
+            check_equal(len(server.writes(*NOISE)), FIRST_START, "it does not write without need")
+            check(controller.metric('certificate_not_after_seconds{of="webhook"}') > 1.7e9, "a metric of its end")
+            check_equal(controller.admin("/livez")[0], 200, "alive")
+            check_equal(controller.admin("/readyz")[0], 200, "ready")
+        with Controller(server) as controller:
+            controller.says("all is well")
+            controller.looks()
+        check_equal(len(server.writes(*NOISE)), FIRST_START, "the second start writes nothing")
+
+
+@test("CC2")
+def what_somebody_overwrites_is_healed():
+    with installed() as server, Controller(server) as controller:
+        eventually(lambda: is_well(server), "all is made")
+        before = server.get(LEAF)["data"]["tls.crt"]
+        server.change(MUTATING, {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Zm9v"})
+        eventually(lambda: is_well(server), "caBundle is healed")
+        server.change(VALIDATING, {"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"})
+        eventually(lambda: is_well(server), "caBundle is put back")
+        server.delete(AGENT)
+        eventually(lambda: is_well(server), "the ConfigMap is made again")
+        check_equal(server.get(LEAF)["data"]["tls.crt"], before, "the certificate stays")
+        server.delete(LEAF)
+        eventually(lambda: server.get(LEAF), "the certificate is made again")
+        verify(server)
+        server.delete(AUTHORITY)
+        eventually(lambda: server.get(AUTHORITY) and "next.crt" in server.get(AUTHORITY)["data"], "another CA")
+        eventually(lambda: base64.b64decode(bundles(server)[0]).count(b"BEGIN CERTIFICATE") == 2, "both CAs are trusted")
+        eventually(lambda: is_well(server), "everywhere")
+        verify(server)
+        controller.looks()
+
+
+@test("LE3 LE10")
+def a_leader_is_killed_and_the_other_takes_over():
+    with installed() as server, Controller(server) as first:
+        eventually(lambda: is_well(server), "all is made")
+        with Controller(server) as second:
+            eventually(lambda: second.admin("/readyz")[0] == 200, "the one who waits is ready")
+            check_equal((first.metric("leader"), second.metric("leader")), (1, 0), "who leads")
+            first.wanted_exit = -signal.SIGKILL
+            first.process.kill()
+            server.change(VALIDATING, {"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"})
+            eventually(lambda: second.metric("leader") == 1, "the other leads")
+            eventually(lambda: is_well(server), "and heals")
+
+
+@test("LE7 PF7")
+def a_leader_that_is_told_to_end_gives_its_lease_back():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with installed() as server, Controller(server) as controller:
+            eventually(lambda: controller.metric("leader") == 1, "it leads")
+            check(server.get(LEASE)["spec"]["holderIdentity"], "nobody holds the Lease")
+            check_equal(controller.ends(number), 0, "exit code")
+            check(not server.get(LEASE)["spec"].get("holderIdentity"), "the Lease was not given back")
+
+
+@test("LE5 LE8")
+def a_leader_whose_lease_is_taken_ends():
+    with installed() as server, Controller(server, wanted_exit=1) as controller:
+        eventually(lambda: controller.metric("leader") == 1, "it leads")
+        server.change(LEASE, {"op": "add", "path": "/spec/holderIdentity", "value": "somebody"})
+        check_equal(controller.wait(), 1, "exit code")
+        check_equal(server.get(LEASE)["spec"]["holderIdentity"], "somebody", "the Lease is left alone")
+
+
+@test("AF1 AF4")
+def an_api_server_that_is_down_is_waited_for():
+    with installed() as server:
+        server.down = True
+        with Controller(server) as controller:
+            eventually(lambda: controller.admin("/livez")[0] == 200, "alive")
+            server.down = False
+            eventually(lambda: is_well(server), "all is made")
+            eventually(lambda: controller.admin("/readyz")[0] == 200, "ready")
+
+
+@test("AF13 PF3")
+def with_a_clock_that_is_wrong_nothing_is_made():
+    with installed() as server:
+        server.ahead_s = 3600
+        with Controller(server) as controller:
+            eventually(lambda: controller.metric("clock_doubted") == 1, "the clock is doubted")
+            controller.looks()
+            check_equal(server.writes(*NOISE), [], "writes")
+            server.ahead_s = 0
+            eventually(lambda: is_well(server), "all is made")
+
+
+@test("AF14")
+def a_place_that_is_forbidden_holds_nothing_else_up():
+    with installed() as server:
+        server.forbidden = {("PATCH", "/mutatingwebhookconfigurations/")}
+        with Controller(server) as controller:
+            eventually(lambda: server.get(LEAF), "a certificate")
+            check(bundles(server)[3], "the validator has its bundle")
+            verify(server, bundles(server)[3])
+            check_equal(controller.metric("bundle_published"), 0, "said as metric")
+            controller.says("not written.*forbidden")
+            server.forbidden = set()
+            eventually(lambda: is_well(server), "all is made")
+
+
+@test("AF5 AF18")
+def somebody_else_writes_between_reading_and_writing():
+    with installed() as server:
+        seen = []
+
+        def interfere(method, path):
+            if path not in seen:
+                seen.append(path)
+                if server.get(path):
+                    server.change(path, {"op": "add", "path": "/metadata/labels", "value": {"by": "somebody"}})
+        server.before_write = interfere
+        with Controller(server):
+            eventually(lambda: is_well(server), "all is made")
+            verify(server)
+        check_equal(server.get(MUTATING)["metadata"]["labels"], {"by": "somebody"}, "what the other wrote stays")
+
+
+@test("PF1")
+def killed_at_every_write_of_the_first_start():
+    for after in (False, True):
+        for count in range(1, FIRST_START + 1):
+            with installed() as server:
+                victims, left, started = [], [count], threading.Event()
+
+                def kill(method, path):
+                    if any(word in path for word in NOISE):
+                        return
+                    left[0] -= 1
+                    if left[0] == 0:
+                        started.wait(20)
+                        victims[0].process.kill()
+                        if not after:
+                            raise Refusal(503, "too late")
+                setattr(server, "after_write" if after else "before_write", kill)
+                with Controller(server, wanted_exit=-signal.SIGKILL) as controller:
+                    victims.append(controller)
+                    started.set()
+                    controller.wait()
+                server.after_write = server.before_write = None
+                server.delete(LEASE)  # nobody waits for it here
+                with Controller(server) as controller:
+                    eventually(lambda: is_well(server) and controller.metric("bundle_published") == 1,
+                               f"all is made, after {count}")
+                    verify(server)
+                    check_equal(sorted(server.get(AUTHORITY)["data"]), ["current.crt", "current.key"], "CA")
+
+
+@test("-")
+def beside_stash_the_mutator_waits():
+    stash = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+             "metadata": {"name": "admission.stash.appscode.com"}}
+    with installed() as server:
+        server.put(STASH, stash)
+        with Controller(server) as controller:
+            eventually(lambda: server.get(LEAF), "a certificate")
+            check_equal([bool(each) for each in bundles(server)], [False, False, False, True], "caBundles")
+            check_equal(controller.metric("stash_found"), 1, "said as metric")
+            check_equal(controller.metric("webhook_reached"), None, "nobody can know")
+            controller.says("Stash is installed: workloads are not mutated")
+            server.delete(STASH)
+            eventually(lambda: is_well(server), "the mutator has its bundle")
+            check_equal(controller.metric("stash_found"), 0, "said as metric")
+    with installed() as server:
+        server.put(STASH, stash)
+        with Controller(server, "--takeover") as controller:
+            eventually(lambda: is_well(server), "all is made")
+            eventually(lambda: controller.metric("stash_found") == 1, "said as metric")
+
+
+@test("-")
+def it_says_whether_the_webhook_is_reached():
+    with installed() as server:
+        server.reaches_webhook = False
+        with Controller(server) as controller:
+            eventually(lambda: controller.metric("webhook_reached") == 0, "not reached")
+            server.reaches_webhook = True
+            eventually(lambda: controller.metric("webhook_reached") == 1, "reached")
+            controller.says("passed the webhook over")
+            controller.says("the webhook is reached")
+            asked = [path for method, path, _, _ in server.requests if "restoresessions" in path]
+            check(asked and all("dryRun=All" in path for path in asked), "only dry runs")
+            events = [value for path, value in server.objects.items() if "/events/" in path]
+            reasons = {value.get("reason") for value in events}
+            check({"WebhookNotReached", "WebhookReached", "CertificateMade"} <= reasons, f"events {reasons}")
+
+
+@test("-")
+def certificates_of_others_are_published():
+    for source in ("files", "cert-manager"):
+        with installed() as theirs, installed() as server:
+            with Controller(theirs):
+                eventually(lambda: is_well(theirs), "somebody makes certificates")
+            bundle = theirs.get(AGENT)["data"]["ca.crt"]
+            folder = temporary_folder()
+            more = ["--certificates", source]
+            if source == "files":
+                write(f"{folder}/ca", bundle)
+                more += ["--ca-bundle", f"{folder}/ca"]
+            else:
+                server.put(LEAF, theirs.get(LEAF))
+            with Controller(server, *more) as controller:
+                eventually(lambda: None not in bundles(server) and server.get(AGENT), "all is published")
+                check_equal(base64.b64decode(bundles(server)[0]).decode(), bundle, "what is published")
+                check_equal(server.get(AUTHORITY), None, "a CA of ours")
+                asked = {path for _, path, _, _ in server.requests}
+                check(AUTHORITY not in asked, "the CA is not even asked for")
+                server.change(MUTATING, {"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"})
+                eventually(lambda: None not in bundles(server), "caBundle is put back")
+                controller.looks()
