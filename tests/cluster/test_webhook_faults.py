@@ -1,6 +1,7 @@
 """The webhook while something goes wrong: replicas that end, releases that change, and what it costs."""
 
 import copy
+import datetime
 import http.client
 import json
 import socket
@@ -296,6 +297,7 @@ def it_recovers_from_an_outage_and_holds_nothing_stale(cluster):
 # --- figures --------------------------------------------------------------------------------------
 
 CREATIONS = 300
+START_S = 10  # on a machine that does other things too; a second on one that does not
 
 
 def percentile(values, share):
@@ -312,6 +314,27 @@ def creation_times(cluster, space, its):
             times.append((time.monotonic() - began) * 1000)
             check_equal(answer.code, 201, answer.message)
     return found
+
+
+def start_times(cluster, pod):
+    """Seconds from the first line of a replica's log to the lines that say what it has."""
+    lines = [json.loads(line) for line in cluster.logs(SYSTEM, pod["metadata"]["name"]).splitlines()]
+
+    def at(message):
+        found = [line["time"] for line in lines if line["msg"] == message]
+        check(found, f"the log never says: {message}")
+        return datetime.datetime.fromisoformat(found[0].replace("Z", "+00:00"))
+    begun = datetime.datetime.fromisoformat(lines[0]["time"].replace("Z", "+00:00"))
+    return [(at(message) - begun).total_seconds() for message in ("cluster known", "certificate taken")]
+
+
+@test("WH18", alone=True)
+def replica_is_ready_soon_after_its_start(cluster):
+    whole(cluster)
+    pods = restart(cluster)
+    known, taken = (max(times) for times in zip(*(start_times(cluster, pod) for pod in pods)))
+    check(known < START_S and taken < START_S, f"cluster known after {known} s, certificate after {taken} s")
+    return f"cluster known {known * 1000:.0f} ms after the start, certificate {taken * 1000:.0f} ms"
 
 
 @test("WH14", alone=True)
