@@ -188,3 +188,21 @@
 
 /* Milliseconds that giving back a Lease may take: a pod has 30 s to end. */
 #define ELECTION_STOP_MS 5000
+
+/* Events that wait or were told lately, 2 KB each, and objects whose events are counted. What an
+ * object may tell at once, and then one in so many milliseconds; how many may differ in their note
+ * only; how often one is tried. */
+#define EVENTS_MAX 1000u
+#define EVENT_BURST 25
+#define EVENT_PAUSE_MS 300000
+#define EVENT_ALIKE_MAX 10u
+#define EVENT_TRIES 12
+
+/* Bytes of an event's note, and of its other words: what the API server takes. */
+#define EVENT_NOTE_MAX_BYTES 1024u
+#define EVENT_WORD_MAX_BYTES 128u
+
+/* Kinds of a server: some hundred, with many CRDs a thousand. Milliseconds until it is asked again
+ * for one that it did not have. */
+#define KUBE_KINDS_MAX 20000u
+#define KUBE_DISCOVERY_AGAIN_MS 10000
