@@ -100,6 +100,8 @@ static const char *certificate_fault(long verified)
         {GNUTLS_CERT_INSECURE_ALGORITHM, "it is signed with an insecure algorithm"},
         {GNUTLS_CERT_SIGNER_NOT_CA, "it is signed by what is no CA"},
         {GNUTLS_CERT_SIGNER_NOT_FOUND, "no CA of the configuration has signed it"},
+        /* a CA of that name is there, with another key: it was rotated */
+        {GNUTLS_CERT_SIGNATURE_FAILURE, "no CA of the configuration has signed it"},
     };
 
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
@@ -120,7 +122,7 @@ bool transfer_failure(const struct transfer *transfer, const struct kube_request
         error_set(err, ERROR_TOO_LARGE, "%s %.*s: the headers of the answer are too large", method,
                   length, path);
     else if (transfer->result == CURLE_ABORTED_BY_CALLBACK)
-        error_set(err, ERROR_UNAVAILABLE, KUBE_STOPPED);
+        error_set(err, ERROR_UNAVAILABLE, "stopped");
     else if (transfer->result == CURLE_PEER_FAILED_VERIFICATION)
         error_set(err, ERROR_UNAVAILABLE, "%s %.*s: the server's certificate is refused: %s",
                   method, length, path, certificate_fault(transfer->verified));

@@ -264,8 +264,10 @@ static void set_answer(struct transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
     } else {
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-        /* wait whether the first connection can take several requests, rather than open more */
-        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+        /* wait whether the first connection can take several requests, rather than open more;
+         * without TLS that would be to wait for its first answer */
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT,
+                         strncmp(transfer->client->config.server, "https:", 6) == 0 ? 1L : 0L);
     }
 }
 

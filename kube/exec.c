@@ -193,5 +193,8 @@ bool exec_credential(const struct kube_config *config, int64_t until_ms, int can
 
     if (printed.data)
         explicit_bzero(printed.data, printed.length);
-    return fine ? true : error_wrap(err, "%s", exec->command);
+    if (fine)
+        return true;
+    err->code = ERROR_UNAUTHORIZED;
+    return error_wrap(err, "%s", exec->command);
 }
