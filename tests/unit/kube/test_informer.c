@@ -91,6 +91,16 @@ static void must_be_told(struct told *told, const char *words, size_t objects)
     pthread_mutex_unlock(&told->lock);
 }
 
+/* Waits until handlers have heard of all that the store holds. */
+static void must_be_idle(struct informer *informer)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < TIMEOUT_MS && informer_backlog(informer) > 0; i++)
+        nanosleep(&pause, NULL);
+    ck_assert_uint_eq(informer_backlog(informer), 0);
+}
+
 static struct kube_client *client_of(struct fake *fake)
 {
     struct kube_config config = {.server = (char *)fake_url(fake)};
@@ -212,7 +222,7 @@ START_TEST(follows_a_kind)
         ck_assert_int_eq(facts.follower.errors, 0);
         ck_assert_int_ge(facts.follower.contact_ms, 0);
         ck_assert_int_gt(facts.follower.event_s, 0);
-        ck_assert_uint_eq(informer_backlog(informer), 0);
+        must_be_idle(informer);
         stop(client, informer);
         told_done(&told);
     }
