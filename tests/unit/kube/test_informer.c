@@ -18,8 +18,11 @@
 
 #define TIMEOUT_MS 60000
 
-static const struct reflector_limits quick = {
-    .backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1, .quiet_ms = 10000, .initial_ms = 10000};
+static const struct reflector_limits quick = {.backoff_ms = 1,
+                                              .backoff_max_ms = 4,
+                                              .short_ms = 1,
+                                              .quiet_ms = 10 * TIMEOUT_MS,
+                                              .initial_ms = 10 * TIMEOUT_MS};
 
 /* What a handler was told: "a+ b+ a~ a-" and, of all objects together, their number. */
 struct told {
