@@ -1,14 +1,12 @@
 #include "agent/options.h"
 
-#include <getopt.h>
 #include <string.h>
 
 #include "api/keys.h"
 #include "base/build.h"
+#include "base/flags.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
-
-enum { KEY_FIRST = 1000, KEY_HELP, KEY_VERSION };
 
 /* The name that argv's first word has, and what the mode is for. */
 static const struct {
@@ -18,60 +16,43 @@ static const struct {
     [AGENT_INIT] = {"init", "before an application: ends when that may start"},
 };
 
-enum value { VALUE_TEXT, VALUE_HOST, VALUE_SWITCH };
-
-static const struct row {
-    const char *name;
-    enum value value;
-    bool init; /* of that mode only */
-    size_t offset;
-    const char *argument, *help;
-} rows[] = {
-#define AT(member) offsetof(struct agent_options, member)
-    {"identity", VALUE_TEXT, false, AT(identity), "DIR",
-     "token, ca.crt and addresses (default " MOUNT_IDENTITY ")"},
-    {"target-kind", VALUE_TEXT, true, AT(target_kind), "KIND", "of the workload: StatefulSet"},
-    {"session", VALUE_TEXT, true, AT(session), "NAME", "the RestoreSession to wait for"},
-    {"session-namespace", VALUE_TEXT, true, AT(session_namespace), "NAME", "where it is"},
-    {"session-uid", VALUE_TEXT, true, AT(session_uid), "UID", "which of that name it is"},
-    {"alias", VALUE_TEXT, true, AT(alias), "NAME", "under which snapshots of it are filed"},
-    {"host", VALUE_HOST, true, AT(hosts), "HOST", "one that it covers; again for more"},
-    {"restore-if-exists", VALUE_SWITCH, true, AT(restore_if_exists), NULL,
-     "an empty volume is restored from the newest backup, if there is one"},
-#undef AT
-};
-
-static bool take_value(struct agent_options *options, const struct row *row, const char *text,
-                       struct error *err)
+static bool take_host(const char *text, void *member, struct error *detail)
 {
-    void *member = (char *)options + row->offset;
+    struct agent_options *options = member;
 
-    if (row->init && options->mode != AGENT_INIT)
-        return error_set(err, ERROR_INVALID, "--%s is for init only", row->name);
-    if (row->value == VALUE_SWITCH)
-        return *(bool *)member = true;
     if (!*text)
-        return error_set(err, ERROR_INVALID, "--%s: its value is empty", row->name);
-    if (row->value == VALUE_TEXT) {
-        *(const char **)member = text;
-        return true;
-    }
+        return error_set(detail, ERROR_INVALID, "its value is empty");
     if (options->host_count == RESTORE_HOSTS_MAX)
-        return error_set(err, ERROR_INVALID, "--host: more than %u", RESTORE_HOSTS_MAX);
+        return error_set(detail, ERROR_INVALID, "more than %u", RESTORE_HOSTS_MAX);
     options->hosts[options->host_count++] = text;
     return true;
 }
 
-static void describe_to_getopt(struct option *list)
-{
-    size_t i;
+/* Behind the first ones, all are of init only. */
+enum { COMMON = 1 };
 
-    for (i = 0; i < COUNT(rows); i++)
-        list[i] = (struct option){rows[i].name, rows[i].argument ? required_argument : no_argument,
-                                  NULL, KEY_FIRST + 10 + (int)i};
-    list[i++] = (struct option){"help", no_argument, NULL, KEY_HELP};
-    list[i++] = (struct option){"version", no_argument, NULL, KEY_VERSION};
-    list[i] = (struct option){0};
+static const struct flag rows[] = {
+#define AT(member) offsetof(struct agent_options, member)
+    {"identity", FLAG_TEXT, AT(identity), "DIR",
+     "token, ca.crt and addresses (default " MOUNT_IDENTITY ")"},
+    {"target-kind", FLAG_TEXT, AT(target_kind), "KIND", "of the workload: StatefulSet"},
+    {"session", FLAG_TEXT, AT(session), "NAME", "the RestoreSession to wait for"},
+    {"session-namespace", FLAG_TEXT, AT(session_namespace), "NAME", "where it is"},
+    {"session-uid", FLAG_TEXT, AT(session_uid), "UID", "which of that name it is"},
+    {"alias", FLAG_TEXT, AT(alias), "NAME", "under which snapshots of it are filed"},
+    {"host", FLAG_BY(take_host), 0, "HOST", "one that it covers; again for more"},
+    {"restore-if-exists", FLAG_SWITCH, AT(restore_if_exists), NULL,
+     "an empty volume is restored from the newest backup, if there is one"},
+#undef AT
+};
+
+static bool is_given(const struct agent_options *options, const struct flag *row)
+{
+    const void *member = (const char *)options + row->offset;
+
+    if (row->value.kind == FLAG_IS_TEXT)
+        return *(const char *const *)member;
+    return row->value.kind == FLAG_IS_SWITCH ? *(const bool *)member : options->host_count > 0;
 }
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
@@ -82,6 +63,14 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
             return true;
         }
     return error_set(err, ERROR_INVALID, "the first word must be sidecar or init");
+}
+
+static bool check_mode(const struct agent_options *options, struct error *err)
+{
+    for (size_t i = COMMON; options->mode != AGENT_INIT && i < COUNT(rows); i++)
+        if (is_given(options, &rows[i]))
+            return error_set(err, ERROR_INVALID, "--%s is for init only", rows[i].name);
+    return true;
 }
 
 static bool check(const struct agent_options *options, struct error *err)
@@ -104,30 +93,16 @@ static bool check(const struct agent_options *options, struct error *err)
 static enum agent_verdict take_options(int argc, char **argv, struct agent_options *options,
                                        struct error *err)
 {
-    struct option list[COUNT(rows) + 3];
-    int key;
-
-    describe_to_getopt(list);
-    opterr = 0;
-    optind = 0;
-    while ((key = getopt_long(argc, argv, ":h", list, NULL)) != -1) {
-        if (key == KEY_HELP || key == 'h')
-            return AGENT_HELP;
-        if (key == KEY_VERSION)
-            return AGENT_VERSION;
-        if (key == '?' || key == ':') {
-            error_set(err, ERROR_INVALID, "%s: %s", argv[optind - 1],
-                      key == ':' ? "its value is missing" : "no such option");
-            return AGENT_BAD;
-        }
-        if (!take_value(options, &rows[key - KEY_FIRST - 10], optarg, err))
-            return AGENT_BAD;
-    }
-    if (optind < argc) {
-        error_set(err, ERROR_INVALID, "\"%s\" is not expected", argv[optind]);
+    switch (flags_parse(argc, argv, rows, COUNT(rows), options, err)) {
+    case FLAGS_HELP:
+        return AGENT_HELP;
+    case FLAGS_VERSION:
+        return AGENT_VERSION;
+    case FLAGS_RUN:
+        return check_mode(options, err) && check(options, err) ? AGENT_RUN : AGENT_BAD;
+    default:
         return AGENT_BAD;
     }
-    return check(options, err) ? AGENT_RUN : AGENT_BAD;
 }
 
 enum agent_verdict agent_options_parse(int argc, char **argv, struct agent_options *options,
@@ -160,12 +135,7 @@ void agent_help(FILE *out)
     for (size_t i = 0; i < COUNT(modes); i++)
         fprintf(out, "  %-24s %s\n", modes[i].name, modes[i].help);
     fputs("\n", out);
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        int used = fprintf(out, "  --%s%s%s", rows[i].name, rows[i].argument ? " " : "",
-                           rows[i].argument ? rows[i].argument : "");
-
-        fprintf(out, "%*s%s\n", used < 27 ? 27 - used : 1, "", rows[i].help);
-    }
+    flags_help(out, rows, COUNT(rows), 27);
     fputs("  --help, -h               this text\n"
           "  --version                version and commit\n"
           "\n"

@@ -1,83 +1,84 @@
 #include "webhook/options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/build.h"
+#include "base/flags.h"
 #include "base/limits.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-/* How the text behind an option becomes a member of struct options. */
-enum value {
-    VALUE_NONE, /* a switch */
-    VALUE_TEXT,
-    VALUE_ADDRESS,
-    VALUE_SECRET,
-    VALUE_LOG_FORMAT,
-    VALUE_LOG_LEVEL,
-    VALUE_TIME,  /* from 1 ms, milliseconds in the struct; this and the following are numbers */
-    VALUE_PAUSE, /* the same from 0 */
-    VALUE_BYTES,
-    VALUE_CONNECTIONS,
-    VALUE_THREADS,
-};
+#define TIME_MAX_MS 3600000
 
-static const struct option_row {
-    const char *name;
-    enum value value;
-    size_t offset;
-    const char *argument, *help;
-} rows[] = {
+static bool take_address(const char *text, void *member, struct error *detail)
+{
+    return address_parse(text, member, detail);
+}
+
+static bool take_secret(const char *text, void *member, struct error *detail)
+{
+    (void)detail;
+    return followed_secret_parse(text, member);
+}
+
+/* Also notes that it was given: it then wins over that of the settings. */
+static bool take_level(const char *text, void *member, struct error *detail)
+{
+    struct options *options = member;
+
+    (void)detail;
+    return options->log_level_given = log_level_parse(text, &options->log_level);
+}
+
+static const struct flag rows[] = {
 #define AT(member) offsetof(struct options, member)
-    {"catalog", VALUE_TEXT, AT(catalog), "DIR",
+    {"catalog", FLAG_TEXT, AT(catalog), "DIR",
      "folder of YAML and JSON manifests: what is known of the cluster; changes are followed"},
-    {"kubeconfig", VALUE_TEXT, AT(kubeconfig), "FILE",
+    {"kubeconfig", FLAG_TEXT, AT(kubeconfig), "FILE",
      "the cluster itself, by this file; without it and --catalog that of our pod"},
-    {"context", VALUE_TEXT, AT(context), "NAME", "which of its contexts (default its current one)"},
-    {"listen", VALUE_ADDRESS, AT(listen), "ADDR:PORT",
+    {"context", FLAG_TEXT, AT(context), "NAME", "which of its contexts (default its current one)"},
+    {"listen", FLAG_BY(take_address), AT(listen), "ADDR:PORT",
      "where to answer the API server, TLS (default :8443; port 0: a free one)"},
-    {"admin-listen", VALUE_ADDRESS, AT(admin_listen), "ADDR:PORT",
+    {"admin-listen", FLAG_BY(take_address), AT(admin_listen), "ADDR:PORT",
      "where /livez, /readyz and /metrics are, plain HTTP (default :8080)"},
-    {"tls-cert", VALUE_TEXT, AT(tls_cert), "FILE",
+    {"tls-cert", FLAG_TEXT, AT(tls_cert), "FILE",
      "server certificate and its issuers, PEM; files are reloaded when they change"},
-    {"tls-key", VALUE_TEXT, AT(tls_key), "FILE", "its private key, PEM"},
-    {"tls-secret", VALUE_SECRET, AT(tls_secret), "NAMESPACE/NAME",
+    {"tls-key", FLAG_TEXT, AT(tls_key), "FILE", "its private key, PEM"},
+    {"tls-secret", FLAG_BY(take_secret), AT(tls_secret), "NAMESPACE/NAME",
      "both from a Secret of the cluster, which is followed"},
-    {"client-ca", VALUE_TEXT, AT(client_ca), "FILE",
+    {"client-ca", FLAG_TEXT, AT(client_ca), "FILE",
      "only clients with a certificate of this CA are answered, PEM"},
-    {"settings", VALUE_TEXT, AT(settings), "FILE",
+    {"settings", FLAG_TEXT, AT(settings), "FILE",
      "settings of the installation, YAML; read again when it changes"},
-    {"enforce", VALUE_NONE, AT(enforce), NULL,
+    {"enforce", FLAG_SWITCH, AT(enforce), NULL,
      "refuse what is an owner's mistake instead of warning"},
-    {"once", VALUE_NONE, AT(once), NULL,
+    {"once", FLAG_SWITCH, AT(once), NULL,
      "answer one AdmissionReview from standard input on standard output"},
-    {"log-format", VALUE_LOG_FORMAT, AT(log_format), "text|json", "form of the log (default text)"},
-    {"log-level", VALUE_LOG_LEVEL, AT(log_level), "LEVEL",
+    {"log-format", FLAG_LOG_FORMAT, AT(log_format), "text|json", "form of the log (default text)"},
+    {"log-level", FLAG_BY(take_level), 0, "LEVEL",
      "debug (a line per request), info, warn, error (default: of the settings, info)"},
-    {"handshake-timeout", VALUE_TIME, AT(times.handshake_ms), "TIME",
+    {"handshake-timeout", FLAG_TIME(1, TIME_MAX_MS), AT(times.handshake_ms), "TIME",
      "for the TLS handshake (default 5s)"},
-    {"header-timeout", VALUE_TIME, AT(times.head_ms), "TIME",
+    {"header-timeout", FLAG_TIME(1, TIME_MAX_MS), AT(times.head_ms), "TIME",
      "for the headers of a request (default 5s)"},
-    {"request-timeout", VALUE_TIME, AT(times.request_ms), "TIME",
+    {"request-timeout", FLAG_TIME(1, TIME_MAX_MS), AT(times.request_ms), "TIME",
      "for a whole request (default 10s)"},
-    {"keep-alive-timeout", VALUE_TIME, AT(times.idle_ms), "TIME",
+    {"keep-alive-timeout", FLAG_TIME(1, TIME_MAX_MS), AT(times.idle_ms), "TIME",
      "between two requests (default 120s; the API server's own is 90s)"},
-    {"drain-delay", VALUE_PAUSE, AT(drain_delay_ms), "TIME",
+    {"drain-delay", FLAG_TIME(0, TIME_MAX_MS), AT(drain_delay_ms), "TIME",
      "after SIGTERM, new connections are still served so long (default 5s)"},
-    {"drain-timeout", VALUE_PAUSE, AT(drain_timeout_ms), "TIME",
+    {"drain-timeout", FLAG_TIME(0, TIME_MAX_MS), AT(drain_timeout_ms), "TIME",
      "after SIGTERM, everything is over (default 15s)"},
-    {"body-max", VALUE_BYTES, AT(body_max), "BYTES", "of one request (default 32Mi)"},
-    {"body-budget", VALUE_BYTES, AT(body_budget), "BYTES",
+    {"body-max", FLAG_BYTES(1, INT64_C(4) << 30), AT(body_max), "BYTES",
+     "of one request (default 32Mi)"},
+    {"body-budget", FLAG_BYTES(1, INT64_C(4) << 30), AT(body_budget), "BYTES",
      "of all requests being read; beyond it 503 (default 128Mi)"},
-    {"connections-max", VALUE_CONNECTIONS, AT(connections_max), "N",
+    {"connections-max", FLAG_NUMBER(1, CONNECTIONS_OF_WORKER_MAX), AT(connections_max), "N",
      "beyond it the oldest that had no answer yet is closed (default 2048)"},
-    {"workers", VALUE_THREADS, AT(workers), "N", "threads that answer (default one per core)"},
+    {"workers", FLAG_NUMBER(1, 256), AT(workers), "N",
+     "threads that answer (default one per core)"},
 #undef AT
 };
-
-enum { KEY_HELP = 1000, KEY_VERSION };
 
 static void defaults(struct options *options)
 {
@@ -96,76 +97,6 @@ static void defaults(struct options *options)
     if (!address_parse(":8443", &options->listen, &err) ||
         !address_parse(":8080", &options->admin_listen, &err))
         abort();
-}
-
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-static const struct unit times[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {0}};
-static const struct unit bytes[] = {{"", 1}, {"Ki", 1 << 10}, {"Mi", 1 << 20}, {0}};
-static const struct unit plain[] = {{"", 1}, {0}};
-
-/* What a number may be. Units end with one that has no name. */
-static const struct {
-    const struct unit *units;
-    int64_t least, most;
-} numbers[] = {
-    [VALUE_TIME] = {times, 1, 3600000},
-    [VALUE_PAUSE] = {times, 0, 3600000},
-    [VALUE_BYTES] = {bytes, 1, INT64_C(4) << 30},
-    [VALUE_CONNECTIONS] = {plain, 1, CONNECTIONS_OF_WORKER_MAX},
-    [VALUE_THREADS] = {plain, 1, 256},
-};
-
-/* "10s" and "8Mi": digits and one of the units. */
-static bool number_parse(const char *text, enum value kind, int64_t *number)
-{
-    size_t digits = strspn(text, "0123456789");
-
-    if (digits == 0 || digits > 9)
-        return false;
-    for (const struct unit *unit = numbers[kind].units; unit->name; unit++)
-        if (strcmp(text + digits, unit->name) == 0) {
-            *number = strtoll(text, NULL, 10) * unit->factor;
-            return numbers[kind].least <= *number && *number <= numbers[kind].most;
-        }
-    return false;
-}
-
-static bool take_value(struct options *options, const struct option_row *row, const char *text,
-                       struct error *err)
-{
-    void *member = (char *)options + row->offset;
-    struct error detail = {.message = ""};
-    bool good = true;
-
-    switch (row->value) {
-    case VALUE_NONE:
-        *(bool *)member = true;
-        break;
-    case VALUE_TEXT:
-        *(const char **)member = text;
-        good = *text;
-        break;
-    case VALUE_ADDRESS:
-        good = address_parse(text, member, &detail);
-        break;
-    case VALUE_SECRET:
-        good = followed_secret_parse(text, member);
-        break;
-    case VALUE_LOG_FORMAT:
-        good = log_format_parse(text, member);
-        break;
-    case VALUE_LOG_LEVEL:
-        good = options->log_level_given = log_level_parse(text, member);
-        break;
-    default:
-        good = number_parse(text, row->value, member);
-    }
-    return good || error_set(err, ERROR_INVALID, "--%s %s: %s", row->name, text,
-                             *detail.message ? detail.message : "not understood");
 }
 
 static bool check(const struct options *options, struct error *err)
@@ -190,54 +121,20 @@ static bool check(const struct options *options, struct error *err)
     return true;
 }
 
-static void describe_to_getopt(struct option *list)
-{
-    size_t i;
-
-    for (i = 0; i < COUNT(rows); i++)
-        list[i] = (struct option){rows[i].name,
-                                  rows[i].value == VALUE_NONE ? no_argument : required_argument,
-                                  NULL, (int)i + 1};
-    list[i++] = (struct option){"help", no_argument, NULL, KEY_HELP};
-    list[i++] = (struct option){"version", no_argument, NULL, KEY_VERSION};
-    list[i] = (struct option){0};
-}
-
-/* getopt_long() leaves the key of an option that it knows, but not with a value, in optopt. */
-static const char *trouble(int key)
-{
-    if (key == ':')
-        return "its value is missing";
-    return optopt > 0 && (size_t)optopt <= COUNT(rows) ? "takes no value" : "no such option";
-}
-
 enum options_verdict options_parse(int argc, char **argv, struct options *options,
                                    struct error *err)
 {
-    struct option list[COUNT(rows) + 3];
-    int key;
-
     defaults(options);
-    describe_to_getopt(list);
-    opterr = 0;
-    optind = 0;
-    while ((key = getopt_long(argc, argv, ":h", list, NULL)) != -1) {
-        if (key == KEY_HELP || key == 'h')
-            return OPTIONS_HELP;
-        if (key == KEY_VERSION)
-            return OPTIONS_VERSION;
-        if (key == '?' || key == ':') {
-            error_set(err, ERROR_INVALID, "%s: %s", argv[optind - 1], trouble(key));
-            return OPTIONS_BAD;
-        }
-        if (!take_value(options, &rows[key - 1], optarg, err))
-            return OPTIONS_BAD;
-    }
-    if (optind < argc) {
-        error_set(err, ERROR_INVALID, "\"%s\" is not expected", argv[optind]);
+    switch (flags_parse(argc, argv, rows, COUNT(rows), options, err)) {
+    case FLAGS_HELP:
+        return OPTIONS_HELP;
+    case FLAGS_VERSION:
+        return OPTIONS_VERSION;
+    case FLAGS_RUN:
+        return check(options, err) ? OPTIONS_RUN : OPTIONS_BAD;
+    default:
         return OPTIONS_BAD;
     }
-    return check(options, err) ? OPTIONS_RUN : OPTIONS_BAD;
 }
 
 void options_help(FILE *out)
@@ -249,12 +146,7 @@ void options_help(FILE *out)
           "       granary-webhook --catalog DIR --once < review.json\n"
           "\n",
           out);
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        int used = fprintf(out, "  --%s%s%s", rows[i].name, rows[i].argument ? " " : "",
-                           rows[i].argument ? rows[i].argument : "");
-
-        fprintf(out, "%*s%s\n", used < 28 ? 28 - used : 1, "", rows[i].help);
-    }
+    flags_help(out, rows, COUNT(rows), 28);
     fputs("  --help, -h                this text\n"
           "  --version                 version and commit\n"
           "\n"

@@ -67,7 +67,7 @@ static const struct {
     {{"agent", "sidecar", "--target-kind=Job"}, AGENT_BAD, "--target-kind is for init only"},
     {{"agent", "init", "--restore-if-exists=yes"},
      AGENT_BAD,
-     "--restore-if-exists=yes: no such option"},
+     "--restore-if-exists=yes: takes no value"},
 };
 
 START_TEST(words_are_understood)
@@ -136,7 +136,7 @@ START_TEST(hosts_are_bounded)
         ck_assert_uint_eq(options.host_count, RESTORE_HOSTS_MAX);
         ck_assert_int_eq(agent_options_parse(RESTORE_HOSTS_MAX + 7, argv, &options, &err),
                          AGENT_BAD);
-        ck_assert_str_eq(err.message, "--host: more than 256");
+        ck_assert_str_eq(err.message, "--host h262: more than 256");
     }
 END_TEST
 

@@ -69,7 +69,7 @@ static const struct {
     {"--nonsense", CONTROLLER_BAD, "--nonsense: no such option"},
     {"--takeover=1", CONTROLLER_BAD, "--takeover=1: takes no value"},
     {"--kubeconfig", CONTROLLER_BAD, "--kubeconfig: its value is missing"},
-    {"--kubeconfig=", CONTROLLER_BAD, "--kubeconfig : not understood"},
+    {"--kubeconfig=", CONTROLLER_BAD, "--kubeconfig: its value is empty"},
     {"--context c", CONTROLLER_BAD, "--context needs --kubeconfig"},
     {"--certificates other", CONTROLLER_BAD, "--certificates other: not understood"},
     {"--certificates files", CONTROLLER_BAD, "--certificates files needs --ca-bundle FILE"},
