@@ -59,7 +59,7 @@ def wrong_command_lines_say_what_is_wrong():
     for address in ("", "8443", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:1",
                     "[::1]", "[::1", "[127.0.0.1]:1", "localhost:1", "256.0.0.1:1", "1.2.3:1",
                     "127.0.0.1:-1", "127.0.0.1:000001"):
-        rows.append(([*folder, *pair, "--listen", address], f"--listen {address}"))
+        rows.append(([*folder, *pair, "--listen", address], f"--listen {address}".rstrip()))
     for arguments, reason in rows:
         answer = run(*arguments)
         check_equal(answer.returncode, 2, f"exit code of {arguments}")
