@@ -12,10 +12,11 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "controllers/leader.h"
-#include "controllers/tell.h"
 #include "http/admin.h"
 #include "kube/config.h"
+#include "kube/events.h"
 #include "kube/lease.h"
 
 #define LEASE_NAME "granary-controller"
@@ -23,6 +24,9 @@
 
 /* What is under way may go on so long after a signal. */
 #define FINISH_MS 5000
+
+/* For events that are not written yet, at the end. */
+#define TELL_MS 1000
 
 struct run {
     const struct controller_options *options;
@@ -32,7 +36,9 @@ struct run {
     struct leader *leader;
     struct admin *admin;
     struct status status;
-    struct teller teller; /* the leader's thread's */
+    struct kube_events *events;
+    struct event_source source; /* of events */
+    json_t *self;               /* what they are about: the Deployment */
     char host[65];
     int signals, changed; /* readable: a signal came; the Lease is ours, or lost */
 };
@@ -131,6 +137,22 @@ static bool stand(struct run *run, struct error *err)
     return run->lease != NULL;
 }
 
+/* Those who lead write them; they are about the Deployment that we belong to. */
+static bool start_events(struct run *run, struct error *err)
+{
+    json_t *metadata = json_object();
+
+    tree_put_text(metadata, "namespace", run->space);
+    tree_put_text(metadata, "name", "granary-controller");
+    run->self = json_object();
+    tree_put_text(run->self, "apiVersion", "apps/v1");
+    tree_put_text(run->self, "kind", "Deployment");
+    tree_put_new(run->self, "metadata", metadata);
+    run->source = (struct event_source){"granary.dev/controller", run->host};
+    run->events = kube_events_start(run->client, &run->source, err);
+    return run->events != NULL;
+}
+
 /* The Lease first: what the other client writes is fenced by it. */
 static bool start_clients(struct run *run, struct error *err)
 {
@@ -144,7 +166,7 @@ static bool start_clients(struct run *run, struct error *err)
         return false;
     limits.fence = kube_lease_fence(run->lease);
     run->client = kube_client_start(&config, &limits, err);
-    return run->client != NULL;
+    return run->client && start_events(run, err);
 }
 
 /* The admin address. */
@@ -153,6 +175,7 @@ static void bring_up_to_date(struct run *run)
 {
     struct kube_client_facts api = kube_client_look(run->client);
     struct kube_client_facts lease = kube_client_look(run->lease_client);
+    struct event_facts events = kube_events_look(run->events);
     bool stuck = kube_lease_look(run->lease).stuck;
     struct status_facts *facts = status_open(&run->status);
 
@@ -161,6 +184,7 @@ static void bring_up_to_date(struct run *run)
     facts->api.calls += lease.calls;
     facts->api.failures += lease.failures;
     facts->api.repeated += lease.repeated;
+    facts->events_lost = events.dropped + events.failed;
     if (lease.last_answer_s > api.last_answer_s)
         facts->api.last_answer_s = lease.last_answer_s;
     status_close(&run->status);
@@ -217,7 +241,10 @@ static void tell(void *context, bool warning, const char *reason, const char *no
 {
     struct run *run = context;
 
-    tell_now(&run->teller, &(struct telling){warning, reason, note});
+    struct kube_event event = {
+        .warning = warning, .reason = reason, .action = "Reconcile", .note = note};
+
+    kube_events_note(run->events, run->self, &event);
 }
 
 static void set_leader(struct run *run, bool leads)
@@ -242,8 +269,6 @@ static bool begin_to_lead(struct run *run, struct error *err)
         .context = run,
     };
 
-    run->teller = (struct teller){
-        .client = run->client, .space = run->space, .instance = run->host, .status = &run->status};
     set_leader(run, true);
     run->leader = leader_start(&plan, err);
     return run->leader != NULL;
@@ -291,6 +316,7 @@ static enum controller_exit obey(struct run *run, int signal)
     stop_work(run, FINISH_MS);
     /* who looks at the Lease, or is fenced by it, goes first */
     admin_stop(TAKE(run->admin));
+    kube_events_stop(TAKE(run->events), TELL_MS);
     kube_client_stop(TAKE(run->client));
     if (kube_lease_stop(TAKE(run->lease)))
         return CONTROLLER_FINE;
@@ -319,6 +345,8 @@ static void done(struct run *run)
 {
     admin_stop(run->admin);
     leader_stop(run->leader);
+    kube_events_stop(run->events, 0);
+    json_decref(run->self);
     kube_client_stop(run->client);
     (void)kube_lease_stop(run->lease);
     kube_client_stop(run->lease_client);

@@ -5,7 +5,6 @@
 #include "controllers/probe.h"
 #include "controllers/stash.h"
 #include "controllers/status.h"
-#include "controllers/tell.h"
 #include "tests/unit/suite.h"
 
 #define NOW_S 1700000000
@@ -146,55 +145,8 @@ START_TEST(probe_has_rules_at_the_top)
     }
 END_TEST
 
-START_TEST(the_same_is_told_once)
-    {
-        struct tell_memory memory = {0};
-        struct telling first = {true, "A", "b"}, other = {true, "Ab", ""};
-
-        ck_assert(tell_is_new(&memory, &first, 1));
-        ck_assert(!tell_is_new(&memory, &first, 2));
-        ck_assert(!tell_is_new(&memory, &first, TELL_AGAIN_S));
-        ck_assert(tell_is_new(&memory, &other, 2));
-        ck_assert(tell_is_new(&memory, &first, 1 + TELL_AGAIN_S));
-        ck_assert(!tell_is_new(&memory, &first, 2 + TELL_AGAIN_S));
-    }
-END_TEST
-
-/* A storm of different things ends somewhere. */
-START_TEST(not_too_much_is_told)
-    {
-        struct tell_memory memory = {0};
-        size_t told = 0;
-
-        for (int i = 0; i < 1000; i++) {
-            AUTO(free) char *note = text_format("%d", i);
-
-            told += tell_is_new(&memory, &(struct telling){true, "A", note}, 1 + i / 10);
-        }
-        ck_assert_uint_eq(told, TELL_KNOWN);
-    }
-END_TEST
-
-START_TEST(an_event)
-    {
-        struct telling telling = {true, "Reason", "what\nhappened"};
-        AUTO(json)
-        json_t *event = tell_event(&telling, "space", "host", INT64_C(1709251199123), 7);
-
-        ck_assert_str_eq(tree_text(event, "eventTime"), "2024-02-29T23:59:59.123000Z");
-        ck_assert_str_eq(tree_text(event, "type"), "Warning");
-        ck_assert_str_eq(tree_text(event, "note"), "what?happened");
-        ck_assert_str_eq(tree_text(tree_get(event, "regarding"), "name"), "granary-controller");
-        ck_assert_str_eq(tree_text(tree_get(event, "metadata"), "name"),
-                         "granary-controller.018df74f80930007");
-    }
-END_TEST
-
 SUITE(controllers_status)
 {
-    tcase_add_test(tests, the_same_is_told_once);
-    tcase_add_test(tests, not_too_much_is_told);
-    tcase_add_test(tests, an_event);
     suite_rows(tests, readiness, ready_rows);
     suite_rows(tests, liveness, alive_rows);
     tcase_add_test(tests, metrics);
