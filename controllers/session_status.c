@@ -1,52 +1,21 @@
 #include "controllers/session_status.h"
 
-#include <string.h>
-
-#include "api/duration.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/status_parts.h"
 
 #define SHORT_ID_CHARS 8
-
-/* The member to edit, made when it is absent or has another type. */
-static json_t *member(json_t *object, const char *key, json_t *(*make)(void), json_type type)
-{
-    if (!tree_member(object, key, type))
-        tree_put_new(object, key, make());
-    return json_object_get(object, key);
-}
-
-static json_t *conditions_of(json_t *object)
-{
-    return member(object, "conditions", json_array, JSON_ARRAY);
-}
 
 /* A session has one target. */
 static json_t *target_of(json_t *status)
 {
-    json_t *targets = member(status, "targets", json_array, JSON_ARRAY);
+    json_t *targets = status_list(status, "targets");
 
     if (!json_is_object(json_array_get(targets, 0))) {
         json_array_clear(targets);
         tree_push_new(targets, json_object());
     }
     return json_array_get(targets, 0);
-}
-
-static void put_time(json_t *object, const char *key, int64_t moment_s)
-{
-    char time[CONDITION_TIME_BYTES];
-
-    condition_time(moment_s, time);
-    tree_put_text(object, key, time);
-}
-
-static void put_duration(json_t *object, const char *key, int64_t seconds)
-{
-    AUTO(text) struct text text = {0};
-
-    duration_format(&text, (seconds > 0 ? seconds : 0) * SECOND_NS);
-    tree_put_text(object, key, text_get(&text));
 }
 
 static void put_phase(json_t *status, enum session_phase phase)
@@ -58,13 +27,9 @@ static void put_phase(json_t *status, enum session_phase phase)
 
 static const json_t *stat_of(const json_t *status, const char *host)
 {
-    const json_t *target = json_array_get(tree_get(status, "targets"), 0), *stat;
-    size_t i;
+    const json_t *target = json_array_get(tree_get(status, "targets"), 0);
 
-    tree_items (tree_get(target, "stats"), i, stat)
-        if (span_is(tree_span(stat, "hostname"), host))
-            return stat;
-    return NULL;
+    return status_stat(tree_get(target, "stats"), host);
 }
 
 enum work_result session_status_result(const json_t *status, const char *host)
@@ -78,7 +43,7 @@ enum work_result session_status_result(const json_t *status, const char *host)
 
 static json_t *push_stat(json_t *status, const char *host, bool succeeded, const char *error)
 {
-    json_t *stats = member(target_of(status), "stats", json_array, JSON_ARRAY);
+    json_t *stats = status_list(target_of(status), "stats");
     json_t *stat = json_object();
 
     tree_put_text(stat, "hostname", host);
@@ -113,7 +78,7 @@ static json_t *snapshot_of(const struct message_snapshot *snapshot)
     tree_put_text(made, "path", snapshot->path);
     put_size(made, "totalSize", snapshot->total_bytes);
     put_size(made, "uploaded", snapshot->uploaded_bytes);
-    put_duration(made, "processingTime", snapshot->processing_ms / 1000);
+    status_put_duration(made, "processingTime", snapshot->processing_ms / 1000);
     tree_put_int(files, "totalFiles", snapshot->files_total);
     tree_put_int(files, "newFiles", snapshot->files_new);
     tree_put_int(files, "modifiedFiles", snapshot->files_changed);
@@ -131,28 +96,17 @@ static void put_snapshots(json_t *stat, const struct message_report *report)
     tree_put_new(stat, "snapshots", list);
 }
 
-/* One host's failed hook is the target's; a success never covers it up. */
-static void put_hook(json_t *target, const char *type, int result, const char *done,
-                     const char *failed, int64_t now_s)
-{
-    json_t *conditions = conditions_of(target);
-    bool bad = result == MESSAGE_HOOK_FAILED;
-    const struct condition condition = {
-        type, bad ? CONDITION_FALSE : CONDITION_TRUE, bad ? failed : done,
-        result == MESSAGE_HOOK_SKIPPED ? "skipped by policy" : NULL};
-
-    if (result == MESSAGE_HOOK_NOT_ASKED ||
-        (!bad && condition_status(conditions, type) == CONDITION_FALSE))
-        return;
-    (void)condition_set(conditions, &condition, now_s);
-}
-
 static void put_hooks(json_t *target, const struct message_report *report, int64_t now_s)
 {
-    put_hook(target, "PreBackupHookExecutionSucceeded", report->hook_before,
-             "SuccessfullyExecutedPreBackupHook", "FailedToExecutePreBackupHook", now_s);
-    put_hook(target, "PostBackupHookExecutionSucceeded", report->hook_after,
-             "SuccessfullyExecutedPostBackupHook", "FailedToExecutePostBackupHook", now_s);
+    static const struct status_hook before = {"PreBackupHookExecutionSucceeded",
+                                              "SuccessfullyExecutedPreBackupHook",
+                                              "FailedToExecutePreBackupHook"};
+    static const struct status_hook after = {"PostBackupHookExecutionSucceeded",
+                                             "SuccessfullyExecutedPostBackupHook",
+                                             "FailedToExecutePostBackupHook"};
+
+    status_put_hook(target, &before, report->hook_before, now_s);
+    status_put_hook(target, &after, report->hook_after, now_s);
 }
 
 bool session_status_report(json_t *status, const struct message_report *report, bool proven,
@@ -173,11 +127,11 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     json_t *stat =
         push_stat(status, report->host, succeeded, succeeded ? NULL : (error ? error : unproven));
 
-    put_duration(stat, "duration", report->duration_ms / 1000);
+    status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
     put_hooks(target_of(status), report, now_s);
     if (report->initialized)
-        (void)condition_set(conditions_of(status), &found, now_s);
+        (void)condition_set(status_conditions(status), &found, now_s);
     return true;
 }
 
@@ -193,27 +147,27 @@ static void start(const struct session *session, const struct work_step *step, c
 
     put_phase(status, SESSION_RUNNING);
     if (deadline_s)
-        put_time(status, "sessionDeadline", deadline_s);
+        status_put_time(status, "sessionDeadline", deadline_s);
     tree_push_text(before, "InitializeBackendRepository");
     tree_put_new(target, "ref", tree_copy(ref));
     tree_put_text(target, "phase", "Running");
     tree_put_int(target, "totalHosts", step->total);
     tree_put_new(target, "preBackupActions", before);
-    (void)condition_set(conditions_of(target), &ensured, now_s);
+    (void)condition_set(status_conditions(target), &ensured, now_s);
 }
 
 static void fail_host(const struct session *session, const struct work_step *step, json_t *status,
                       int64_t now_s)
 {
     const char *host = session->work.hosts[step->host].name;
-    AUTO(free) char *error = text_format("%s: %s", step->reason, step->message);
+    AUTO(free) char *error = status_error(step);
     const struct condition disrupted = {"BackupDisrupted", CONDITION_TRUE,
                                         "FailedToCompleteDueToDisruption", error};
 
     if (session_status_result(status, host) != WORK_OPEN)
         return;
     (void)push_stat(status, host, false, error);
-    (void)condition_set(conditions_of(target_of(status)), &disrupted, now_s);
+    (void)condition_set(status_conditions(target_of(status)), &disrupted, now_s);
 }
 
 static void put_cause(const struct work_step *step, json_t *status, int64_t now_s)
@@ -224,9 +178,9 @@ static void put_cause(const struct work_step *step, json_t *status, int64_t now_
                                         "FailedToCompleteDueToDisruption", step->message};
 
     if (step->cause == WORK_DEADLINE)
-        (void)condition_set(conditions_of(status), &late, now_s);
+        (void)condition_set(status_conditions(status), &late, now_s);
     if (step->cause == WORK_DISRUPTED)
-        (void)condition_set(conditions_of(target_of(status)), &disrupted, now_s);
+        (void)condition_set(status_conditions(target_of(status)), &disrupted, now_s);
 }
 
 static void end(const struct session *session, const struct work_step *step, json_t *status,
@@ -235,7 +189,7 @@ static void end(const struct session *session, const struct work_step *step, jso
     bool hosts_failed = !step->succeeded && step->cause != WORK_FOLLOWING;
 
     put_phase(status, step->succeeded ? SESSION_SUCCEEDED : SESSION_FAILED);
-    put_duration(status, "sessionDuration", now_s - session->created_s);
+    status_put_duration(status, "sessionDuration", now_s - session->created_s);
     tree_put_text(target_of(status), "phase", hosts_failed ? "Failed" : "Succeeded");
     put_cause(step, status, now_s);
 }
@@ -260,8 +214,8 @@ static void skip(const struct session *session, const struct session_step *step,
                                       step->message};
 
     put_phase(status, SESSION_SKIPPED);
-    put_duration(status, "sessionDuration", now_s - session->created_s);
-    (void)condition_set(conditions_of(status), &skipped, now_s);
+    status_put_duration(status, "sessionDuration", now_s - session->created_s);
+    (void)condition_set(status_conditions(status), &skipped, now_s);
 }
 
 json_t *session_status(const struct session *session, const struct session_step *step,
@@ -274,7 +228,7 @@ json_t *session_status(const struct session *session, const struct session_step 
     else if (step->action == SESSION_SKIP)
         skip(session, step, next, now_s);
     else if (step->action == SESSION_PLAN_RETRY)
-        put_time(next, "nextRetry", step->next_retry_s);
+        status_put_time(next, "nextRetry", step->next_retry_s);
     else if (step->action == SESSION_MARK_RETRIED)
         tree_put_bool(next, "retried", true);
     else if (step->action == SESSION_WORK)

@@ -1,0 +1,192 @@
+#include "controllers/restore_status.h"
+
+#include "base/tree.h"
+#include "controllers/condition.h"
+#include "controllers/status_parts.h"
+
+static void put_condition(json_t *status, const struct condition *condition, int64_t now_s)
+{
+    (void)condition_set(status_conditions(status), condition, now_s);
+}
+
+static void put_phase(json_t *status, enum restore_phase phase)
+{
+    tree_put_text(status, "phase", restore_phase_word(phase));
+}
+
+/* ---- hosts ---- */
+
+static const json_t *stat_of(const json_t *status, const char *host)
+{
+    return status_stat(tree_get(status, "stats"), host);
+}
+
+enum work_result restore_status_result(const json_t *status, const char *host)
+{
+    const json_t *stat = stat_of(status, host);
+    struct span phase = tree_span(stat, "phase");
+
+    if (!stat || span_is(phase, "Running"))
+        return WORK_OPEN;
+    return span_is(phase, "Succeeded") ? WORK_SUCCEEDED : WORK_FAILED;
+}
+
+bool restore_status_is_lost(const json_t *status)
+{
+    const json_t *stat;
+    size_t i;
+
+    tree_items (tree_get(status, "stats"), i, stat)
+        if (span_is(tree_span(stat, "phase"), "Unknown"))
+            return true;
+    return false;
+}
+
+/* In the place of what says that it is at work. */
+static json_t *put_stat(json_t *status, const char *host, const char *phase, const char *error)
+{
+    json_t *stats = status_list(status, "stats"), *stat = (json_t *)stat_of(status, host);
+
+    if (!stat) {
+        stat = json_object();
+        tree_push_new(stats, stat);
+    }
+    tree_put_text(stat, "hostname", host);
+    tree_put_text(stat, "phase", phase);
+    tree_put_text(stat, "error", error);
+    return stat;
+}
+
+static void put_hooks(json_t *status, const struct message_report *report, int64_t now_s)
+{
+    static const struct status_hook before = {"PreRestoreHookExecutionSucceeded",
+                                              "SuccessfullyExecutedPreRestoreHook",
+                                              "FailedToExecutePreRestoreHook"};
+    static const struct status_hook after = {"PostRestoreHookExecutionSucceeded",
+                                             "SuccessfullyExecutedPostRestoreHook",
+                                             "FailedToExecutePostRestoreHook"};
+
+    status_put_hook(status, &before, report->hook_before, now_s);
+    status_put_hook(status, &after, report->hook_after, now_s);
+}
+
+bool restore_status_report(json_t *status, const struct message_report *report, bool proven,
+                           int64_t now_s)
+{
+    bool succeeded = report->outcome == MESSAGE_SUCCEEDED && proven;
+
+    if (restore_status_result(status, report->host) != WORK_OPEN)
+        return false;
+
+    AUTO(free)
+    char *error = report->has_error
+                      ? text_format("%s: %s", report->error.reason, report->error.message)
+                      : NULL;
+    const char *unproven = "NoProof: what was restored is not said";
+    json_t *stat = put_stat(status, report->host, succeeded ? "Succeeded" : "Failed",
+                            succeeded ? NULL : (error ? error : unproven));
+
+    status_put_duration(stat, "duration", report->duration_ms / 1000);
+    put_hooks(status, report, now_s);
+    return true;
+}
+
+/* ---- steps ---- */
+
+/* Whoever asks for work was injected, and a Job that asks was made. */
+static void start(const struct restore *restore, const struct work_step *step, json_t *status,
+                  int64_t now_s)
+{
+    static const struct condition injected = {"StashInitContainerInjected", CONDITION_TRUE,
+                                              "InitContainerInjectionSucceeded", NULL};
+    static const struct condition ensured = {"RestoreExecutorEnsured", CONDITION_TRUE,
+                                             "SuccessfullyEnsuredRestoreExecutor", NULL};
+
+    put_phase(status, RESTORE_RUNNING);
+    if (restore->timeout_s > 0)
+        status_put_time(status, "sessionDeadline", restore->created_s + restore->timeout_s);
+    tree_put_int(status, "totalHosts", step->total);
+    if (restore->work.needs_executor)
+        return; /* its Job is made next */
+    put_condition(status, &injected, now_s);
+    put_condition(status, &ensured, now_s);
+}
+
+/* Written with the UID of the Job that was made. */
+static void execute(json_t *status, int64_t now_s)
+{
+    static const struct condition created = {"RestoreJobCreated", CONDITION_TRUE,
+                                             "RestoreJobCreationSucceeded", NULL};
+    static const struct condition ensured = {"RestoreExecutorEnsured", CONDITION_TRUE,
+                                             "SuccessfullyEnsuredRestoreExecutor", NULL};
+
+    put_condition(status, &created, now_s);
+    put_condition(status, &ensured, now_s);
+}
+
+static void fail_host(const struct restore *restore, const struct work_step *step, json_t *status)
+{
+    const struct work_host *host = &restore->work.hosts[step->host];
+    AUTO(free) char *error = status_error(step);
+
+    if (restore_status_result(status, host->name) == WORK_OPEN)
+        (void)put_stat(status, host->name, host->attempt > 0 ? "Unknown" : "Failed", error);
+}
+
+/* There is no condition for a disruption here: nobody is there to do the work. */
+static void put_cause(const struct work_step *step, json_t *status, int64_t now_s)
+{
+    const struct condition late = {"DeadlineExceeded", CONDITION_TRUE,
+                                   "FailedToCompleteWithinDeadline", step->message};
+    const struct condition disrupted = {"RestoreExecutorEnsured", CONDITION_FALSE,
+                                        "FailedToEnsureRestoreExecutor", step->message};
+
+    if (step->cause == WORK_DEADLINE)
+        put_condition(status, &late, now_s);
+    if (step->cause == WORK_DISRUPTED)
+        put_condition(status, &disrupted, now_s);
+}
+
+static void apply_work(const struct restore *restore, const struct restore_step *step,
+                       json_t *status, int64_t now_s)
+{
+    const struct work_step *work = &step->work;
+
+    if (work->action == WORK_START) {
+        start(restore, work, status, now_s);
+    } else if (work->action == WORK_EXECUTE) {
+        execute(status, now_s);
+    } else if (work->action == WORK_COUNT) {
+        tree_put_int(status, "totalHosts", work->total);
+    } else if (work->action == WORK_FAIL_HOST) {
+        fail_host(restore, work, status);
+    } else if (work->action == WORK_END) {
+        put_phase(status, step->phase);
+        status_put_duration(status, "sessionDuration", now_s - restore->created_s);
+        put_cause(work, status, now_s);
+    }
+}
+
+static void judge(const char *invalid, json_t *status, int64_t now_s)
+{
+    const struct condition judged = {
+        "ValidationPassed", invalid ? CONDITION_FALSE : CONDITION_TRUE,
+        invalid ? "ResourceValidationFailed" : "ResourceValidationPassed", invalid};
+
+    put_phase(status, invalid ? RESTORE_INVALID : RESTORE_PENDING);
+    put_condition(status, &judged, now_s);
+}
+
+json_t *restore_status(const struct restore *restore, const struct restore_step *step,
+                       const json_t *status, int64_t now_s)
+{
+    json_t *next = json_is_object(status) ? tree_copy(status) : json_object();
+
+    if (step->action == RESTORE_PEND)
+        judge(NULL, next, now_s);
+    else if (step->action == RESTORE_INVALIDATE)
+        judge(step->message, next, now_s);
+    else if (step->action == RESTORE_WORK)
+        apply_work(restore, step, next, now_s);
+    return next;
+}
