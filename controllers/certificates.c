@@ -489,11 +489,22 @@ static void move(struct certs_pair *from, struct certs_pair *to)
     *from = (struct certs_pair){0};
 }
 
+/* A Secret that is lost at this moment is no certificate that is out of use: webhooks go on to
+ * serve what stood there last. */
+static int64_t needed_until_s(const struct view *view)
+{
+    int64_t last_s = view->seen->now_s + ROTATION_LEAF_LIFE_S;
+
+    if (view->rotation.leaves[ROTATION_WEBHOOK].good || !view->rotation.current.there)
+        return rotation_needed_until_s(&view->rotation, ROTATION_BY_CURRENT);
+    return last_s < view->rotation.current.to_s ? last_s : view->rotation.current.to_s;
+}
+
 static void take_over(struct view *view)
 {
-    int64_t until_s = rotation_needed_until_s(&view->rotation, ROTATION_BY_CURRENT);
+    int64_t until_s = needed_until_s(view);
 
-    if (until_s > 0)
+    if (until_s > view->seen->now_s)
         ring_keep(&view->ring, certs_pem_span(&view->ring.current.cert), until_s);
     move(&view->ring.next, &view->ring.current);
 }

@@ -170,6 +170,35 @@ START_TEST(who_deletes_both_secrets_ends_the_trust)
     }
 END_TEST
 
+/* The Secret with the certificate is lost just when the next CA is taken into use: webhooks go on
+ * to serve what stood in it, so that CA stays in every bundle. */
+START_TEST(a_certificate_lost_in_a_rotation_is_still_trusted)
+    {
+        AUTO(world) struct world world;
+        AUTO(ring) struct ring before = {0};
+        AUTO(text) struct text bundle = {0};
+        struct error err;
+
+        start_well(&world);
+        for (int day = 0; day < 350 && !strstr(world.steps, "make-next"); day++) {
+            world_wait(&world, ROTATION_DAY_S);
+            ck_assert(world_turn(&world, SIZE_MAX));
+        }
+        ring_read(world.objects[CERTIFICATES_CA], &before, &err);
+        ck_assert_ptr_nonnull(before.next.cert.data);
+        world.steps[0] = '\0';
+        world_wait(&world, 360);
+        world_delete(&world, CERTIFICATES_LEAF);
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert_str_eq(world.steps, "switch make-leaf");
+        ck_assert(world_works(&world));
+        text_puts(&bundle,
+                  tree_text(tree_get(world.objects[CERTIFICATES_AGENT], "data"), "ca.crt"));
+        ck_assert_ptr_nonnull(strstr(text_get(&bundle), before.current.cert.data));
+        ck_assert_ptr_nonnull(strstr(text_get(&bundle), before.next.cert.data));
+    }
+END_TEST
+
 /* PF1: the leader dies before and behind every write of every repair; another one goes on. */
 START_TEST(a_death_at_every_write)
     {
@@ -379,6 +408,7 @@ SUITE(controllers_certificates)
     tcase_add_test(tests, entries_of_others_are_left_alone);
     suite_rows(tests, damage_is_repaired, damages);
     tcase_add_test(tests, who_deletes_both_secrets_ends_the_trust);
+    tcase_add_test(tests, a_certificate_lost_in_a_rotation_is_still_trusted);
     suite_rows(tests, a_death_at_every_write, damages);
     tcase_add_test(tests, a_death_at_every_write_of_the_first_start);
     tcase_add_test(tests, who_is_late_writes_nothing);
