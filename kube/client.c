@@ -246,10 +246,8 @@ static struct transfer *attempt(struct call *call, struct error *err)
         stopped(err);
         return NULL;
     }
-    if (wait_for(call, transfer)) {
-        call->doubtful |= end_of(transfer) == RETRY_BROKEN || transfer->status >= 500;
+    if (wait_for(call, transfer))
         return TAKE(transfer);
-    }
     call->doubtful = true;
     atomic_store(&transfer->unwanted, true);
     transfer_wake(transfer);
@@ -280,7 +278,7 @@ static bool try_anew(struct call *call, const struct transfer *transfer)
     return true;
 }
 
-/* Whether it is sent again, after the pause that this takes. */
+/* Whether what failed is sent again, after the pause that this takes. */
 static bool again(struct call *call, const struct transfer *transfer)
 {
     struct kube_client *client = call->client;
@@ -290,6 +288,7 @@ static bool again(struct call *call, const struct transfer *transfer)
                               .retry_after_s = transfer->retry_after_s,
                               .attempt = call->attempt};
 
+    call->doubtful |= over.end == RETRY_BROKEN || over.status >= 500;
     if (try_anew(call, transfer))
         return true;
     pthread_mutex_lock(&client->mutex);

@@ -427,6 +427,7 @@ START_TEST(verbs_answer)
         ck_assert_int_eq(fake_requests(fake), answer_rows[_i].requests);
         ck_assert_int_eq(strstr(err.message, "not known whether it was carried out") != NULL,
                          result.outcome == KUBE_UNKNOWN);
+        fake_stop(TAKE(fake));
         text_done(&script.told);
     }
 END_TEST
@@ -446,6 +447,7 @@ START_TEST(conflicts_name_managers_and_fields)
         ck_assert_str_eq(result.conflicts[0].manager, "kubectl");
         ck_assert_str_eq(result.conflicts[0].field, ".spec.a");
         ck_assert_str_eq(result.conflicts[1].field, ".spec.b?");
+        fake_stop(TAKE(fake));
         text_done(&script.told);
     }
 END_TEST
