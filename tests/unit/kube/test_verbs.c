@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,14 +37,29 @@ static char *double_quotes(const char *row)
     return text;
 }
 
-static bool follow_script(struct fake_peer *peer, const struct fake_request *request, void *context)
+/* Each connection has a thread of its own. */
+static pthread_mutex_t telling = PTHREAD_MUTEX_INITIALIZER;
+
+/* True when the answer is lost. */
+static bool tell(struct script *script, const struct fake_request *request)
 {
-    struct script *script = context;
     AUTO(free) char *type = fake_header(request, "Content-Type");
 
+    pthread_mutex_lock(&telling);
     text_addf(&script->told, "%s %s %s %.*s\n", request->method, request->path, type,
               (int)request->body.length, request->body.data);
-    if (!script->body || script->lost-- > 0)
+
+    bool lost = !script->body || script->lost-- > 0;
+
+    pthread_mutex_unlock(&telling);
+    return lost;
+}
+
+static bool follow_script(struct fake_peer *peer, const struct fake_request *request, void *context)
+{
+    const struct script *script = context;
+
+    if (tell(context, request))
         return false;
 
     AUTO(free) char *body = double_quotes(script->body);
