@@ -336,6 +336,10 @@ def beside_stash_the_mutator_waits():
             eventually(lambda: controller.metric("stash_found") == 1, "said as metric")
 
 
+def reasons(server):
+    return {value.get("reason") for path, value in list(server.objects.items()) if "/events/" in path}
+
+
 @test("-")
 def it_says_whether_the_webhook_is_reached():
     with installed() as server:
@@ -348,9 +352,7 @@ def it_says_whether_the_webhook_is_reached():
             controller.says("the webhook is reached")
             asked = [path for method, path, _, _ in server.requests if "restoresessions" in path]
             check(asked and all("dryRun=All" in path for path in asked), "only dry runs")
-            events = [value for path, value in server.objects.items() if "/events/" in path]
-            reasons = {value.get("reason") for value in events}
-            check({"WebhookNotReached", "WebhookReached", "CertificateMade"} <= reasons, f"events {reasons}")
+            eventually(lambda: {"WebhookNotReached", "WebhookReached", "CertificateMade"} <= reasons(server), "events")
 
 
 @test("-")
