@@ -138,7 +138,7 @@ VALGRIND_TESTS ?= H8 H10 pipelined interrupt clients_are_verified mounted_secret
 .PHONY: check-valgrind
 check-valgrind: all $(BUILD)/tests/unit/unit ## unit tests, goldens, and the running webhook under valgrind
 	@tests/install.sh "run valgrind" valgrind libc6-dbg python3 openssl
-	@CK_FORK=no CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=0 PROPERTY_COUNT=20 SUITE_STRIDE=13 \
+	@CK_FORK=no CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=0 PROPERTY_COUNT=5 SUITE_STRIDE=13 \
 		PROGRAM=$(BUILD)/tests/unit/unit tests/valgrind.sh $(SUITES)
 	@PROGRAM=$(BUILD)/granary-webhook GRANARY_WEBHOOK=tests/valgrind.sh GRANARY_SLOW=8 \
 		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/integration/run.py $(VALGRIND_TESTS)
