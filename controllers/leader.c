@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "controllers/probe.h"
 #include "controllers/stash.h"
 
@@ -113,12 +114,11 @@ static int64_t probe_turn(struct leader *leader)
 /* False when it is to end. */
 static bool rest(struct leader *leader, int64_t until_ms)
 {
-    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
     bool ending;
 
     pthread_mutex_lock(&leader->mutex);
     while (!leader->ending && clock_mono_ms() < until_ms)
-        pthread_cond_timedwait(&leader->wake, &leader->mutex, &until);
+        (void)wait_on(&leader->wake, &leader->mutex, until_ms);
     ending = leader->ending;
     pthread_mutex_unlock(&leader->mutex);
     return !ending;
@@ -187,15 +187,11 @@ static struct certificates_loop loop_of(const struct leader_plan *plan)
 struct leader *leader_start(const struct leader_plan *plan, struct error *err)
 {
     struct leader *leader = text_alloc(sizeof *leader);
-    pthread_condattr_t attributes;
 
     leader->plan = *plan;
     leader->certificates = loop_of(plan);
     pthread_mutex_init(&leader->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&leader->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&leader->wake);
     if (pthread_create(&leader->thread, NULL, work, leader) != 0) {
         pthread_cond_destroy(&leader->wake);
         pthread_mutex_destroy(&leader->mutex);
@@ -210,7 +206,6 @@ struct leader *leader_start(const struct leader_plan *plan, struct error *err)
 bool leader_finish(struct leader *leader, int64_t wait_ms)
 {
     int64_t until_ms = clock_mono_ms() + wait_ms;
-    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
     bool ended;
 
     if (!leader)
@@ -219,7 +214,7 @@ bool leader_finish(struct leader *leader, int64_t wait_ms)
     leader->ending = true;
     pthread_cond_broadcast(&leader->wake);
     while (!leader->ended && clock_mono_ms() < until_ms)
-        pthread_cond_timedwait(&leader->wake, &leader->mutex, &until);
+        (void)wait_on(&leader->wake, &leader->mutex, until_ms);
     ended = leader->ended;
     pthread_mutex_unlock(&leader->mutex);
     return ended;

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "kube/exec.h"
 
 struct access {
@@ -304,10 +304,8 @@ static bool refresh(struct access *access, const struct access_wait *wait, struc
 /* False when the time is over. */
 static bool wait_for_reader(struct access *access, int64_t until_ms)
 {
-    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-
     while (access->reading)
-        if (pthread_cond_timedwait(&access->changed, &access->mutex, &until) == ETIMEDOUT)
+        if (!wait_on(&access->changed, &access->mutex, until_ms))
             return false;
     return true;
 }
@@ -374,15 +372,11 @@ void access_hide(const struct access_view *view, char *message)
 struct access *access_make(const struct kube_config *config, int64_t look_ms, struct error *err)
 {
     struct access *access = text_alloc(sizeof *access);
-    pthread_condattr_t attributes;
 
     access->config = config;
     access->look_ms = look_ms;
     pthread_mutex_init(&access->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&access->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&access->changed);
     if (look_for_certificates(access, err))
         return access;
     access_free(access);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "kube/retry.h"
 #include "kube/transfer.h"
 
@@ -43,14 +44,10 @@ static void release(struct kube_client *client)
 
 static void prepare(struct kube_client *client)
 {
-    pthread_condattr_t attributes;
     int64_t now_us = clock_mono_us();
 
     pthread_mutex_init(&client->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&client->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&client->changed);
     client->rate = rate_make(client->limits.rate, client->limits.burst, clock_mono_ms());
     memcpy(client->seed, &now_us, sizeof client->seed);
 }

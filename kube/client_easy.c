@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/wait.h"
 #include "kube/retry.h"
 #include "kube/time.h"
 #include "kube/transfer.h"
@@ -275,7 +276,6 @@ struct transfer *transfer_make(struct kube_client *client, const struct kube_req
                                struct access_view *view, bool stream)
 {
     struct transfer *transfer = text_alloc(sizeof *transfer);
-    pthread_condattr_t attributes;
 
     atomic_init(&transfer->refs, 1);
     transfer->client = client;
@@ -284,10 +284,7 @@ struct transfer *transfer_make(struct kube_client *client, const struct kube_req
     transfer->stream = stream;
     transfer->answer_max = request->answer_max ? request->answer_max : KUBE_ANSWER_MAX_BYTES;
     transfer->retry_after_s = RETRY_AFTER_ABSENT;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&transfer->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&transfer->changed);
     transfer->easy = curl_easy_init();
     if (!transfer->easy)
         abort();

@@ -1,7 +1,5 @@
-#include <errno.h>
-#include <time.h>
-
 #include "base/clock.h"
+#include "base/wait.h"
 #include "kube/transfer.h"
 
 /* How long the loop sleeps when nobody wakes it; libcurl's own timers end it earlier. */
@@ -9,9 +7,7 @@
 
 bool client_wait(struct kube_client *client, pthread_cond_t *changed, int64_t until_ms)
 {
-    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-
-    return pthread_cond_timedwait(changed, &client->mutex, &until) != ETIMEDOUT;
+    return wait_on(changed, &client->mutex, until_ms);
 }
 
 bool transfer_start(struct transfer *transfer)

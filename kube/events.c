@@ -2,12 +2,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "kube/verbs.h"
 
 #define ANSWER_MS 5000
@@ -33,20 +33,10 @@ static int64_t least(int64_t a, int64_t b)
 /* With the mutex. */
 static void rest(struct kube_events *events, int64_t wait_ms)
 {
-    struct timespec until;
+    bool forever = wait_ms == INT64_MAX; /* none is waiting */
 
-    if (wait_ms == INT64_MAX) {
-        pthread_cond_wait(&events->wake, &events->mutex);
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&events->wake, &events->mutex, &until);
+    (void)wait_on(&events->wake, &events->mutex,
+                  forever ? WAIT_FOREVER : clock_mono_ms() + wait_ms);
 }
 
 /* The HTTP status. */
@@ -116,15 +106,11 @@ struct kube_events *kube_events_start(struct kube_client *client, const struct e
                                       struct error *err)
 {
     struct kube_events *events = text_alloc(sizeof *events);
-    pthread_condattr_t attributes;
 
     events->client = client;
     events->book = event_book_make(source);
     pthread_mutex_init(&events->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&events->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&events->wake);
     if (pthread_create(&events->thread, NULL, run, events) == 0)
         return events;
     error_set(err, ERROR_INTERNAL, "no threads left");

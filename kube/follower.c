@@ -1,18 +1,17 @@
 #include "kube/follower.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "base/wait.h"
 #include "kube/frame.h"
 #include "kube/list.h"
 
@@ -543,12 +542,11 @@ static struct reflector_step do_watch(struct follower *follower, const struct re
 static void do_wait(struct follower *follower, int64_t wait_ms)
 {
     int64_t at_ms = clock_mono_ms() + wait_ms;
-    struct timespec at = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-    int status = 0;
+    bool in_time = true;
 
     pthread_mutex_lock(&follower->lock);
-    while (!atomic_load(&follower->stopping) && status != ETIMEDOUT)
-        status = pthread_cond_timedwait(&follower->wake, &follower->lock, &at);
+    while (!atomic_load(&follower->stopping) && in_time)
+        in_time = wait_on(&follower->wake, &follower->lock, at_ms);
     pthread_mutex_unlock(&follower->lock);
 }
 
@@ -593,17 +591,12 @@ static void release(struct follower *follower)
 
 static void prepare(struct follower *follower)
 {
-    pthread_condattr_t steady;
-
     if (!follower->options.source.now_ms)
         follower->options.source.now_ms = steady_ms;
     if (!follower->options.source.random)
         follower->options.source.random = system_random;
     pthread_mutex_init(&follower->lock, NULL);
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&follower->wake, &steady);
-    pthread_condattr_destroy(&steady);
+    wait_prepare(&follower->wake);
 }
 
 struct follower *follower_start(const struct follower_options *options, struct error *err)

@@ -1,16 +1,15 @@
 #include "kube/informer.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "base/wait.h"
 #include "kube/catalog.h"
 #include "kube/deltas.h"
 
@@ -62,16 +61,6 @@ static void take_changes(void *context, const struct store_changes *changes, boo
     }
     pthread_cond_broadcast(&informer->changed);
     pthread_mutex_unlock(&informer->lock);
-}
-
-/* Under the lock. False when the time has passed; -1: no end. */
-static bool wait_until(struct informer *informer, int64_t at_ms)
-{
-    struct timespec at = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-
-    if (at_ms < 0)
-        return pthread_cond_wait(&informer->changed, &informer->lock) == 0;
-    return pthread_cond_timedwait(&informer->changed, &informer->lock, &at) != ETIMEDOUT;
 }
 
 /* The thread that tells. */
@@ -149,7 +138,7 @@ static void tell_next(struct informer *informer)
     if (at_ms >= 0 && at_ms <= clock_mono_ms())
         tell_all(informer);
     else if (!deltas_take(informer->deltas, &delta))
-        (void)wait_until(informer, at_ms);
+        (void)wait_on(&informer->changed, &informer->lock, at_ms < 0 ? WAIT_FOREVER : at_ms);
     else if (delta.change.before || delta.change.after)
         tell_change(informer, &delta);
     else
@@ -257,7 +246,6 @@ static bool is_for_folders(const struct informer_options *options, struct error 
 static struct informer *make(const struct informer_options *options)
 {
     struct informer *informer = text_alloc(sizeof *informer);
-    pthread_condattr_t steady;
 
     informer->options = *options;
     if (informer->options.settle_ms <= 0)
@@ -273,10 +261,7 @@ static struct informer *make(const struct informer_options *options)
                           .store = kube_store_make(options->indexes ? options->indexes[i] : NULL)};
     pthread_mutex_init(&informer->reading, NULL);
     pthread_mutex_init(&informer->lock, NULL);
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&informer->changed, &steady);
-    pthread_condattr_destroy(&steady);
+    wait_prepare(&informer->changed);
     return informer;
 }
 
@@ -391,7 +376,7 @@ bool informer_wait_synced(struct informer *informer, size_t kind, int64_t timeou
 
     pthread_mutex_lock(&informer->lock);
     while (!(synced = kind_synced(informer, kind)) && in_time)
-        in_time = wait_until(informer, end_ms);
+        in_time = wait_on(&informer->changed, &informer->lock, end_ms);
     pthread_mutex_unlock(&informer->lock);
     return synced;
 }

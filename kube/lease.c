@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "base/wait.h"
 #include "kube/verbs.h"
 
 /* Beyond the duration: a thread that did not come round hangs. */
@@ -147,20 +147,12 @@ static enum election_end ask(struct kube_lease *lease, const struct election_ste
 /* Until then, or somebody wants it to stop. True when that is new. */
 static bool rest(struct kube_lease *lease, int64_t wait_ms)
 {
-    struct timespec until;
-    bool stop;
+    int64_t until_ms = clock_mono_ms() + wait_ms;
+    bool stop, in_time = wait_ms > 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&lease->mutex);
-    while (wait_ms > 0 && !(lease->stopping && !lease->election.stopping))
-        if (pthread_cond_timedwait(&lease->wake, &lease->mutex, &until) != 0)
-            break;
+    while (in_time && !(lease->stopping && !lease->election.stopping))
+        in_time = wait_on(&lease->wake, &lease->mutex, until_ms);
     stop = lease->stopping && !lease->election.stopping;
     pthread_mutex_unlock(&lease->mutex);
     return stop;
@@ -211,13 +203,8 @@ static bool check(const struct kube_lease_options *options, const struct electio
 
 static void prepare(struct kube_lease *lease)
 {
-    pthread_condattr_t attributes;
-
     pthread_mutex_init(&lease->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&lease->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_prepare(&lease->wake);
     lease->fence = (struct kube_fence){left_of, lease};
 }
 

@@ -1,10 +1,9 @@
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/wait.h"
 #include "kube/queue.h"
 
 struct work_queue {
@@ -17,12 +16,8 @@ struct work_queue {
 struct work_queue *work_queue_make(const struct queue_limits *limits)
 {
     struct work_queue *queue = text_alloc(sizeof *queue);
-    pthread_condattr_t steady;
 
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &steady);
-    pthread_condattr_destroy(&steady);
+    wait_prepare(&queue->changed);
     pthread_mutex_init(&queue->lock, NULL);
     queue->queue = queue_make(limits);
     return queue;
@@ -42,16 +37,6 @@ static void leave(struct work_queue *queue)
 {
     pthread_cond_broadcast(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
-}
-
-/* Under the lock. False when the time has passed; -1: no end. */
-static bool wait_until(struct work_queue *queue, int64_t at_ms)
-{
-    struct timespec at = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-
-    if (at_ms < 0)
-        return pthread_cond_wait(&queue->changed, &queue->lock) == 0;
-    return pthread_cond_timedwait(&queue->changed, &queue->lock, &at) != ETIMEDOUT;
 }
 
 void work_queue_add(struct work_queue *queue, const char *item)
@@ -99,7 +84,7 @@ const char *work_queue_take(struct work_queue *queue)
 
     pthread_mutex_lock(&queue->lock);
     while (!(item = queue_take(queue->queue, clock_mono_ms(), &next_ms)) && !queue->closed)
-        (void)wait_until(queue, next_ms);
+        (void)wait_on(&queue->changed, &queue->lock, next_ms < 0 ? WAIT_FOREVER : next_ms);
     pthread_mutex_unlock(&queue->lock);
     return item;
 }
@@ -133,7 +118,7 @@ bool work_queue_drain(struct work_queue *queue, int64_t timeout_ms)
 
     pthread_mutex_lock(&queue->lock);
     while (!(idle = is_idle(queue)) && in_time)
-        in_time = wait_until(queue, end_ms);
+        in_time = wait_on(&queue->changed, &queue->lock, end_ms);
     pthread_mutex_unlock(&queue->lock);
     return idle;
 }
