@@ -271,17 +271,6 @@ const char *const override_keys[] = {
     "schedule",  "paths",     "params",  "paused",   "exclude", "restore-if-exists",
     "retention", "resources", "timeout", "priority", "dump",    NULL};
 
-static const json_t *find_override(const json_t *overrides, const char *key)
-{
-    const json_t *override;
-    size_t i;
-
-    tree_items (overrides, i, override)
-        if (span_is(tree_span(override, "key"), key))
-            return override;
-    return NULL;
-}
-
 static bool is_given(const json_t *value)
 {
     return value && !json_is_null(value);
@@ -340,7 +329,7 @@ void annotations_bound(struct annotations *annotations, const json_t *blueprint,
     const json_t *overrides = tree_at(blueprint, "spec.overrides");
 
     for (const struct rule *rule = rules; rule < rules + RULES; rule++) {
-        const json_t *override = find_override(overrides, rule->key);
+        const json_t *override = tree_item(overrides, "key", rule->key);
         bool allowed = is_given(overrides) ? override != NULL : rule->by_default;
 
         if (!rule->has(annotations))

@@ -40,22 +40,32 @@ int64_t tree_int(const json_t *object, const char *key, int64_t otherwise)
     return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
-long tree_named_index(const json_t *list, const char *name)
+long tree_item_index(const json_t *list, const char *key, const char *text)
 {
     const json_t *item;
     size_t i;
 
     tree_items (list, i, item)
-        if (span_is(tree_span(item, "name"), name) && tree_text(item, "name"))
+        if (tree_text(item, key) && span_is(tree_span(item, key), text))
             return (long)i;
     return -1;
 }
 
-const json_t *tree_named(const json_t *list, const char *name)
+const json_t *tree_item(const json_t *list, const char *key, const char *text)
 {
-    long index = tree_named_index(list, name);
+    long index = tree_item_index(list, key, text);
 
     return index < 0 ? NULL : json_array_get(list, (size_t)index);
+}
+
+long tree_named_index(const json_t *list, const char *name)
+{
+    return tree_item_index(list, "name", name);
+}
+
+const json_t *tree_named(const json_t *list, const char *name)
+{
+    return tree_item(list, "name", name);
 }
 
 static json_t *child(json_t *object, const char *key, json_type type, struct error *err)

@@ -58,10 +58,14 @@ bool tree_true(const json_t *object, const char *key);
 /** The member as integer, or `otherwise` when absent or no integer. */
 int64_t tree_int(const json_t *object, const char *key, int64_t otherwise);
 
-/** The element of this list of objects whose "name" is this, or NULL. Borrowed. */
-const json_t *tree_named(const json_t *list, const char *name);
+/** The first element of this list of objects whose member is this text, or NULL. Borrowed. */
+const json_t *tree_item(const json_t *list, const char *key, const char *text);
 
 /** Where that element is, or -1. */
+long tree_item_index(const json_t *list, const char *key, const char *text);
+
+/** The same with "name" as member. */
+const json_t *tree_named(const json_t *list, const char *name);
 long tree_named_index(const json_t *list, const char *name);
 
 /** The list or object member to edit, made empty when absent or null. Borrowed; NULL and err

@@ -19,22 +19,6 @@ void condition_time(int64_t moment_s, char text[CONDITION_TIME_BYTES])
     memcpy(text + seconds, "Z", 2);
 }
 
-static size_t place_of(const json_t *conditions, const char *type)
-{
-    const json_t *item;
-    size_t i;
-
-    tree_items (conditions, i, item)
-        if (span_is(tree_span(item, "type"), type))
-            return i;
-    return i;
-}
-
-static const json_t *find(const json_t *conditions, const char *type)
-{
-    return json_array_get(conditions, place_of(conditions, type));
-}
-
 static bool is_same(const json_t *item, const char *key, const char *text)
 {
     return span_is(tree_span(item, key), text ? text : "");
@@ -58,11 +42,11 @@ static json_t *made(const struct condition *condition, const char *message, int6
 
 bool condition_set(json_t *conditions, const struct condition *condition, int64_t now_s)
 {
-    size_t at = place_of(conditions, condition->type);
-    const json_t *old = json_array_get(conditions, at);
+    long at = tree_item_index(conditions, "type", condition->type);
+    const json_t *old = at < 0 ? NULL : json_array_get(conditions, (size_t)at);
 
     if (condition->status == CONDITION_ABSENT)
-        return old && json_array_remove(conditions, at) == 0;
+        return old && json_array_remove(conditions, (size_t)at) == 0;
 
     AUTO(free)
     char *message = text_printable(span_of(condition->message), CONDITION_MESSAGE_MAX_BYTES);
@@ -71,7 +55,7 @@ bool condition_set(json_t *conditions, const struct condition *condition, int64_
         is_same(old, "reason", condition->reason) && is_same(old, "message", message))
         return false;
     if (old)
-        json_array_set_new(conditions, at, made(condition, message, now_s));
+        json_array_set_new(conditions, (size_t)at, made(condition, message, now_s));
     else
         tree_push_new(conditions, made(condition, message, now_s));
     return true;
@@ -79,7 +63,7 @@ bool condition_set(json_t *conditions, const struct condition *condition, int64_
 
 enum condition_status condition_status(const json_t *conditions, const char *type)
 {
-    struct span status = tree_span(find(conditions, type), "status");
+    struct span status = tree_span(tree_item(conditions, "type", type), "status");
 
     for (int i = CONDITION_TRUE; i < CONDITION_UNKNOWN; i++)
         if (span_is(status, words[i]))
@@ -89,7 +73,7 @@ enum condition_status condition_status(const json_t *conditions, const char *typ
 
 const char *condition_reason(const json_t *conditions, const char *type)
 {
-    const char *reason = tree_text(find(conditions, type), "reason");
+    const char *reason = tree_text(tree_item(conditions, "type", type), "reason");
 
     return reason ? reason : "";
 }
@@ -98,6 +82,8 @@ int64_t condition_since_s(const json_t *conditions, const char *type)
 {
     int64_t moment_s;
 
-    return time_parse(tree_span(find(conditions, type), "lastTransitionTime"), &moment_s) ? moment_s
-                                                                                          : -1;
+    return time_parse(tree_span(tree_item(conditions, "type", type), "lastTransitionTime"),
+                      &moment_s)
+               ? moment_s
+               : -1;
 }

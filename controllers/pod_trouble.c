@@ -61,13 +61,7 @@ struct pod_trouble pod_trouble_said(const json_t *condition, const char *otherwi
 
 static const json_t *condition_of(const json_t *pod, const char *type)
 {
-    const json_t *condition;
-    size_t i;
-
-    tree_items (tree_at(pod, "status.conditions"), i, condition)
-        if (span_is(tree_span(condition, "type"), type))
-            return condition;
-    return NULL;
+    return tree_item(tree_at(pod, "status.conditions"), "type", type);
 }
 
 /* ---- the pod as a whole ---- */

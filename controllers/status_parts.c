@@ -19,13 +19,7 @@ json_t *status_conditions(json_t *object)
 
 const json_t *status_stat(const json_t *stats, const char *host)
 {
-    const json_t *stat;
-    size_t i;
-
-    tree_items (stats, i, stat)
-        if (span_is(tree_span(stat, "hostname"), host))
-            return stat;
-    return NULL;
+    return tree_item(stats, "hostname", host);
 }
 
 void status_put_time(json_t *object, const char *key, int64_t moment_s)
