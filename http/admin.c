@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "http/library.h"
 
 struct admin {
     const struct http_route *routes;
@@ -23,25 +24,6 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return http_routes_answer(admin->routes, admin->context, connection, url, method);
 }
 
-/* Paths are compared as they were sent: nothing is unescaped, so %00 stays three characters. */
-static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text)
-{
-    (void)context, (void)connection;
-    return strlen(text);
-}
-
-/* Every connection that is broken off says something: for those who debug. */
-static void log_library(void *context, const char *format, va_list args)
-{
-    AUTO(text) struct text line = {0};
-
-    (void)context;
-    if (!log_on(LOG_DEBUG))
-        return;
-    text_addv(&line, format, args);
-    log_debug("libmicrohttpd", LOG_SPAN("text", text_trim(span_of(text_get(&line)))));
-}
-
 struct admin *admin_start(struct address *address, const struct http_route *routes, void *context,
                           struct error *err)
 {
@@ -56,8 +38,8 @@ struct admin *admin_start(struct address *address, const struct http_route *rout
     *admin = (struct admin){.routes = routes, .context = context};
     admin->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle, admin,
-        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_UNESCAPE_CALLBACK, library_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)ADMIN_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)(HEADER_TIMEOUT_MS / 1000), MHD_OPTION_END);
     if (!admin->daemon) {

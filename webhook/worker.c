@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "http/library.h"
 #include "webhook/admin.h"
 
 /* TLS 1.0 and 1.1 are still in NORMAL of Debian 12. */
@@ -34,13 +35,6 @@ static void notify_connection(void *context, struct MHD_Connection *connection,
     *socket_context = client;
 }
 
-/* Paths are compared as they were sent: nothing is unescaped, so %00 stays three characters. */
-static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text)
-{
-    (void)context, (void)connection;
-    return strlen(text);
-}
-
 /* libmicrohttpd wants to know a certificate at its start; each connection gets its own. */
 static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int count,
                           const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
@@ -51,36 +45,24 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *author
     return -1;
 }
 
-/* Every connection that is broken off says something: for those who debug. */
-static void log_library(void *context, const char *format, va_list args)
-{
-    AUTO(text) struct text line = {0};
-
-    (void)context;
-    if (!log_on(LOG_DEBUG))
-        return;
-    text_addv(&line, format, args);
-    log_debug("libmicrohttpd", LOG_SPAN("text", text_trim(span_of(text_get(&line)))));
-}
-
 static struct MHD_Daemon *start_admission(struct worker *worker)
 {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
         MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate,
         MHD_OPTION_NOTIFY_CONNECTION, notify_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
         request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_UNESCAPE_CALLBACK, library_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
         CONNECTIONS_OF_WORKER_MAX, MHD_OPTION_END);
 }
 
 static struct MHD_Daemon *start_admin(struct worker *worker)
 {
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL,
-                            NULL, admin_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, log_library,
+                            NULL, admin_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, library_log,
                             NULL, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, worker,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+                            MHD_OPTION_UNESCAPE_CALLBACK, library_leave_escaped, NULL,
                             MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_OF_WORKER_MAX, MHD_OPTION_END);
 }
 
