@@ -1,5 +1,7 @@
 #include "controllers/status.h"
 
+#include "http/routes.h"
+
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define PREFIX "granary_controller_"
 
@@ -22,22 +24,13 @@ struct status_facts status_look(struct status *status)
     return facts;
 }
 
-static bool check(struct text *text, const char *name, bool good, const char *why)
-{
-    if (text && good)
-        text_addf(text, "[+]%s ok\n", name);
-    if (text && !good)
-        text_addf(text, "[-]%s: %s\n", name, why);
-    return good;
-}
-
 bool status_ready(const struct status_facts *facts, int64_t now_s, struct text *text)
 {
-    bool answers =
-        check(text, "api-server",
-              facts->api.last_answer_s != 0 && now_s - facts->api.last_answer_s <= STATUS_SILENCE_S,
-              "it has not answered for a minute");
-    bool stays = check(text, "shutdown", !facts->leaving, "under way");
+    bool answers = http_check(text, "api-server",
+                              facts->api.last_answer_s != 0 &&
+                                  now_s - facts->api.last_answer_s <= STATUS_SILENCE_S,
+                              "it has not answered for a minute");
+    bool stays = http_check(text, "shutdown", !facts->leaving, "under way");
 
     if (text)
         text_puts(text, facts->leader ? "[+]role: leader\n" : "[+]role: waiting\n");
@@ -47,9 +40,9 @@ bool status_ready(const struct status_facts *facts, int64_t now_s, struct text *
 bool status_alive(const struct status_facts *facts, int64_t mono_ms, struct text *text)
 {
     bool works = facts->work_ms == 0 || mono_ms - facts->work_ms <= STATUS_STUCK_MS;
-    bool renews = check(text, "lease", !facts->lease_stuck, "not renewed for far too long");
+    bool renews = http_check(text, "lease", !facts->lease_stuck, "not renewed for far too long");
 
-    return check(text, "worker", works, "hangs") && renews;
+    return http_check(text, "worker", works, "hangs") && renews;
 }
 
 /* One figure, or one of several that differ by a label. */

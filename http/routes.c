@@ -26,3 +26,12 @@ enum MHD_Result http_routes_answer(const struct http_route *routes, void *contex
     error_set(&err, ERROR_NOT_FOUND, "nothing is here; try /livez, /readyz or /metrics");
     return answer_fail(connection, &err, true);
 }
+
+bool http_check(struct text *text, const char *name, bool good, const char *why)
+{
+    if (text && good)
+        text_addf(text, "[+]%s ok\n", name);
+    if (text && !good)
+        text_addf(text, "[-]%s: %s\n", name, why);
+    return good;
+}

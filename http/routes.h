@@ -1,6 +1,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <stdbool.h>
 
 #include "base/text.h"
 
@@ -21,3 +22,7 @@ struct http_route {
 enum MHD_Result http_routes_answer(const struct http_route *routes, void *context,
                                    struct MHD_Connection *connection, const char *url,
                                    const char *method);
+
+/** Appends a line to what probes are told, "[+]name ok" or "[-]name: why not"; `text` may be NULL.
+ *  Gives back `good`. Pure. */
+bool http_check(struct text *text, const char *name, bool good, const char *why);

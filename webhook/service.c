@@ -1,15 +1,7 @@
 #include "webhook/service.h"
 
 #include "base/auto.h"
-
-static bool check(struct text *text, const char *name, bool good, const char *why)
-{
-    if (text && good)
-        text_addf(text, "[+]%s ok\n", name);
-    if (text && !good)
-        text_addf(text, "[-]%s: %s\n", name, why);
-    return good;
-}
+#include "http/routes.h"
 
 static const char *certificate_trouble(const struct credentials *credentials, int64_t now_s)
 {
@@ -21,7 +13,7 @@ static const char *certificate_trouble(const struct credentials *credentials, in
 /* What is known of the cluster, from a folder. */
 static bool check_catalog(struct text *text, const struct state_facts *facts)
 {
-    bool known = check(text, "catalog", facts->loaded_s != 0, "never read without an error");
+    bool known = http_check(text, "catalog", facts->loaded_s != 0, "never read without an error");
 
     if (text && known && !facts->good)
         text_puts(text, "[!]catalog: the last reading failed, the one before is in use\n");
@@ -53,8 +45,8 @@ bool service_ready(struct service *service, int64_t now_s, struct text *text)
     struct state_facts facts = state_look(service->state);
     struct live *live = state_live(service->state);
     bool known = live ? check_cluster(text, live, &facts) : check_catalog(text, &facts);
-    bool certificate = check(text, "certificate", !trouble, trouble ? trouble : "");
-    bool staying = check(text, "shutdown", !atomic_load(&service->leaving), "under way");
+    bool certificate = http_check(text, "certificate", !trouble, trouble ? trouble : "");
+    bool staying = http_check(text, "shutdown", !atomic_load(&service->leaving), "under way");
 
     if (text && !settings_store_facts(service->settings).good)
         text_puts(text, "[!]settings: the last reading failed, those before are in use\n");
