@@ -12,6 +12,7 @@
 #include "api/keys.h"
 #include "base/auto.h"
 #include "base/log.h"
+#include "base/signals.h"
 
 /* Milliseconds between two looks at the identity: until it is good, and afterwards. */
 #define LOOK_OFTEN_MS 2000
@@ -46,19 +47,6 @@ const char *agent_must_wait(const struct agent_options *options, const char *pod
     if (options->restore_if_exists)
         return "only the agent API knows whether there is a backup";
     return NULL;
-}
-
-static int catch_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 static void say(struct said *said, enum identity_state state,
@@ -130,7 +118,7 @@ static const char *wait_for_the_end(int signals, const char *folder)
 
 enum agent_exit agent_run(const struct agent_options *options)
 {
-    AUTO(close) int signals = catch_signals();
+    AUTO(close) int signals = signals_catch((const int[]){SIGTERM, SIGINT, SIGCHLD, 0});
     const char *reason = options->mode == AGENT_INIT
                              ? agent_must_wait(options, getenv(ENV_POD_NAME), getenv(ENV_NODE_NAME))
                              : NULL;

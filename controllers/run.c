@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/signals.h"
 #include "base/tree.h"
 #include "controllers/leader.h"
 #include "http/admin.h"
@@ -46,19 +47,6 @@ struct run {
 static const char *what_of(int signal)
 {
     return signal == SIGTERM ? "SIGTERM" : "SIGINT";
-}
-
-/* Blocked before the first thread, so that all threads inherit it. */
-static int catch_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 static void end_at_once(int number)
@@ -361,7 +349,7 @@ static bool start(struct run *run, struct error *err)
 {
     struct address address = run->options->admin_listen;
 
-    run->signals = catch_signals();
+    run->signals = signals_catch((const int[]){SIGTERM, SIGINT, 0});
     run->changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (run->signals < 0 || run->changed < 0)
         return error_set(err, ERROR_INTERNAL, "no signals can be taken: %s", strerror(errno));

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/signals.h"
 #include "base/text.h"
 #include "webhook/listener.h"
 #include "webhook/secret.h"
@@ -39,20 +40,6 @@ enum drain drain_next(int64_t since_ms, int64_t delay_ms, int64_t timeout_ms, si
     if (since_ms < delay_ms)
         return DRAIN_LEAVING;
     return open > 0 ? DRAIN_CLOSING : DRAIN_OVER;
-}
-
-/* Blocked before the first thread, so that all threads inherit it. */
-static int catch_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
 /* Each connection is a descriptor; what is missing must show now, not under load. */
@@ -286,7 +273,7 @@ static struct server *make(const struct options *options, struct settings_store 
                     .body_budget = options->body_budget},
         .admission.fd = -1,
         .admin.fd = -1,
-        .signals = catch_signals(),
+        .signals = signals_catch((const int[]){SIGTERM, SIGINT, SIGHUP, 0}),
     };
     return server;
 }
