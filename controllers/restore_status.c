@@ -73,18 +73,12 @@ static void put_hooks(json_t *status, const struct message_report *report, int64
 bool restore_status_report(json_t *status, const struct message_report *report, bool proven,
                            int64_t now_s)
 {
-    bool succeeded = report->outcome == MESSAGE_SUCCEEDED && proven;
-
     if (restore_status_result(status, report->host) != WORK_OPEN)
         return false;
 
     AUTO(free)
-    char *error = report->has_error
-                      ? text_format("%s: %s", report->error.reason, report->error.message)
-                      : NULL;
-    const char *unproven = "NoProof: what was restored is not said";
-    json_t *stat = put_stat(status, report->host, succeeded ? "Succeeded" : "Failed",
-                            succeeded ? NULL : (error ? error : unproven));
+    char *error = status_report_error(report, proven, "what was restored is not said");
+    json_t *stat = put_stat(status, report->host, error ? "Failed" : "Succeeded", error);
 
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_hooks(status, report, now_s);

@@ -114,18 +114,12 @@ bool session_status_report(json_t *status, const struct message_report *report, 
 {
     static const struct condition found = {"BackendRepositoryInitialized", CONDITION_TRUE,
                                            "BackendRepositoryFound", NULL};
-    bool succeeded = report->outcome == MESSAGE_SUCCEEDED && proven;
 
     if (session_status_result(status, report->host) != WORK_OPEN)
         return false;
 
-    AUTO(free)
-    char *error = report->has_error
-                      ? text_format("%s: %s", report->error.reason, report->error.message)
-                      : NULL;
-    const char *unproven = "NoProof: a path has no snapshot";
-    json_t *stat =
-        push_stat(status, report->host, succeeded, succeeded ? NULL : (error ? error : unproven));
+    AUTO(free) char *error = status_report_error(report, proven, "a path has no snapshot");
+    json_t *stat = push_stat(status, report->host, !error, error);
 
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);

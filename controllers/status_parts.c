@@ -57,3 +57,12 @@ char *status_error(const struct work_step *step)
 
     return text_printable(span_of(error), CONDITION_MESSAGE_MAX_BYTES);
 }
+
+char *status_report_error(const struct message_report *report, bool proven, const char *unproven)
+{
+    if (report->outcome == MESSAGE_SUCCEEDED && proven)
+        return NULL;
+    if (report->has_error)
+        return text_format("%s: %s", report->error.reason, report->error.message);
+    return text_format("NoProof: %s", unproven);
+}

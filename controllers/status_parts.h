@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/agent_messages.h"
 #include "controllers/work_next.h"
 
 /*
@@ -42,3 +43,7 @@ void status_put_hook(json_t *object, const struct status_hook *hook, int result,
 /** "reason: message" of a host that has failed, fit for a status wherever the message was cut. The
  *  caller frees it. */
 char *status_error(const struct work_step *step);
+
+/** The same of what an agent reported, or `unproven` when it says nothing. NULL of a success that
+ * is proven. */
+char *status_report_error(const struct message_report *report, bool proven, const char *unproven);
