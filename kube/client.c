@@ -390,6 +390,16 @@ static struct call call_of(struct kube_client *client, const struct kube_request
                          .stream = stream};
 }
 
+/* False of one that was never sent, got no answer, or a bad one. */
+static bool answered(struct transfer *transfer, const struct kube_request *request,
+                     struct kube_answer *answer, struct error *err)
+{
+    if (!transfer)
+        return false;
+    return transfer->status ? transfer_answer(transfer, request, answer, err)
+                            : transfer_failure(transfer, request, err);
+}
+
 bool kube_call(struct kube_client *client, const struct kube_request *request,
                struct kube_answer *answer, struct error *err)
 {
@@ -399,8 +409,7 @@ bool kube_call(struct kube_client *client, const struct kube_request *request,
         return false;
 
     struct transfer *transfer = send_request(&call, err);
-    bool good = transfer && (transfer->status ? transfer_answer(transfer, request, answer, err)
-                                              : transfer_failure(transfer, request, err));
+    bool good = answered(transfer, request, answer, err);
 
     answer->doubtful = call.doubtful;
     transfer_unref(transfer);
@@ -425,8 +434,7 @@ struct kube_stream *kube_stream_open(struct kube_client *client, const struct ku
         return NULL;
 
     struct transfer *transfer = send_request(&call, err);
-    bool good = transfer && (transfer->status ? transfer_answer(transfer, request, answer, err)
-                                              : transfer_failure(transfer, request, err));
+    bool good = answered(transfer, request, answer, err);
 
     access_view_done(&call.view);
     if (!good) {

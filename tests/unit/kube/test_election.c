@@ -348,7 +348,9 @@ static bool late_event(const struct model *model, struct state *state, int k, bo
     if (late.member < 0)
         return false;
     state->late[k] = (struct late){-1, 0, 0};
-    return !arrives || carry_out(model, state, late.member, late.act, late.version) || true;
+    if (arrives)
+        (void)carry_out(model, state, late.member, late.act, late.version);
+    return true;
 }
 
 /* The event of that number, or false when it can not happen now. */
