@@ -28,7 +28,7 @@ import node
 import supervise
 import tools
 
-PART_LIMIT_S = 120  # until one part answers; seconds on an idle machine
+PART_LIMIT_S = 300  # until one part answers; seconds on an idle machine
 CLONE_NEWNET = 0x40000000
 SIGNALS = {"stop": signal.SIGTERM, "kill": signal.SIGKILL, "pause": signal.SIGSTOP, "resume": signal.SIGCONT}
 SETS = ["kubernetes", "etcd", "coredns"]
@@ -51,7 +51,7 @@ def wait_for(what, question, layout, limit_s=PART_LIMIT_S):
         try:
             if answer := question():
                 return answer
-        except (OSError, http.client.HTTPException, tools.Missing) as problem:
+        except (OSError, http.client.HTTPException, subprocess.SubprocessError, tools.Missing) as problem:
             why = f": {problem}"
         ended = supervise.ask(layout, do="status")["ended"]
         if ended:

@@ -36,13 +36,18 @@ import node
 import supervise
 import tools
 
-LIMIT_S = 60  # until something happens in the cluster, unless said otherwise
+# Until something happens in the cluster, unless said otherwise; most takes seconds, but the machine may be at a load of
+# 20. A limit that is never reached costs nothing.
+LIMIT_S = 240
 SIDE_BY_SIDE = 3
 ALL_LIMIT_S = 2700  # of a whole run
-KUBECTL_LIMIT_S = 120
+KUBECTL_LIMIT_S = 400  # longer than kubectl itself waits when told to: --timeout=300s
+ANSWER_S = 120  # the API server itself gives up after 60
 IDLE_S = 30  # of a connection; the API server closes those that are idle for 90 s
+TOLD_LINES, TOLD_COLUMNS = 20, 600  # of a log, when a test failed
 FOLDER = os.path.join(tools.ROOT, "build", "check-cluster")
 SHELL_IMAGE = node.SHELL_IMAGE
+SYSTEM = "granary-system"  # where our own pods are
 
 TESTS = []
 
@@ -66,26 +71,41 @@ def check_equal(got, wanted, what):
     check(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-def eventually(question, what, seconds=LIMIT_S):
-    """Waits until the answer is true, and returns it. What the question raises counts as "not yet"."""
-    end, last = time.monotonic() + seconds, None
-    while time.monotonic() < end:
-        try:
-            last = question()
-            if last:
-                return last
-        except (ApiError, AssertionError, OSError, KeyError, http.client.HTTPException) as why:
-            last = why
-        time.sleep(0.1)
-    raise AssertionError(f"did not happen in {seconds} s: {what}; last seen: {str(last)[:500]}")
-
-
 class ApiError(Exception):
     """The API server's refusal: .code, and .status as it was sent."""
 
     def __init__(self, code, status, request):
         super().__init__(f"{request}: {code} {status.get('message', status)}")
         self.code, self.status = code, status
+
+
+# What a question raises while its answer is still to come.
+NOT_YET = (ApiError, AssertionError, OSError, KeyError, IndexError, http.client.HTTPException,
+           subprocess.SubprocessError)
+
+
+def becomes(question, wanted, what, seconds=LIMIT_S):
+    """Waits until the answer is as wanted; what it was instead is told."""
+    def same():
+        got = question()
+        return got == wanted or check_equal(got, wanted, what)
+    eventually(same, what, seconds)
+
+
+def eventually(question, what, seconds=LIMIT_S):
+    """Waits until the answer is true, and returns it. What the question raises counts as "not yet"."""
+    end, last = time.monotonic() + seconds, None
+    while True:
+        asked = time.monotonic()
+        try:
+            last = question()
+            if last:
+                return last
+        except NOT_YET as why:
+            last = f"{type(why).__name__}: {why}"
+        if asked >= end:  # however slow an answer is, one is given that was asked for at the end
+            raise AssertionError(f"did not happen in {seconds} s: {what}; last seen: {str(last)[:2000]}")
+        time.sleep(0.1)
 
 
 # The path of what tests ask most; anything else is asked with api().
@@ -119,7 +139,8 @@ class Cluster:
         if not getattr(self.local, "connection", None):
             context = ssl.create_default_context(cafile=self.layout.pki("ca.crt"))
             context.load_cert_chain(self.layout.pki("admin.crt"), self.layout.pki("admin.key"))
-            self.local.connection = http.client.HTTPSConnection(node.NODE_ADDRESS, 6443, timeout=60, context=context)
+            self.local.connection = http.client.HTTPSConnection(node.NODE_ADDRESS, 6443, timeout=ANSWER_S,
+                                                                context=context)
         return self.local.connection
 
     def api(self, method, path, body=None, kind="application/json", user=None, text=False):
@@ -127,14 +148,13 @@ class Cluster:
         headers = {"Content-Type": kind, "Accept": "application/json"}
         if user:
             headers["Impersonate-User"] = user
-        connection = self._connection()
+        data = json.dumps(body) if body is not None else None
         try:
-            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
+            answer, content = self._exchange(method, path, data, headers)
+        except (ConnectionError, http.client.HTTPException):
+            if method != "GET":
+                raise
+            answer, content = self._exchange(method, path, data, headers)  # the server closed while we asked
         if text and answer.status < 300:
             return content.decode(errors="replace")
         try:
@@ -144,6 +164,16 @@ class Cluster:
         if answer.status >= 300:
             raise ApiError(answer.status, value, f"{method} {path}")
         return value
+
+    def _exchange(self, method, path, data, headers):
+        connection = self._connection()
+        try:
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            return answer, answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
 
     @staticmethod
     def path(resource, namespace=None, name=None):
@@ -260,12 +290,48 @@ class Cluster:
                 self.delete("namespaces", None, name)
 
     def keep(self, namespace):
-        """Writes what a failed test had in its namespace into the folder of the logs."""
-        with contextlib.suppress(AssertionError, OSError, subprocess.SubprocessError):
+        """Writes what a failed test had in its namespace into the folder of the logs, and notes what to print of it."""
+        with contextlib.suppress(*NOT_YET):
             os.makedirs(FOLDER, exist_ok=True)
             text = self.kubectl("get", "all,events,persistentvolumeclaims,configmaps", "-n", namespace, "-o", "yaml",
                                 wanted=None)
             node.write(os.path.join(FOLDER, namespace + ".yaml"), text)
+        told = getattr(self.local, "told", [])
+        self.local.told = told + [self.trouble(namespace)]
+
+    def trouble(self, namespace):
+        """What may tell why a test failed in a namespace: workloads, pods, the end of their logs, events."""
+        lines = [f"--- namespace {namespace}"]
+        for part in (self._objects, self._pods, self._events):
+            try:
+                lines += part(namespace)
+            except NOT_YET as why:
+                lines.append(f"(not to be had: {why})")
+        return "\n".join(line[:TOLD_COLUMNS] for line in lines)
+
+    def _objects(self, namespace):
+        for resource in ("deployments", "statefulsets", "daemonsets", "jobs", "replicasets"):
+            for it in self.list(resource, namespace):
+                yield f"{resource} {it['metadata']['name']}: generation {it['metadata'].get('generation')}, " \
+                      f"{json.dumps(it.get('status', {}))}"
+
+    def _pods(self, namespace):
+        for pod in self.pods(namespace):
+            yield f"pod {pod['metadata']['name']}: {why_not_ready(pod)}"
+            statuses = pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", [])
+            for name, previous in ((each["name"], before) for each in statuses
+                                   for before in ((True, False) if each.get("restartCount") else (False, ))):
+                try:
+                    text = self.logs(namespace, pod["metadata"]["name"], name, previous)
+                except ApiError as why:
+                    text = str(why)
+                yield f"  log of {name}{', before it started again' if previous else ''}:"
+                yield from ("    " + line for line in text.splitlines()[-TOLD_LINES:])
+
+    def _events(self, namespace):
+        told = [(event["metadata"]["creationTimestamp"], event.get("reason"), event["involvedObject"].get("kind"),
+                 event["involvedObject"].get("name"), event.get("message")) for event in self.list("events", namespace)]
+        yield from (f"event {' '.join(map(str, each))}" for each in sorted(told, key=str)[-30:])
 
     def volumes(self, namespace, count=1, storage_class=None):
         """Makes PersistentVolumes on the node's disk, for claims with the returned storageClassName."""
@@ -361,16 +427,20 @@ def load_tests():
 
 def run_one(cluster, ids, function):
     """Returns None, or why it failed."""
-    started, why = time.monotonic(), None
+    started, why, where = time.monotonic(), None, ""
+    cluster.local.told = []
     try:
         seen = function(cluster)
     except Exception as problem:  # pylint: disable=broad-except
         why = f"{type(problem).__name__}: {problem}"
-        where = "".join(traceback.format_tb(problem.__traceback__)[-2:])
+        where = "".join(traceback.format_tb(problem.__traceback__)[1:])
     name = f"{ids} {function.__name__.replace('_', ' ')}"
     took = f"{time.monotonic() - started:.1f} s"
-    print(f"FAILED {name} ({took})\n{where}{why}" if why else f"ok {name} ({took}){': ' + seen if seen else ''}",
-          flush=True)
+    if why:
+        told = cluster.local.told + [cluster.trouble(SYSTEM)]
+        print(f"FAILED {name} ({took})\n{where}{why}\n" + "\n".join(told), flush=True)
+    else:
+        print(f"ok {name} ({took}){': ' + seen if seen else ''}", flush=True)
     return why
 
 

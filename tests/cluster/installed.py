@@ -14,9 +14,8 @@ import threading
 
 import node
 from granary import policies, rendered
-from harness import check, eventually, shell_container
+from harness import SYSTEM, check, eventually, shell_container
 
-SYSTEM = "granary-system"
 WEBHOOK = "granary-webhook"
 LABEL = {"test": "webhook"}  # of namespaces whose requests reach it while other tests run
 BLUEPRINT = "wh-nightly"

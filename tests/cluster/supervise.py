@@ -32,7 +32,7 @@ import tools
 
 STAY = b"stay"
 PR_SET_PDEATHSIG = 1
-CLEAN_LIMIT_S = 20  # from the death of init until all cgroups are empty; takes well under one
+CLEAN_LIMIT_S = 120  # from the death of init until all cgroups are empty; takes well under one
 MESSAGE_MAX_BYTES = 65536
 
 

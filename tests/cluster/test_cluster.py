@@ -13,7 +13,8 @@ import cluster as control
 import node
 import supervise
 import tools
-from harness import (ApiError, check, check_equal, eventually, is_ready, pod_spec, shell_container, test, workload)
+from harness import (KUBECTL_LIMIT_S, LIMIT_S, ApiError, becomes, check, check_equal, eventually, is_ready, pod_spec,
+                     shell_container, test, workload)
 
 
 @test("CL1")
@@ -31,11 +32,13 @@ def pod_runs_logs_and_executes(cluster):
     with cluster.namespace() as space:
         cluster.create("pods", space, {"metadata": {"name": "one"}, "spec": pod_spec("echo hello; exec sleep 600")})
         cluster.ready_pod(space, "one")
-        check_equal(cluster.logs(space, "one"), "hello\n", "log")
-        check_equal(cluster.execute(space, "one", "cat", "/proc/1/comm"), "sleep\n", "exec")
+        # it is Ready when its process was started, which may have written nothing yet
+        becomes(lambda: cluster.logs(space, "one"), "hello\n", "log")
+        becomes(lambda: cluster.execute(space, "one", "cat", "/proc/1/comm"), "sleep\n", "exec")
         cluster.execute(space, "one", "false", wanted=1)
-        events = [reason for _, reason, _, _ in cluster.events(space, name="one")]
-        check("Started" in events, f"events are {events}")
+        # kubelet sends events when it has time to
+        eventually(lambda: cluster.events(space, "Started", "one") or check(False, f"events {cluster.events(space)}"),
+                   "event Started")
         return "its log, exec with both exit codes, event Started"
 
 
@@ -54,10 +57,10 @@ def stateful_set_keeps_its_volume(cluster):
         cluster.delete("pods", space, "db-1")
         eventually(lambda: cluster.get("pods", space, "db-1")["metadata"]["uid"] != before, "another pod db-1")
         cluster.ready_pod(space, "db-1")
-        logs = [cluster.logs(space, f"db-{number}") for number in (0, 1)]
-        check_equal(logs, ["db-0\n", "db-1\n"], "what the volumes hold")
-        claims = [item["status"]["phase"] for item in cluster.list("persistentvolumeclaims", space)]
-        check_equal(claims, ["Bound", "Bound"], "claims")
+        becomes(lambda: [cluster.logs(space, f"db-{number}") for number in (0, 1)], ["db-0\n", "db-1\n"],
+                "what the volumes hold")
+        becomes(lambda: [item["status"]["phase"] for item in cluster.list("persistentvolumeclaims", space)],
+                ["Bound", "Bound"], "claims")
         return "two claims bound, the second pod found its file again"
 
 
@@ -103,7 +106,7 @@ def cron_job_runs(cluster):
                 "schedule": "* * * * *", "jobTemplate": {"spec": {"template": {"spec": pod_spec(
                     "echo tick", restartPolicy="Never")}}}}}, space)
         jobs = eventually(lambda: [job for job in cluster.list("jobs", space) if job["status"].get("succeeded")],
-                          "a Job of the CronJob succeeded", 120)
+                          "a Job of the CronJob succeeded")
         check_equal(jobs[0]["metadata"]["ownerReferences"][0]["name"], "tick", "owner of the Job")
         return "a Job of it succeeded"
 
@@ -267,9 +270,14 @@ def parts_stop_and_start_again(cluster):
             cluster.part("kill", name)
             cluster.part("start", name)
             control.wait_for("kube-apiserver", lambda: control.api_ready(cluster.layout), cluster.layout)
-        eventually(lambda: cluster.create("configmaps", space, {"metadata": {"name": "after"}}), "writes again")
+        # a name each time: an attempt may have succeeded although its answer was lost
+        eventually(lambda: cluster.create("configmaps", space, {"metadata": {"generateName": "after-"}}), "it writes")
         pod = cluster.ready_pod(space, "stays")
         check_equal(pod["metadata"]["uid"], uid, "the pod")
+        # kubelet has looked at it again: it tells of a pod that came later
+        cluster.create("pods", space, {"metadata": {"name": "later"}, "spec": pod_spec("exec sleep 600")})
+        cluster.ready_pod(space, "later")
+        pod = cluster.ready_pod(space, "stays")
         check_equal(pod["status"]["containerStatuses"][0]["restartCount"], 0, "restarts of its container")
         return "API server, etcd and kubelet killed in turn, the pod never noticed"
 
@@ -287,7 +295,7 @@ class Other:
 
     def run(self, *words):
         return subprocess.run([*self.program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False, timeout=180)
+                              check=False, timeout=KUBECTL_LIMIT_S)
 
     def wait_until_up(self, starter):
         line = starter.stdout.readline()
@@ -321,7 +329,7 @@ class Other:
         self.starters.append(starter)
         self.wait_until_up(starter)
         for words in ([["run", "one", f"--image={node.SHELL_IMAGE}", "--image-pull-policy=Never", "--", "sleep", "600"],
-                       ["wait", "--for=condition=Ready", "pod/one", "--timeout=60s"]] if with_pod else []):
+                       ["wait", "--for=condition=Ready", "pod/one", "--timeout=300s"]] if with_pod else []):
             done = self.run("exec", "kubectl", *words)
             check_equal(done.returncode, 0, f"kubectl {words[0]} in the other cluster: {done.stderr}")
         return starter
@@ -343,7 +351,7 @@ def everything_goes_with_the_starter(cluster):
         starter = other.started(with_pod=False)
         check_equal(other.run("up", "--attached").returncode, 1, "a second start of a running cluster")
         starter.send_signal(signal.SIGINT)
-        check_equal(starter.wait(60), 130, "exit code after Ctrl-C")
+        check_equal(starter.wait(LIMIT_S), 130, "exit code after Ctrl-C")
         other.wait_until_gone("Ctrl-C")
         check(is_ready(cluster.get("nodes", None, node.NODE)), "the first cluster suffered")
     finally:
