@@ -78,6 +78,13 @@ const char *condition_reason(const json_t *conditions, const char *type)
     return reason ? reason : "";
 }
 
+const char *condition_message(const json_t *conditions, const char *type)
+{
+    const char *message = tree_text(tree_item(conditions, "type", type), "message");
+
+    return message ? message : "";
+}
+
 int64_t condition_since_s(const json_t *conditions, const char *type)
 {
     int64_t moment_s;

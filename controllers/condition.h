@@ -35,6 +35,9 @@ enum condition_status condition_status(const json_t *conditions, const char *typ
 /** Its reason, or "". Borrowed. */
 const char *condition_reason(const json_t *conditions, const char *type);
 
+/** Its message, or "". Borrowed. */
+const char *condition_message(const json_t *conditions, const char *type);
+
 /** Since when, seconds since 1970; -1 when it is not there or has no time that can be read. */
 int64_t condition_since_s(const json_t *conditions, const char *type);
 
