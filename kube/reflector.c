@@ -81,7 +81,7 @@ static void take_list(struct reflector *reflector, const char *version, int64_t 
         reflector->back_ms = now_ms;
     take_version(reflector, version);
     reflector->listed = true;
-    reflector->fresh = reflector->whole = false;
+    reflector->fresh = reflector->whole = reflector->away = false;
     reflector->cut = reflector->errors = reflector->silent = 0;
     reflector->act = REFLECTOR_WATCH;
 }
@@ -111,6 +111,7 @@ enum reflector_verdict reflector_saw(struct reflector *reflector, const struct w
         return REFLECTOR_LEAVE;
     take_version(reflector, event->version);
     reflector->errors = 0;
+    reflector->away = false;
     return REFLECTOR_TAKE;
 }
 
@@ -263,6 +264,22 @@ static struct reflector_step back_off(struct reflector *reflector, bool gently, 
     return (struct reflector_step){.act = REFLECTOR_WAIT, .version = "", .wait_ms = wait_ms};
 }
 
+/* True once, when the server is back and does not have our version any more: it answers, so that a
+ * pause which grew while it did not is of no use. Whatever fails next waits that long again. */
+static bool is_back(struct reflector *reflector, const struct reflector_outcome *outcome)
+{
+    bool refused = outcome->end == REFLECTOR_FAILED || outcome->end == REFLECTOR_REPORTED;
+    bool back =
+        refused && reflector->away && (outcome->status == ERROR_GONE || outcome->too_large_version);
+
+    if (refused && is_away(outcome->status))
+        reflector->away = true;
+    else if (back ||
+             (outcome->end == REFLECTOR_ENDED && outcome->lasted_ms >= reflector->limits.short_ms))
+        reflector->away = false;
+    return back;
+}
+
 static enum reflector_act listing(const struct reflector *reflector)
 {
     return reflector->streams ? REFLECTOR_STREAM : REFLECTOR_LIST;
@@ -280,6 +297,9 @@ struct reflector_step reflector_next(struct reflector *reflector,
     if (outcome->end == REFLECTOR_BEGAN || outcome->end == REFLECTOR_WAITED ||
         outcome->end == REFLECTOR_LISTED)
         return ask(reflector, random);
+
+    bool gently = is_back(reflector, outcome);
+
     switch (judge(reflector, outcome)) {
     case ANSWER_AGAIN_NOW:
         return ask(reflector, random);
@@ -298,10 +318,11 @@ struct reflector_step reflector_next(struct reflector *reflector,
         reflector->act = listing(reflector);
         break;
     case ANSWER_GENTLY:
-        return back_off(reflector, true, 0, now_ms, random);
+        gently = true;
+        break;
     case ANSWER_AGAIN:
         break;
     }
     reflector->whole = false;
-    return back_off(reflector, false, outcome->retry_after_s, now_ms, random);
+    return back_off(reflector, gently, outcome->retry_after_s, now_ms, random);
 }

@@ -15,6 +15,10 @@
  * Versions are opaque, but for one thing: when both are decimal numbers and the newer one is less,
  * the server has gone back (etcd restored), and all is listed anew.
  *
+ * Pauses grow while the server is away. When it is back and says that the version is gone, as it
+ * does after a long outage, the list that is needed then does not wait as long as the last pause:
+ * once per outage it comes after the shortest.
+ *
  * Spec: catalogue L1 to L5, W1 to W18, B1, B2, AF12.
  */
 
@@ -86,6 +90,7 @@ struct reflector {
     char version[KUBE_VERSION_MAX_CHARS + 1]; /* the last that was seen; "" none */
     bool fresh;              /* that version was refused, or can not be trusted: ask without */
     bool listed;             /* a list was completed, ever */
+    bool away;               /* since it was last of use, the server did not answer at least once */
     bool streams;            /* streaming lists are not known to fail */
     bool paged;              /* the server pages also where it does not have to */
     bool whole;              /* pages expired under way: this list without */

@@ -206,6 +206,36 @@ static const struct {
      "list(0+) watch(7) wait(32000) watch(7) wait(1600) watch(7)", false},
     {"began, later 60, waited", "list(0+) wait(60000) list(0+)", false},
     {"began, later 5, waited", "stream() wait(5000) stream()", true},
+    /* AF1, AF6: back after an outage, without the version: no grown pause before the list; once,
+     * and what fails behind it waits as long as it would have */
+    {"began, listed 7, failed 0, waited, failed 0, waited, failed 503, waited, failed 410, waited, "
+     "listed 90",
+     "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7) wait(3200) watch(7) wait(800) "
+     "list(7) "
+     "watch(90)",
+     false},
+    {"began, listed 7, failed 0, waited, failed 0, waited, error 410, waited, failed 410, waited",
+     "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7) wait(800) list(7) wait(3200) "
+     "list(+)",
+     false},
+    {"began, end 7, failed 0, waited, failed 0, waited, too-large, waited, end 3",
+     "stream() complete wait(800) watch(7) wait(1600) watch(7) wait(800) stream() complete", true},
+    {"began, listed 7, failed 0, waited, failed 0, waited, failed 403, waited, failed 410, waited",
+     "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7) wait(3200) list(7) wait(800) "
+     "list(+)",
+     false},
+    /* one that is away now and then, and has no version either, is not asked more often */
+    {"began, listed 7, failed 0, waited, failed 410, waited, failed 0, waited, failed 410, waited, "
+     "failed 0, waited",
+     "list(0+) watch(7) wait(800) watch(7) wait(800) list(7) wait(1600) list(7) wait(800) list(+) "
+     "wait(3200) list(+)",
+     false},
+    /* a watch that was of use since: that 410 has nothing to do with the outage */
+    {"began, listed 7, failed 0, waited, failed 0, waited, saw 8, ended 5000, error 410, waited",
+     "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7) take watch(8) wait(3200) list(8)",
+     false},
+    {"began, listed 7, failed 0, waited, failed 0, waited, ended 5000, failed 410, waited",
+     "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7) watch(7) wait(3200) list(7)", false},
     /* W12: over at once; of one that brings something the backoff does not grow */
     {"began, listed 7, ended 999, waited, ended 0, waited",
      "list(0+) watch(7) wait(800) watch(7) wait(1600) watch(7)", false},
