@@ -39,7 +39,7 @@ LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lpthread -lm
 TEST_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 
 # Every folder of sources is a library of objects; a main.c makes a program of its folder.
-LIBRARY_DIRS := base api mutators kube certs http webhook controllers agent cli
+LIBRARY_DIRS := base api mutators kube certs http settings webhook controllers agent cli
 LIBRARY_SOURCES := $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(LIBRARY_DIRS))))
 LIBRARY := $(LIBRARY_SOURCES:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(wildcard tests/unit/*.c tests/unit/*/*.c tests/property/*.c)

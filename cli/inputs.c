@@ -6,7 +6,7 @@
 #include "api/keys.h"
 #include "api/target.h"
 #include "base/tree.h"
-#include "webhook/settings_file.h"
+#include "settings/file.h"
 
 #define TITLE_MAX_CHARS 200
 

@@ -54,10 +54,11 @@ mutators mutators|api|base
 kube kube|base
 certs certs|base
 http http|base
-webhook webhook|mutators|api|kube|certs|http|base
-controllers controllers|mutators|api|kube|certs|http|base
+settings settings|api|kube|base
+webhook webhook|mutators|api|kube|certs|http|settings|base
+controllers controllers|mutators|api|kube|certs|http|settings|base
 agent agent|api|certs|base
-cli cli|webhook|mutators|api|kube|base
+cli cli|webhook|mutators|api|kube|settings|base
 RULES
 
 echo "$passed passed, $failed failed"

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "settings/store.h"
 #include "webhook/options.h"
-#include "webhook/settings_store.h"
 
 /**
  * Serves until a signal ends it: SIGTERM drains, SIGINT drains without the delay, a second one ends

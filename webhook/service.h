@@ -6,8 +6,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "certs/store.h"
+#include "settings/store.h"
 #include "webhook/metrics.h"
-#include "webhook/settings_store.h"
 #include "webhook/state.h"
 
 /** What answering needs, shared by all threads. */

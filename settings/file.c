@@ -1,4 +1,4 @@
-#include "webhook/settings_file.h"
+#include "settings/file.h"
 
 #include "base/auto.h"
 #include "base/text.h"

@@ -1,4 +1,4 @@
-#include "webhook/settings_file.h"
+#include "settings/file.h"
 
 #include <sys/stat.h>
 
@@ -70,7 +70,7 @@ START_TEST(what_is_no_file)
     }
 END_TEST
 
-SUITE(webhook_settings_file)
+SUITE(settings_file)
 {
     suite_rows(tests, files, rows);
     tcase_add_test(tests, what_is_no_file);

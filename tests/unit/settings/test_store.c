@@ -1,4 +1,4 @@
-#include "webhook/settings_store.h"
+#include "settings/store.h"
 
 #include <string.h>
 
@@ -107,7 +107,7 @@ START_TEST(what_can_not_begin)
     }
 END_TEST
 
-SUITE(webhook_settings_store)
+SUITE(settings_store)
 {
     tcase_add_test(tests, a_file_is_followed);
     tcase_add_test(tests, what_is_held_lives_on);

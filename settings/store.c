@@ -1,4 +1,4 @@
-#include "webhook/settings_store.h"
+#include "settings/store.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -7,7 +7,7 @@
 
 #include "base/auto.h"
 #include "base/text.h"
-#include "webhook/settings_file.h"
+#include "settings/file.h"
 
 /* What callers hold points to the first member. */
 struct held {
