@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/wait.h"
+#include "controllers/loops.h"
+#include "controllers/loops_table.h"
 #include "controllers/probe.h"
 #include "controllers/stash.h"
 
@@ -14,9 +17,14 @@
 #define PROBE_EVERY_MS 60000
 #define PROBE_FIRST_MS 5000
 
+/* Between two looks at the loops, for metrics; until they are started again when they could not. */
+#define LOOPS_LOOK_MS 1000
+#define LOOPS_RETRY_MS 10000
+
 struct leader {
     struct leader_plan plan;
     struct certificates_loop certificates;
+    struct loops *loops; /* NULL: not started yet */
     enum status_found stash, reached;
     const char *reached_reason;
     struct error stash_said; /* so that the same is logged once */
@@ -111,6 +119,74 @@ static int64_t probe_turn(struct leader *leader)
                : leader->plan.options->look_ms;
 }
 
+static bool start_loops(struct leader *leader)
+{
+    struct loops_options options = {
+        .table = loops_table,
+        .client = leader->plan.client,
+        .watcher = leader->plan.watcher,
+        .settings = leader->plan.settings,
+        .space = leader->plan.space,
+        .events = leader->plan.events,
+        .paused = leader->certificates.mutator_waits,
+    };
+    struct error err = {.message = ""};
+
+    leader->loops = loops_start(&options, &err);
+    if (!leader->loops)
+        log_error("the loops can not be started", LOG_S("error", err.message));
+    return leader->loops != NULL;
+}
+
+static void show_loops(struct leader *leader)
+{
+    struct loops_facts loops = loops_look(leader->loops);
+    struct status_facts *facts = status_open(leader->plan.status);
+
+    facts->synced = loops.known.synced;
+    facts->paused = loops.paused;
+    facts->objects = loops.known.objects;
+    facts->watch_errors = loops.known.errors;
+    facts->loop_count = loops.count < STATUS_LOOPS_MAX ? loops.count : STATUS_LOOPS_MAX;
+    for (size_t i = 0; i < facts->loop_count; i++) {
+        struct loop_facts loop = loops_look_at(leader->loops, i);
+
+        facts->loops[i] =
+            (struct status_loop){loop.name,          loop.queue.ready, loop.queue.waiting,
+                                 loop.queue.working, loop.steps,       loop.failures};
+    }
+    status_close(leader->plan.status);
+}
+
+/* New settings are a reason to look at everything. */
+static void heed_settings(struct leader *leader)
+{
+    struct error err = {.message = ""};
+
+    switch (settings_store_look(leader->plan.settings, &err)) {
+    case SETTINGS_TAKEN:
+        log_info("new settings");
+        loops_sweep(leader->loops);
+        break;
+    case SETTINGS_REFUSED:
+        log_error("settings refused, the last good ones stay", LOG_S("error", err.message));
+        break;
+    case SETTINGS_SAME:
+        break;
+    }
+}
+
+/* Beside Stash nothing is written: two operators would fight. */
+static int64_t loops_turn(struct leader *leader)
+{
+    if (!leader->loops && !start_loops(leader))
+        return LOOPS_RETRY_MS;
+    loops_pause(leader->loops, leader->certificates.mutator_waits);
+    heed_settings(leader);
+    show_loops(leader);
+    return LOOPS_LOOK_MS;
+}
+
 /* False when it is to end. */
 static bool rest(struct leader *leader, int64_t until_ms)
 {
@@ -149,6 +225,7 @@ static void *work(void *context)
     struct task tasks[] = {
         {stash_turn, now_ms},
         {certificates_task, now_ms},
+        {loops_turn, now_ms},
         {probe_turn, now_ms + probe_first_ms(leader)},
     };
     size_t count = sizeof tasks / sizeof *tasks;
@@ -160,6 +237,7 @@ static void *work(void *context)
         status_open(leader->plan.status)->work_ms = clock_mono_ms();
         status_close(leader->plan.status);
     }
+    loops_stop(TAKE(leader->loops));
     pthread_mutex_lock(&leader->mutex);
     leader->ended = true;
     pthread_cond_broadcast(&leader->wake);

@@ -2,20 +2,25 @@
 
 #include "controllers/certificates_loop.h"
 #include "controllers/options.h"
+#include "kube/events.h"
+#include "settings/store.h"
 
 /** What the leader works with; all of it is borrowed. */
 struct leader_plan {
     struct kube_client *client;
+    struct kube_client *watcher; /* of the loops, see there */
     const struct controller_options *options;
     const char *space; /* our namespace */
+    struct settings_store *settings;
+    struct kube_events *events;
     struct status *status;
     bool (*may_write)(void *context); /* as in struct certificates_loop */
     void (*tell)(void *context, bool warning, const char *reason, const char *note);
     void *context;
 };
 
-/** The leader's thread: certificates, whether Stash is installed, whether the webhook is reached.
- */
+/** The leader's thread: certificates, whether Stash is installed, whether the webhook is reached;
+ *  and the loops, while it leads. */
 struct leader;
 
 /** Begins the work. NULL: there is no thread. */

@@ -60,6 +60,8 @@ static const struct flag rows[] = {
      "who makes them (default self)"},
     {"ca-bundle", FLAG_TEXT, AT(bundle), "FILE",
      "with files: the CAs that clients have to trust, PEM; read again as it changes"},
+    {"settings", FLAG_TEXT, AT(settings), "FILE",
+     "of the installation, YAML; read again as it changes (default: built in)"},
     {"admin-listen", FLAG_BY(take_address), AT(admin_listen), "ADDR:PORT",
      "where /livez, /readyz and /metrics are, plain HTTP (default :8080)"},
     {"takeover", FLAG_SWITCH, AT(takeover), NULL,

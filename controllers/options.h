@@ -21,6 +21,7 @@ struct controller_options {
     const char *space;                /* NULL: that of the configuration */
     const char *bundle;               /* file, with CERTIFICATES_FILES */
     enum certificates_source certificates;
+    const char *settings; /* file; NULL: the built-in ones */
     struct address admin_listen;
     bool takeover;
     int64_t lease_ms, look_ms, settle_ms;

@@ -32,12 +32,13 @@
 struct run {
     const struct controller_options *options;
     char *space;
-    struct kube_client *client, *lease_client; /* of their own, so that neither waits */
+    struct kube_client *client, *lease_client, *watcher; /* of their own, so that none waits */
     struct kube_lease *lease;
     struct leader *leader;
     struct admin *admin;
     struct status status;
     struct kube_events *events;
+    struct settings_store *settings;
     struct event_source source; /* of events */
     json_t *self;               /* what they are about: the Deployment */
     char host[65];
@@ -152,9 +153,10 @@ static bool start_clients(struct run *run, struct error *err)
     run->lease_client = kube_client_start(&config, &limits, err);
     if (!run->lease_client || !stand(run, err))
         return false;
+    run->watcher = kube_client_start(&config, &limits, err);
     limits.fence = kube_lease_fence(run->lease);
     run->client = kube_client_start(&config, &limits, err);
-    return run->client && start_events(run, err);
+    return run->watcher && run->client && start_events(run, err);
 }
 
 /* The admin address. */
@@ -162,19 +164,22 @@ static bool start_clients(struct run *run, struct error *err)
 static void bring_up_to_date(struct run *run)
 {
     struct kube_client_facts api = kube_client_look(run->client);
-    struct kube_client_facts lease = kube_client_look(run->lease_client);
+    const struct kube_client_facts others[] = {kube_client_look(run->lease_client),
+                                               kube_client_look(run->watcher)};
     struct event_facts events = kube_events_look(run->events);
     bool stuck = kube_lease_look(run->lease).stuck;
     struct status_facts *facts = status_open(&run->status);
 
     facts->lease_stuck = stuck;
     facts->api = api;
-    facts->api.calls += lease.calls;
-    facts->api.failures += lease.failures;
-    facts->api.repeated += lease.repeated;
     facts->events_lost = events.dropped + events.failed;
-    if (lease.last_answer_s > api.last_answer_s)
-        facts->api.last_answer_s = lease.last_answer_s;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        facts->api.calls += others[i].calls;
+        facts->api.failures += others[i].failures;
+        facts->api.repeated += others[i].repeated;
+        if (others[i].last_answer_s > facts->api.last_answer_s)
+            facts->api.last_answer_s = others[i].last_answer_s;
+    }
     status_close(&run->status);
 }
 
@@ -240,8 +245,11 @@ static void set_leader(struct run *run, bool leads)
     struct status_facts *facts = status_open(&run->status);
 
     facts->leader = leads;
-    if (!leads)
+    if (!leads) {
         facts->work_ms = 0;
+        facts->synced = false;
+        facts->loop_count = 0;
+    }
     status_close(&run->status);
 }
 
@@ -249,9 +257,12 @@ static bool begin_to_lead(struct run *run, struct error *err)
 {
     struct leader_plan plan = {
         .client = run->client,
+        .watcher = run->watcher,
         .options = run->options,
         .space = run->space,
         .status = &run->status,
+        .settings = run->settings,
+        .events = run->events,
         .may_write = may_write,
         .tell = tell,
         .context = run,
@@ -337,7 +348,9 @@ static void done(struct run *run)
     json_decref(run->self);
     kube_client_stop(run->client);
     (void)kube_lease_stop(run->lease);
+    kube_client_stop(run->watcher);
     kube_client_stop(run->lease_client);
+    settings_store_free(run->settings);
     free(run->space);
     if (run->signals >= 0)
         close(run->signals);
@@ -353,7 +366,8 @@ static bool start(struct run *run, struct error *err)
     run->changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (run->signals < 0 || run->changed < 0)
         return error_set(err, ERROR_INTERNAL, "no signals can be taken: %s", strerror(errno));
-    if (!start_clients(run, err))
+    run->settings = settings_store_make(run->options->settings, false, err);
+    if (!run->settings || !start_clients(run, err))
         return false;
     run->admin = admin_start(&address, routes, run, err);
     return run->admin != NULL;

@@ -1,5 +1,9 @@
 #include "controllers/status.h"
 
+#include <stddef.h>
+#include <string.h>
+
+#include "base/auto.h"
 #include "http/routes.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -82,6 +86,34 @@ static void format_certificates(const struct status_facts *facts, struct text *t
     format_steps(facts, text);
 }
 
+static void format_loops(const struct status_facts *facts, struct text *text)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t member;
+    } rows[] = {
+#define AT(member) offsetof(struct status_loop, member)
+        {"loop_ready", "gauge", "Keys that wait for a worker.", AT(ready)},
+        {"loop_waiting", "gauge", "Keys that wait for their time.", AT(waiting)},
+        {"loop_working", "gauge", "Keys that are worked on.", AT(working)},
+        {"loop_steps_total", "counter", "Steps taken.", AT(steps)},
+        {"loop_failures_total", "counter", "Steps that failed.", AT(failures)},
+#undef AT
+    };
+
+    for (size_t i = 0; facts->loop_count > 0 && i < COUNT(rows); i++) {
+        head(text, rows[i].name, rows[i].type, rows[i].help);
+        for (size_t l = 0; l < facts->loop_count; l++) {
+            const char *loop = (const char *)&facts->loops[l];
+            AUTO(free) char *label = text_format("{loop=\"%s\"}", facts->loops[l].name);
+            int64_t value;
+
+            memcpy(&value, loop + rows[i].member, sizeof value);
+            figure(text, rows[i].name, label, value);
+        }
+    }
+}
+
 /* What is not known is not said. */
 static void format_found(struct text *text, const char *name, const char *help,
                          enum status_found found)
@@ -111,6 +143,11 @@ void status_metrics(const struct status_facts *facts, struct text *text)
         {"api_server_ahead_seconds", "gauge", "By how much its clock is ahead of ours.",
          facts->api.ahead_s},
         {"probes_total", "counter", "Questions whether the webhook is reached.", facts->probes},
+        {"synced", "gauge", "1: all kinds are known, loops run.", facts->synced},
+        {"paused", "gauge", "1: loops do nothing, since Stash is or may be installed.",
+         facts->paused},
+        {"objects", "gauge", "Objects that are known.", facts->objects},
+        {"watch_errors_total", "counter", "Failures of lists and watches.", facts->watch_errors},
         {"events_lost_total", "counter", "Events that could not be written.", facts->events_lost},
         {"api_requests_total", "counter", "Requests to the API server.", facts->api.calls},
         {"api_failures_total", "counter", "Requests that failed.", facts->api.failures},
@@ -122,6 +159,7 @@ void status_metrics(const struct status_facts *facts, struct text *text)
         figure(text, plain[i].name, "", plain[i].value);
     }
     format_certificates(facts, text);
+    format_loops(facts, text);
     format_found(text, "stash_found", "1: Stash is installed in this cluster.", facts->stash);
     format_found(text, "webhook_reached", "1: the API server reaches the mutating webhook.",
                  facts->reached);

@@ -15,6 +15,16 @@ enum status_found { STATUS_UNKNOWN, STATUS_NO, STATUS_YES };
 
 #define STATUS_STEPS (ROTATION_RETIRE + 1)
 
+/* More loops than there are. */
+#define STATUS_LOOPS_MAX 16
+
+/** One loop. */
+struct status_loop {
+    const char *name; /* static */
+    int64_t ready, waiting, working;
+    int64_t steps, failures;
+};
+
 /** All of it. {0} is a controller that has just started. */
 struct status_facts {
     bool leader, leaving;
@@ -29,6 +39,11 @@ struct status_facts {
     bool clock_doubted;
     enum status_found stash, reached; /* is it installed; is the webhook reached */
     int64_t probes;
+    bool synced, paused; /* all kinds are known; no step is taken */
+    int64_t objects;     /* that are known */
+    int64_t watch_errors;
+    struct status_loop loops[STATUS_LOOPS_MAX];
+    size_t loop_count;
     int64_t events_lost;
     struct kube_client_facts api;
 };

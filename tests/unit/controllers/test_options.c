@@ -27,6 +27,7 @@ START_TEST(defaults_and_values)
         ck_assert_int_eq(parse("", &options, &err), CONTROLLER_RUN);
         ck_assert_ptr_null(options.kubeconfig);
         ck_assert_ptr_null(options.space);
+        ck_assert_ptr_null(options.settings);
         ck_assert_int_eq(options.certificates, CERTIFICATES_SELF);
         ck_assert_int_eq(options.lease_ms, 15000);
         ck_assert_int_eq(options.look_ms, 30000);
@@ -35,12 +36,13 @@ START_TEST(defaults_and_values)
         address_format(&options.admin_listen, text);
         ck_assert_str_eq(text, "[::]:8080");
         ck_assert_int_eq(
-            parse("--kubeconfig k --context c --namespace n-1 --certificates files "
+            parse("--settings s --kubeconfig k --context c --namespace n-1 --certificates files "
                   "--ca-bundle b --admin-listen 127.0.0.1:0 --takeover "
                   "--lease-duration 1m --look-every 250ms --settle 2m --log-format json "
                   "--log-level warn",
                   &options, &err),
             CONTROLLER_RUN);
+        ck_assert_str_eq(options.settings, "s");
         ck_assert_str_eq(options.kubeconfig, "k");
         ck_assert_str_eq(options.context, "c");
         ck_assert_str_eq(options.space, "n-1");

@@ -60,6 +60,11 @@ START_TEST(metrics)
                                      .ca_until_s = 5,
                                      .leaf_until_s = 4,
                                      .stash = STATUS_NO,
+                                     .synced = true,
+                                     .objects = 12,
+                                     .loops = {{.name = "targets", .ready = 3, .failures = 2},
+                                               {.name = "sessions", .steps = 9}},
+                                     .loop_count = 2,
                                      .api = {.calls = 7, .ahead_s = -3}};
         AUTO(text) struct text text = {0};
         static const char *const lines[] = {
@@ -69,6 +74,12 @@ START_TEST(metrics)
             "granary_controller_certificate_not_after_seconds{of=\"webhook\"} 4\n",
             "granary_controller_certificate_steps_total{step=\"publish\"} 2\n",
             "granary_controller_stash_found 0\n",
+            "granary_controller_synced 1\n",
+            "granary_controller_paused 0\n",
+            "granary_controller_objects 12\n",
+            "granary_controller_loop_ready{loop=\"targets\"} 3\n",
+            "granary_controller_loop_failures_total{loop=\"targets\"} 2\n",
+            "granary_controller_loop_steps_total{loop=\"sessions\"} 9\n",
             "granary_controller_api_requests_total 7\n",
             "granary_controller_api_server_ahead_seconds -3\n",
             "# TYPE granary_controller_api_requests_total counter\n",
