@@ -25,7 +25,7 @@ without() {
 }
 
 ours=$(nm --defined-only -g "$build"/{base,api,mutators}/*.o | awk 'NF == 3 {print $3}' | sort -u)
-known='^(json_[a-z0-9_]+|mem[a-z0-9_]+|(__)?str[a-z0-9_]+|(__)?(v?sn?printf|vsnprintf|snprintf|memcpy|memmove|strncpy)_chk|v?snprintf|(__isoc99_)?sscanf|malloc|calloc|realloc|free|abort|qsort|bsearch|__stack_chk_fail|__assert_fail|__ctype_[a-z_]+|_GLOBAL_OFFSET_TABLE_|gnutls_hash_fast|__u(div|mod|divmod)ti[34]|ldexp|isnan|isinf|lround|abs|labs)$'
+known='^(json_[a-z0-9_]+|mem[a-z0-9_]+|(__)?str[a-z0-9_]+|(__)?(v?sn?printf|vsnprintf|snprintf|memcpy|memmove|strncpy|explicit_bzero)_chk|explicit_bzero|v?snprintf|(__isoc99_)?sscanf|malloc|calloc|realloc|free|abort|qsort|bsearch|__stack_chk_fail|__assert_fail|__ctype_[a-z_]+|_GLOBAL_OFFSET_TABLE_|gnutls_hash_fast|__u(div|mod|divmod)ti[34]|ldexp|isnan|isinf|lround|abs|labs)$'
 for folder in api mutators; do
     for object in "$build/$folder"/*.o; do
         strange=$(comm -23 <(nm -u "$object" | awk '{print $NF}' | sort -u) <(echo "$ours") |
