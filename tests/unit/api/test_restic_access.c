@@ -82,8 +82,7 @@ static const struct {
 START_TEST(accesses)
     {
         AUTO(json)
-        json_t *backend = json_row(rows[_i].backend),
-               *secret = secret_of(rows[_i].secret);
+        json_t *backend = json_row(rows[_i].backend), *secret = secret_of(rows[_i].secret);
         struct message_work work = {0};
         struct error err = {.message = ""};
         AUTO(restic_access) json_t *kept = restic_access_make(backend, secret, &work, &err);

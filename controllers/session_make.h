@@ -1,0 +1,35 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+/*
+ * BackupSessions as we make them, for a slot of the schedule or to try again. Pure.
+ */
+
+/**
+ * A BackupSession of this configuration, owned by it.
+ *
+ * @param name        From slot_session_name() or slot_name_of_uid(), so that who makes it twice
+ *                    makes one.
+ * @param retry_left  How often it may be tried again.
+ * @return            New reference.
+ *
+ * Spec: stash-behaviour 5.2.
+ */
+json_t *session_make(const json_t *configuration, const char *name, int64_t retry_left);
+
+/** How often a configuration lets its sessions be tried again: retryConfig.maxRetry, 1 when only
+ *  the rest of it is given, 0 without it. */
+int64_t session_retries(const json_t *configuration);
+
+/** How many sessions of a configuration are kept: backupHistoryLimit, 1 when it is not given. */
+int64_t session_history_limit(const json_t *configuration);
+
+/** The target of a BackupConfiguration or RestoreSession, as `{apiVersion, kind, name, namespace}`
+ *  with the namespace filled in; new reference, NULL when it names none. */
+json_t *session_target(const json_t *invoker);
+
+/** "group/Kind/namespace/name" of what session_target() gives; the caller frees it. Equal for two
+ *  exactly when they are one target. */
+char *session_target_text(const json_t *target);
