@@ -5,7 +5,6 @@
 #include "api/keys.h"
 #include "api/names.h"
 #include "base/tree.h"
-#include "controllers/condition.h"
 #include "mutators/container.h"
 
 /* Seconds after its slot within which a session may still begin; seconds that asking may take. */
@@ -146,6 +145,8 @@ json_t *configuration_status(const struct configuration_seen *seen, const json_t
         json_array_extend(conditions, json_object_get(next, "conditions"));
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         (void)condition_set(conditions, &all[i], now_s);
+    for (size_t i = 0; i < seen->more_count; i++)
+        (void)condition_set(conditions, &seen->more[i], now_s);
     tree_put_new(next, "conditions", conditions);
     tree_put_text(next, "phase", phase_of(seen));
     tree_put_int(next, "observedGeneration", generation);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "api/settings.h"
+#include "controllers/condition.h"
 
 /*
  * What a BackupConfiguration says about itself, and its CronJob. Spec: stash-behaviour 1.4 and 5.1;
@@ -43,6 +44,8 @@ struct configuration_seen {
     enum cronjob cronjob;
     const char *cronjob_message;
     bool deleted;
+    const struct condition *more; /* further conditions, which decide nothing */
+    size_t more_count;
 };
 
 enum configuration_action {
