@@ -75,9 +75,14 @@ static bool malformed(struct expansion *e, const char *what)
                      what);
 }
 
-static bool is_ours(struct span name)
+static const char *const *names_of(const struct expansion *e)
 {
-    for (const char *const *known = variable_names; *known; known++)
+    return e->how->names ? e->how->names : variable_names;
+}
+
+static bool is_ours(const struct expansion *e, struct span name)
+{
+    for (const char *const *known = names_of(e); *known; known++)
         if (span_is(name, *known))
             return true;
     return false;
@@ -85,12 +90,12 @@ static bool is_ours(struct span name)
 
 static bool unknown_variable(struct expansion *e, struct span name)
 {
-    const char *meant = text_did_you_mean(name, variable_names);
+    const char *meant = text_did_you_mean(name, names_of(e));
     int shown = name.length < TEXT_SHOWN ? (int)name.length : TEXT_SHOWN;
 
-    if (is_ours(name))
-        return error_set(e->err, ERROR_INVALID, "variable ${%.*s} is known only for an AppBinding",
-                         shown, name.data);
+    if (is_ours(e, name))
+        return error_set(e->err, ERROR_INVALID, "variable ${%.*s} %s", shown, name.data,
+                         e->how->absent ? e->how->absent : "is known only for an AppBinding");
     e->foreign = true;
     return error_set(e->err, ERROR_INVALID, "unknown variable ${%.*s}%s%s%s", shown, name.data,
                      meant ? "; did you mean ${" : " without a default", meant ? meant : "",
@@ -100,9 +105,11 @@ static bool unknown_variable(struct expansion *e, struct span name)
 /* Values are the owner's: whatever is no plain short text stops here. */
 static bool check_value(struct expansion *e, const struct variable *variable)
 {
-    if (variable->value.length > VARIABLE_MAX_BYTES)
-        return error_set(e->err, ERROR_INVALID, "the value of %s is longer than %u bytes",
-                         variable->name, VARIABLE_MAX_BYTES);
+    size_t most = e->how->value_max_bytes ? e->how->value_max_bytes : VARIABLE_MAX_BYTES;
+
+    if (variable->value.length > most)
+        return error_set(e->err, ERROR_INVALID, "the value of %s is longer than %zu bytes",
+                         variable->name, most);
     for (size_t i = 0; i < variable->value.length; i++) {
         unsigned char c = (unsigned char)variable->value.data[i];
 
@@ -350,7 +357,7 @@ static bool expand(struct expansion *e, struct span *in);
 static bool value_or_default(struct expansion *e, const struct variable *variable, struct span name,
                              struct span *in)
 {
-    if (!variable && !e->idle && e->how->unknown == UNKNOWN_KEPT && !is_ours(name))
+    if (!variable && !e->idle && e->how->unknown == UNKNOWN_KEPT && !is_ours(e, name))
         return unknown_variable(e, name);
     if (variable && (!use(e, variable) || !put(e, variable->value)))
         return false;
@@ -383,13 +390,21 @@ static struct span take_name(struct span *in)
     return name;
 }
 
+static const struct variable *find(const struct expanding *how, struct span name)
+{
+    for (size_t i = 0; i < how->further_count; i++)
+        if (span_is(name, how->further[i].name))
+            return &how->further[i];
+    return how->variables ? variables_find(how->variables, name) : NULL;
+}
+
 /* What stands between "${" and "}". */
 static bool reference(struct expansion *e, struct span *in)
 {
     static const struct variable nothing = {.name = ""};
     bool count = take(in, "#");
     struct span name = take_name(in);
-    const struct variable *variable = variables_find(e->how->variables, name);
+    const struct variable *variable = find(e->how, name);
 
     if (!name.length)
         return malformed(e, "must be followed by a name");

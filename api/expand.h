@@ -34,9 +34,14 @@ enum unknown {
 /** Bytes that a variable's value may have: an object's name and a little. */
 #define VARIABLE_MAX_BYTES 256u
 
-/** How a string is expanded. All borrowed. */
+/** How a string is expanded. All borrowed; 0 and NULL are what a blueprint has. */
 struct expanding {
     const struct variables *variables;
+    const struct variable *further; /* instead of those, of a Task; see task_variables.h */
+    size_t further_count;
+    const char *const *names; /* of all variables that are ours: variable_names */
+    const char *absent;       /* why one of them has no value: "is known only for an AppBinding" */
+    size_t value_max_bytes;   /* VARIABLE_MAX_BYTES */
     enum unknown unknown;
     /* Told about each variable whose value was used; may be NULL. */
     void (*used)(void *context, const struct variable *variable);
