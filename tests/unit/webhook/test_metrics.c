@@ -154,7 +154,7 @@ START_TEST(failures_are_status_objects)
         struct error err;
 
         error_set(&err, status_rows[_i].code, "%s", status_rows[_i].message);
-        answer_status(&err, &body);
+        answer_status(&err, 0, &body);
         ck_assert_str_eq(text_get(&body), status_rows[_i].body);
     }
 END_TEST

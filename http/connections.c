@@ -1,4 +1,4 @@
-#include "webhook/connections.h"
+#include "http/connections.h"
 
 #include <sys/socket.h>
 
@@ -16,11 +16,9 @@ void connections_done(struct connections *all)
 static int64_t limit_of(const struct connection_times *times, enum connection_phase phase)
 {
     const int64_t limits[] = {
-        [PHASE_HANDSHAKE] = times->handshake_ms,
-        [PHASE_IDLE] = times->idle_ms,
-        [PHASE_HEAD] = times->head_ms,
-        [PHASE_REQUEST] = times->request_ms,
-        [PHASE_CUT] = 0,
+        [PHASE_HANDSHAKE] = times->handshake_ms, [PHASE_IDLE] = times->idle_ms,
+        [PHASE_HEAD] = times->head_ms,           [PHASE_REQUEST] = times->request_ms,
+        [PHASE_WAIT] = times->wait_ms,           [PHASE_CUT] = 0,
     };
 
     return limits[phase];
