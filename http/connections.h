@@ -81,3 +81,9 @@ bool connections_make_room(struct connections *all, int64_t now_ms);
 
 /** How many were cut longer than this ago and are still there: their threads hang. */
 size_t connections_stuck(struct connections *all, int64_t now_ms, int64_t limit_ms);
+
+/**
+ * How many of the wanted connections there are descriptors for, after raising the limit as far as
+ * it goes. Says so in the log when they are fewer: what is missing must show now, not under load.
+ */
+size_t connections_possible(size_t wanted);

@@ -168,7 +168,7 @@ bool head_judge(const struct head *head, const struct head_route *routes, uint64
 {
     struct framing framing = {0};
     struct head_request made = {0};
-    const struct head_route *route = NULL;
+    const struct head_route *route = routes;
 
     if (!read_lines(head, &framing, err) || !judge_framing(head, &framing, &made, err) ||
         !judge_route(head, routes, &route, err) ||

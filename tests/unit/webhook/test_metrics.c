@@ -142,10 +142,10 @@ static const struct {
     {ERROR_UNAVAILABLE, "later",
      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
      "\"message\":\"later\",\"reason\":\"ServiceUnavailable\",\"code\":503}"},
-    /* Kubernetes has no reason for this one */
+    /* a word of ours: Kubernetes has none */
     {ERROR_LENGTH_REQUIRED, "",
      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
-     "\"message\":\"\",\"reason\":\"\",\"code\":411}"},
+     "\"message\":\"\",\"reason\":\"LengthRequired\",\"code\":411}"},
 };
 
 START_TEST(failures_are_status_objects)
