@@ -22,6 +22,12 @@ WEBHOOK = os.environ.get("GRANARY_WEBHOOK", "build/granary-webhook")
 SLOW = int(os.environ.get("GRANARY_SLOW", "1"))
 SANITIZER_WORDS = ("Sanitizer", "runtime error:", "PANIC", "==    at 0x")  # the last: valgrind
 
+# How long is waited for what has to happen, on a machine at a load of 20; it costs nothing when it happens.
+PATIENCE_S = 90
+# What happens at once, or when a limit of few seconds is over, does so within this time there. What it is told apart from
+# takes at least twice as long.
+AT_ONCE_S = 15
+
 TESTS = []
 
 
@@ -44,15 +50,17 @@ def check_equal(got, wanted, what):
     check(got == wanted, f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-def eventually(question, what, seconds=5):
+def eventually(question, what, seconds=PATIENCE_S):
     """Waits until the question answers with something true, and returns that."""
     end = time.monotonic() + seconds * SLOW
-    while time.monotonic() < end:
+    while True:
+        asked = time.monotonic()
         answer = question()
         if answer:
             return answer
+        if asked >= end:
+            raise AssertionError(f"did not happen in {seconds * SLOW} s: {what}")
         time.sleep(0.02)
-    raise AssertionError(f"did not happen in {seconds * SLOW} s: {what}")
 
 
 # --- certificates -------------------------------------------------------------------------------
@@ -154,7 +162,7 @@ def write(path, content):
 
 
 def run_program(*arguments, stdin=b""):
-    return subprocess.run([WEBHOOK, *arguments], input=stdin, capture_output=True, timeout=20 * SLOW)
+    return subprocess.run([WEBHOOK, *arguments], input=stdin, capture_output=True, timeout=PATIENCE_S * SLOW)
 
 
 # --- the process --------------------------------------------------------------------------------
@@ -196,7 +204,7 @@ class Webhook:
         line = self.log(rf'listening.*for"?[=:]"?{purpose}')
         return int(re.search(r'address"?[=:]"?[^ ,"]*:(\d+)', line).group(1))
 
-    def log(self, pattern, seconds=5):
+    def log(self, pattern, seconds=PATIENCE_S):
         """The first log line that matches; waits for it."""
         def found():
             return next((line for line in list(self.lines) if re.search(pattern, line)), None)
@@ -221,7 +229,7 @@ class Webhook:
 
     def admin(self, path, method="GET"):
         """(status, headers, body) from the admin address."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10 * SLOW)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=PATIENCE_S * SLOW)
         with contextlib.closing(connection):
             connection.request(method, path)
             answer = connection.getresponse()
@@ -237,12 +245,12 @@ class Webhook:
                 return float(line.split(" ")[-1])
         return 0
 
-    def tcp(self, timeout=10):
+    def tcp(self, timeout=PATIENCE_S):
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=timeout * SLOW)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def tls(self, timeout=10, context=None, name="localhost"):
+    def tls(self, timeout=PATIENCE_S, context=None, name="localhost"):
         """A connection with TLS that is agreed."""
         raw = self.tcp(timeout)
         try:
@@ -254,9 +262,9 @@ class Webhook:
     def kill(self, number):
         self.process.send_signal(number)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=PATIENCE_S):
         code = self.process.wait(timeout=seconds * SLOW)
-        self.reader.join(5)
+        self.reader.join(PATIENCE_S)
         return code
 
     def __enter__(self):
@@ -273,12 +281,14 @@ class Webhook:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError("does not end after a signal")
+            raise AssertionError("does not end after a signal\n" + "\n".join(self.lines[-40:])) from value
         finally:
             self.process.stdout.close()
         report = [line for line in self.lines if any(word in line for word in SANITIZER_WORDS)]
         if report:
             raise AssertionError("report of a sanitizer:\n" + "\n".join(self.lines[-60:]))
+        if kind is not None:
+            print("log of the webhook, its end:\n" + "\n".join(self.lines[-40:]), flush=True)
         if kind is None:
             check_equal(code, self.wanted_exit, "exit code")
             check(leftover is None, f"left after the test: {leftover}")
@@ -384,7 +394,7 @@ def ask(webhook, data, method="POST"):
         return read_answer(connection, method)
 
 
-def answers_until_end(connection, seconds=5):
+def answers_until_end(connection, seconds=PATIENCE_S):
     """The statuses of all answers until the other side closes (which it must)."""
     connection.settimeout(seconds * SLOW)
     data = b""
@@ -398,7 +408,7 @@ def answers_until_end(connection, seconds=5):
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
 
 
-def ends(connection, seconds=5):
+def ends(connection, seconds=PATIENCE_S):
     """True when the other side closes, and sends nothing before."""
     connection.settimeout(seconds * SLOW)
     try:

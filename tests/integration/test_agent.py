@@ -45,7 +45,7 @@ class Agent:
         check(not any(word in line for line in self.lines for word in harness.SANITIZER_WORDS), self.lines)
 
     def says(self, text):
-        return eventually(lambda: [line for line in self.lines if text in line], text, 10)
+        return eventually(lambda: [line for line in self.lines if text in line], text)
 
     def put(self, **files):
         """As the kubelet does it: a new folder, and one link that is moved onto it."""
@@ -63,13 +63,13 @@ class Agent:
     def ends(self, number, code):
         begun = time.monotonic()
         self.process.send_signal(number)
-        check_equal(self.process.wait(timeout=10 * harness.SLOW), code, f"exit code after {number}")
-        check(time.monotonic() - begun < 1 * harness.SLOW, "ended late")
+        check_equal(self.process.wait(timeout=harness.PATIENCE_S * harness.SLOW), code, f"exit code after {number}")
+        check(time.monotonic() - begun < harness.AT_ONCE_S * harness.SLOW, "ended late")
 
 
 def run(*arguments):
     return subprocess.run([AGENT, *arguments], capture_output=True, stdin=subprocess.DEVNULL,
-                          timeout=20 * harness.SLOW)
+                          timeout=harness.PATIENCE_S * harness.SLOW)
 
 
 @test("-")
@@ -111,7 +111,7 @@ def sidecar_ends_at_once():
 @test("-")
 def init_lets_start_what_asks_for_nothing():
     for words in ([], ["--target-kind=StatefulSet", *SESSION, "--host=host-3"]):
-        answer = subprocess.run([AGENT, "init", *words], capture_output=True, timeout=20 * harness.SLOW,
+        answer = subprocess.run([AGENT, "init", *words], capture_output=True, timeout=harness.PATIENCE_S * harness.SLOW,
                                 env={"POD_NAME": "db-1", "NODE_NAME": "n"}, stdin=subprocess.DEVNULL)
         check_equal(answer.returncode, 0, "exit code")
         check(b"may start" in answer.stderr, answer.stderr)

@@ -9,7 +9,7 @@ import threading
 
 import harness
 from api_server import ApiServer, Refusal
-from harness import check, check_equal, openssl, temporary_folder, test, write
+from harness import check, check_equal, eventually, openssl, temporary_folder, test, write
 
 CONTROLLER = os.environ.get("GRANARY_CONTROLLER", "build/granary-controller")
 SPACE = "granary-system"
@@ -22,12 +22,8 @@ LEAF = f"/api/v1/namespaces/{SPACE}/secrets/granary-webhook-tls"
 AGENT = f"/api/v1/namespaces/{SPACE}/configmaps/granary-agent"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SPACE}/leases/granary-controller"
 NOISE = ("/leases", "/events")  # what goes on while nothing is to be done
-LEASE_TIME = "6s"  # how long a test waits for a leader that is gone
+LEASE_TIME = "30s"  # how long a test waits for a leader that is gone; on a busy machine a shorter one gets lost
 FIRST_START = 6  # writes: the CA, three places, the CA again, the leaf
-
-
-def eventually(question, what, seconds=30):
-    return harness.eventually(question, what, seconds)
 
 
 def configuration(kind, entries):
@@ -67,7 +63,7 @@ class Controller:
         return eventually(found, f"a log line like {pattern}; there are {self.lines[-8:]}")
 
     def admin(self, path):
-        connection = harness.http.client.HTTPConnection("127.0.0.1", self.port, timeout=10 * harness.SLOW)
+        connection = harness.http.client.HTTPConnection("127.0.0.1", self.port, timeout=harness.PATIENCE_S * harness.SLOW)
         with harness.contextlib.closing(connection):
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -84,13 +80,13 @@ class Controller:
         goal = self.metric("looks_total") + more
         eventually(lambda: self.metric("looks_total") >= goal, "looks at the cluster")
 
-    def ends(self, number=signal.SIGTERM, seconds=20):
+    def ends(self, number=signal.SIGTERM, seconds=harness.PATIENCE_S):
         self.process.send_signal(number)
         return self.wait(seconds)
 
-    def wait(self, seconds=20):
+    def wait(self, seconds=harness.PATIENCE_S):
         code = self.process.wait(timeout=seconds * harness.SLOW)
-        self.reader.join(5)
+        self.reader.join(harness.PATIENCE_S)
         return code
 
     def __enter__(self):
@@ -101,7 +97,7 @@ class Controller:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.wait(20)
+            code = self.wait()
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -296,7 +292,7 @@ def killed_at_every_write_of_the_first_start():
                         return
                     left[0] -= 1
                     if left[0] == 0:
-                        started.wait(20)
+                        started.wait(harness.PATIENCE_S)
                         victims[0].process.kill()
                         if not after:
                             raise Refusal(503, "too late")

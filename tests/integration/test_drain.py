@@ -7,13 +7,22 @@ import socket
 import threading
 import time
 
-from harness import (SLOW, Webhook, check, check_allowed, check_equal, ends, eventually, post,
+from harness import (AT_ONCE_S, PATIENCE_S, SLOW, Webhook, check, check_allowed, check_equal, ends, eventually, post,
                      read_answer, review, send, test)
+
+
+def refuses(webhook):
+    """Whether it listens no more."""
+    try:
+        webhook.tcp().close()
+        return False
+    except ConnectionRefusedError:
+        return True
 
 
 @test("H19")
 def requests_under_way_are_answered():
-    with Webhook("--drain-delay", "300ms", "--drain-timeout", "5s") as webhook:
+    with Webhook("--drain-delay", "8s", "--drain-timeout", "120s", "--request-timeout", "120s") as webhook:
         request = post(review(size=20000))
         half = [webhook.tls() for _ in range(100)]
         for connection in half:
@@ -30,7 +39,7 @@ def requests_under_way_are_answered():
             check_allowed(answer)
             check_equal(answer.headers["Connection"], "close", "Connection")
             check(ends(late), "stays open after its answer")
-        time.sleep(0.5)
+        eventually(lambda: refuses(webhook), "new connections are refused")
         for connection in half:
             connection.sendall(request[-100:])
             answer = read_answer(connection)
@@ -42,21 +51,13 @@ def requests_under_way_are_answered():
 
 @test("H19")
 def after_the_delay_nobody_new_is_let_in():
-    with Webhook("--drain-delay", "300ms", "--drain-timeout", "3s") as webhook:
+    with Webhook("--drain-delay", "300ms", "--drain-timeout", "120s") as webhook:
         with webhook.tls() as idle:
             idle.sendall(post(review()))
             check_allowed(read_answer(idle))
             began = time.monotonic()
             webhook.kill(signal.SIGTERM)
-
-            def refused():
-                try:
-                    webhook.tcp().close()
-                    return False
-                except ConnectionRefusedError:
-                    return True
-
-            eventually(refused, "new connections are refused")
+            eventually(lambda: refuses(webhook), "new connections are refused")
             check(time.monotonic() - began > 0.25, "refused before the delay is over")
             # an idle one is still good for a request
             idle.sendall(post(review()))
@@ -64,7 +65,7 @@ def after_the_delay_nobody_new_is_let_in():
             check_allowed(answer)
             check_equal(answer.headers["Connection"], "close", "Connection")
         check_equal(webhook.wait(), 0, "exit code")
-        check(time.monotonic() - began < 2.5 * SLOW, "waits although nobody is there")
+        check(time.monotonic() - began < 60 * SLOW, "waits although nobody is there")
 
 
 @test("H19")
@@ -74,7 +75,7 @@ def idle_connections_are_closed_at_the_deadline():
             began = time.monotonic()
             webhook.kill(signal.SIGTERM)
             check(ends(idle), "still open")
-            check(0.8 < time.monotonic() - began < 2 * SLOW, "closed at the wrong time")
+            check(0.8 < time.monotonic() - began < AT_ONCE_S * SLOW, "closed at the wrong time")
         check_equal(webhook.wait(), 0, "exit code")
 
 
@@ -91,14 +92,14 @@ def a_request_that_never_ends_is_said_to_be_lost():
 
 @test("H19")
 def a_second_signal_ends_at_once():
-    with Webhook("--drain-delay", "20s", "--drain-timeout", "30s", wanted_exit=3) as webhook:
+    with Webhook("--drain-delay", "240s", "--drain-timeout", "240s", wanted_exit=3) as webhook:
         began = time.monotonic()
         webhook.kill(signal.SIGTERM)
         webhook.log("shutting down.*SIGTERM")
         check_allowed_one(webhook)
         webhook.kill(signal.SIGTERM)
         check_equal(webhook.wait(), 3, "exit code")
-        check(time.monotonic() - began < 3 * SLOW, "took long")
+        check(time.monotonic() - began < 60 * SLOW, "took long")
 
 
 def check_allowed_one(webhook):
@@ -109,11 +110,11 @@ def check_allowed_one(webhook):
 
 @test("H19")
 def an_interrupt_does_not_wait():
-    with Webhook("--drain-delay", "20s", "--drain-timeout", "30s") as webhook:
+    with Webhook("--drain-delay", "240s", "--drain-timeout", "240s") as webhook:
         began = time.monotonic()
         webhook.kill(signal.SIGINT)
         check_equal(webhook.wait(), 0, "exit code")
-        check(time.monotonic() - began < 2 * SLOW, "took long")
+        check(time.monotonic() - began < 60 * SLOW, "took long")
 
 
 class Traffic:
@@ -127,10 +128,20 @@ class Traffic:
     def start(self):
         self.tasks = [self.pool.submit(self.client, n) for n in range(self.number)]
 
+    def connect(self):
+        """To the newest; one that listens no more may have been that a moment ago."""
+        while True:
+            chosen = self.current
+            try:
+                return chosen.tls()
+            except OSError:
+                if chosen is self.current:
+                    raise
+
     def client(self, number):
         connection = None
         while not self.stopped.is_set():
-            connection = connection or self.current.tls()
+            connection = connection or self.connect()
             connection.sendall(post(review(f"{number}-{self.answers[number]}", 3000)))
             answer = read_answer(connection)
             check_allowed(answer, f"{number}-{self.answers[number]}")
@@ -144,7 +155,7 @@ class Traffic:
     def stop(self):
         self.stopped.set()
         for task in self.tasks:
-            task.result(timeout=20 * SLOW)
+            task.result(timeout=PATIENCE_S * SLOW)
         self.pool.shutdown()
 
 

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from harness import (SLOW, Webhook, answers_until_end, ask, check, check_allowed, check_equal, check_refused,
+from harness import (AT_ONCE_S, SLOW, Webhook, answers_until_end, ask, check, check_allowed, check_equal, check_refused,
                      check_status_object, chunked, ends, eventually, head, post, read_answer, review,
                      send, test)
 
@@ -188,6 +188,7 @@ def broken_chunks_are_refused():
                 answer = read_answer(connection)
                 check(answer is None or answer.status in (400, 413, 500), f"{body[:40]!r} passed")
                 check(ends(connection), f"stays open after {body[:40]!r}")
+    with Webhook("--body-max", "64Ki") as webhook:
         body = review()
         trailers = chunked(body)[:-2] + b"X-Trailer: a\r\n\r\n"
         refuses_all(webhook, start + trailers, 400)
@@ -205,10 +206,11 @@ def half_a_body_is_no_request():
         for reset in (False, True):
             connection = webhook.tls()
             send(connection, post(body)[:-10])
-            time.sleep(0.1)
+            eventually(lambda: webhook.metric("requests_in_flight") == 1, "it is under way")
             if reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
+            eventually(lambda: webhook.metric("requests_in_flight") == 0, "it is not any more")
         eventually(lambda: webhook.metric("requests_aborted_total") == before + 2, "two aborted")
         check_equal(webhook.count("msg=review"), 0, "reviews")
         check_allowed(ask(webhook, post(body)))
@@ -249,7 +251,7 @@ def one_connection_takes_ten_thousand_requests():
 @test("H16")
 def an_idle_connection_lives_as_long_as_promised():
     # the promise for real is 120 s, longer than the 90 s of the API server's client
-    with Webhook("--keep-alive-timeout", "2s") as webhook:
+    with Webhook("--keep-alive-timeout", "8s") as webhook:
         with webhook.tls() as connection:
             for pause in (0, 1.5, 1.5):
                 time.sleep(pause)
@@ -257,7 +259,7 @@ def an_idle_connection_lives_as_long_as_promised():
                 check_allowed(read_answer(connection))
             began = time.monotonic()
             check(ends(connection), "an idle connection is kept for ever")
-            check(1.8 < time.monotonic() - began < 3 * SLOW, "closed at the wrong time")
+            check(7.8 < time.monotonic() - began < (8 + AT_ONCE_S) * SLOW, "closed at the wrong time")
         # agreed, but never asked anything: the same time (Go dials ahead)
         with webhook.tls() as connection:
             time.sleep(1.5)
@@ -280,20 +282,20 @@ def a_client_that_waits_is_told_to_continue():
 
 @test("H18")
 def the_callers_timeout_bounds_ours():
-    with Webhook("--request-timeout", "30s") as webhook:
-        for query in ("", "?timeout=1s", "?timeout=30s", "?timeout=0s", "?timeout=abc",
-                      "?timeout=", "?timeout=" + "9" * 20 + "s", "?timeout=-5s", "?a=b&timeout=9s"):
+    with Webhook("--request-timeout", "60s") as webhook:
+        for query in ("", "?timeout=60s", "?timeout=30s", "?timeout=0s", "?timeout=abc",
+                      "?timeout=", "?timeout=" + "9" * 20 + "s", "?timeout=-5s", "?a=b&timeout=29s"):
             check_allowed(ask(webhook, post(review(), "/mutate" + query)))
         with webhook.tls() as connection:
             began = time.monotonic()
             send(connection, post(review(), "/mutate?timeout=1s")[:-1])
             check(ends(connection), "read for longer than the caller waits")
-            check(0.9 < time.monotonic() - began < 2 * SLOW, "closed at the wrong time")
+            check(0.9 < time.monotonic() - began < AT_ONCE_S * SLOW, "closed at the wrong time")
 
 
 @test("H20")
 def bodies_have_a_budget():
-    with Webhook("--body-budget", "100Ki") as webhook:
+    with Webhook("--body-budget", "100Ki", "--request-timeout", "120s") as webhook:
         big, small = post(review(size=90000)), post(review(size=20000))
         with webhook.tls() as holder:
             holder.sendall(big[:-1])
@@ -304,7 +306,7 @@ def bodies_have_a_budget():
                 answer = ask(webhook, data)
                 check_status_object(answer, 503)
                 check_equal(answer.headers["Retry-After"], "1", "Retry-After")
-            check(time.monotonic() - began < 1 * SLOW, "refusing takes long")
+            check(time.monotonic() - began < AT_ONCE_S * SLOW, "refusing takes long")
             # what can not fit is refused before a byte of it comes
             answer = ask(webhook, head(lines=["Content-Length: 20000"]))
             check_status_object(answer, 503)
@@ -335,7 +337,7 @@ def requests_that_come_in_the_same_moment_are_all_answered():
             began = time.monotonic()
             for connection in kept:
                 check_allowed(read_answer(connection))
-            check(time.monotonic() - began < 2 * SLOW, f"{number} requests: late")
+            check(time.monotonic() - began < AT_ONCE_S * SLOW, f"{number} requests: late")
         for connection in kept:
             connection.close()
 

@@ -4,7 +4,7 @@ import ssl
 import time
 
 import harness
-from harness import (SLOW, Webhook, ask, check, check_allowed, check_equal, ends, eventually, head,
+from harness import (AT_ONCE_S, SLOW, Webhook, ask, check, check_allowed, check_equal, ends, eventually, head,
                      post, read_answer, review, send, test)
 
 
@@ -27,7 +27,11 @@ def lives_for(connection, pieces, pause, limit):
 
 
 def check_time(seconds, wanted, what):
-    check(wanted - 0.2 < seconds < wanted + 0.8 * SLOW, f"{what}: closed after {seconds:.2f} s")
+    check(wanted - 0.2 < seconds < wanted + AT_ONCE_S * SLOW, f"{what}: closed after {seconds:.2f} s")
+
+
+# For so long pieces are sent; there have to be so many of them.
+LIMIT_S = 2 * AT_ONCE_S * SLOW
 
 
 def trickle(data):
@@ -37,15 +41,15 @@ def trickle(data):
 @test("H12")
 def a_slow_body_is_cut_at_the_wall_clock():
     with Webhook("--request-timeout", "2s", "--header-timeout", "1s") as webhook:
-        data = post(review())
+        data = post(review(size=2000))
         body_at = data.index(b"\r\n\r\n") + 4
         with webhook.tls() as connection:
-            seconds = lives_for(connection, [data[:body_at], *trickle(data[body_at:])], 0.1, 10)
+            seconds = lives_for(connection, [data[:body_at], *trickle(data[body_at:])], 0.1, LIMIT_S)
             check_time(seconds, 2, "slow body")
         # also when it is slow in chunks
         with webhook.tls() as connection:
             start = head(lines=["Transfer-Encoding: chunked"])
-            check_time(lives_for(connection, [start] + [b"1\r\n{\r\n"] * 200, 0.1, 10), 2, "chunks")
+            check_time(lives_for(connection, [start] + [b"1\r\n{\r\n"] * 1000, 0.1, LIMIT_S), 2, "chunks")
         eventually(lambda: webhook.metric('connections_closed_total{reason="request timeout"}') == 2,
                    "counted")
         check_equal(webhook.count("msg=review"), 0, "reviews")
@@ -54,18 +58,19 @@ def a_slow_body_is_cut_at_the_wall_clock():
 @test("H13")
 def slow_heads_are_cut():
     with Webhook("--header-timeout", "1s", "--keep-alive-timeout", "30s") as webhook:
-        data = head(lines=["Content-Length: 5", "X-Long: " + "y" * 200])
+        data = head(lines=["Content-Length: 5", "X-Long: " + "y" * 1000])
         with webhook.tls() as connection:
-            check_time(lives_for(connection, trickle(data), 0.1, 10), 1, "first request")
+            check_time(lives_for(connection, trickle(data), 0.1, LIMIT_S), 1, "first request")
         # the second request of a connection has the same time, from its first byte
         with webhook.tls() as connection:
             connection.sendall(post(review()))
             check_allowed(read_answer(connection))
             time.sleep(1.5)
-            check_time(lives_for(connection, trickle(data), 0.1, 10), 1, "second request")
+            check_time(lives_for(connection, trickle(data), 0.1, LIMIT_S), 1, "second request")
         eventually(lambda: webhook.metric('connections_closed_total{reason="header timeout"}') == 2,
                    "counted")
         # a pause shorter than that is nobody's fault
+    with Webhook("--header-timeout", "60s") as webhook:
         with webhook.tls() as connection:
             whole = post(review())
             for at in range(0, len(whole), len(whole) // 5):
@@ -83,7 +88,7 @@ def slow_handshakes_are_cut():
             check_time(time.monotonic() - began, 1, "silent")
         with webhook.tcp() as connection:
             slow = b"\x16\3\1\2\0\1\0\1\xfc\3\3" + b"\0" * 500
-            check_time(lives_for(connection, trickle(slow), 0.1, 10), 1, "trickled hello")
+            check_time(lives_for(connection, trickle(slow), 0.1, LIMIT_S), 1, "trickled hello")
         eventually(
             lambda: webhook.metric('connections_closed_total{reason="handshake timeout"}') == 2,
             "counted")
@@ -94,7 +99,7 @@ def the_admin_address_has_deadlines_too():
     with Webhook("--header-timeout", "1s") as webhook:
         harness_port, webhook.port = webhook.port, webhook.admin_port
         with webhook.tcp() as connection:
-            check_time(lives_for(connection, trickle(b"GET /readyz HTTP/1.1\r\n" * 9), 0.1, 10), 1,
+            check_time(lives_for(connection, trickle(b"GET /readyz HTTP/1.1\r\nX: " + b"y" * 1000), 0.1, LIMIT_S), 1,
                        "trickled probe")
         webhook.port = harness_port
         check_equal(webhook.admin("/livez")[0], 200, "livez")
@@ -103,7 +108,7 @@ def the_admin_address_has_deadlines_too():
 @test("H14", serial=True)
 def a_flood_of_idle_connections_locks_nobody_out():
     flood = 10000 // SLOW
-    with Webhook("--connections-max", "500", "--handshake-timeout", "60s", "--log-level",
+    with Webhook("--connections-max", "500", "--handshake-timeout", "120s", "--log-level",
                  "info") as webhook:
         with webhook.tls() as honest:
             honest.sendall(post(review()))
@@ -118,7 +123,7 @@ def a_flood_of_idle_connections_locks_nobody_out():
                     check_allowed(ask(webhook, post(review())))
                     times.append(time.monotonic() - began)
                 median = sorted(times)[10]
-                check(median < 0.1 * SLOW, f"a new connection needs {median * 1000:.0f} ms")
+                check(median < AT_ONCE_S * SLOW, f"a new connection needs {median * 1000:.0f} ms")
                 honest.sendall(post(review()))
                 check_allowed(read_answer(honest))
                 check(webhook.open_descriptors() < 500 + 128, "more connections than the cap")
@@ -138,7 +143,7 @@ def those_that_finished_a_request_are_closed_last():
         with webhook.tls() as fifth:
             fifth.sendall(post(review()))
             check_allowed(read_answer(fifth))
-            check(ends(silent[0], 2), "the oldest that asked nothing is still there")
+            check(ends(silent[0]), "the oldest that asked nothing is still there")
             check(not ends(silent[1], 0.2) and not ends(silent[2], 0.2), "too many were closed")
             old.sendall(post(review()))
             check_allowed(read_answer(old))
@@ -159,7 +164,7 @@ def when_all_are_served_the_longest_idle_goes():
         kept[0].sendall(post(review()))
         check_allowed(read_answer(kept[0]))
         check_allowed(ask(webhook, post(review())))
-        check(ends(kept[1], 2), "the longest idle is still there")
+        check(ends(kept[1]), "the longest idle is still there")
         kept[0].sendall(post(review()))
         check_allowed(read_answer(kept[0]))
         for connection in kept:

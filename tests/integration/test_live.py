@@ -116,7 +116,7 @@ def kinds_without_a_crd_are_empty_until_they_come():
             check_equal(webhook.metric('cluster_failing{resource="backupblueprints"}'), 0, "failing")
             check(webhook.says("[+]cluster ok"), webhook.admin("/readyz")[2])
             cluster.absent.clear()
-            eventually(lambda: webhook.judged() is not None, "the CRDs came", seconds=20)
+            eventually(lambda: webhook.judged() is not None, "the CRDs came")
             check_equal(webhook.count("answers come from what is known"), 0, "lines about failing")
 
 
@@ -131,7 +131,7 @@ def not_ready_before_every_kind_is_known():
             eventually(lambda: webhook.says("[+]certificate ok"), "the certificate")
             check_equal(ask(webhook, post(review())).status, 503, "status")
             cluster.forbidden.clear()
-            eventually(webhook.ready, "ready", seconds=20)
+            eventually(webhook.ready, "ready")
             check(webhook.judged() is not None, "not patched")
 
 
@@ -147,13 +147,13 @@ def an_outage_is_survived_with_what_was_known():
         check(webhook.says("[!]cluster: can not be followed, answers come from what is known: "),
               webhook.admin("/readyz")[2])
         eventually(lambda: all(webhook.metric('cluster_failing{resource="%s"}' % plural) == 1 for plural in KINDS),
-                   "every kind is failing", seconds=20)
+                   "every kind is failing")
         check_equal(webhook.metric("cluster_stale"), 0, "stale after seconds")
         check(any('"0 2 * * *"' in line for line in webhook.judged()), "the last known schedule")
         cluster.come_back()
         eventually(lambda: any('"9 9 * * *"' in line for line in webhook.judged()), "what changed meanwhile",
                    seconds=20)
-        webhook.log("followed again", seconds=20)
+        webhook.log("followed again")
         eventually(lambda: webhook.says("[+]cluster ok"), "all is well")
         check_equal(webhook.count("answers come from what is known"), 1, "lines about the outage")
         refused = webhook.count("a kind can not be followed")
@@ -172,7 +172,7 @@ def an_api_server_that_comes_later_is_waited_for():
             check_equal(webhook.metric('cluster_contact_age_seconds{resource="tasks"}'), -1, "age")
             check_equal(webhook.admin("/livez")[0], 200, "livez")
             cluster.come_back()
-            eventually(webhook.ready, "ready", seconds=20)
+            eventually(webhook.ready, "ready")
             check(webhook.judged() is not None, "not patched")
 
 
@@ -183,7 +183,7 @@ def an_outage_does_not_hold_up_the_end():
             cluster.go_away()
             webhook.log("can not be followed")
             webhook.kill(signal.SIGTERM)
-            check_equal(webhook.wait(seconds=3), 0, "exit code")
+            check_equal(webhook.wait(seconds=harness.AT_ONCE_S), 0, "exit code")
             check_equal(webhook.count("stopped"), 0, "lines about our own end")
 
 
@@ -263,13 +263,13 @@ def cut_watches_and_rotations_lose_no_request():
                 cluster.put("backupblueprints", "nightly", **blueprint(schedule=f"{n} 3 * * *"))
                 cluster.cut()
                 before = len(answered)
-                eventually(lambda: len(answered) > before + 20, "traffic goes on", seconds=20)
+                eventually(lambda: len(answered) > before + 20, "traffic goes on")
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
         check_equal(lost, [], f"lost, beside {len(answered)} answered")
-        eventually(lambda: any('"9 3 * * *"' in line for line in webhook.judged()), "the last schedule", seconds=20)
+        eventually(lambda: any('"9 3 * * *"' in line for line in webhook.judged()), "the last schedule")
 
 
 @test("CR7")

@@ -90,7 +90,7 @@ HANDSHAKE = b"\x16"
 
 @test("H21 H22 H23")
 def raw_hellos_and_garbage_are_refused():
-    with Webhook("--handshake-timeout", "1s") as webhook:
+    with Webhook("--handshake-timeout", "4s") as webhook:
         for data in (hello(b"\3\0"), hello(b"\3\1"), hello(b"\3\2"), b"\x80\x2e\1\0\2" + b"\0" * 41,
                      b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(4096), b"\x16\3\1\xff\xff",
                      b"\x17\3\3\0\x10" + b"x" * 16, b"\x16\3\1\0\0" * 100, b"\x15\3\3\0\2\2\x28"):
@@ -136,7 +136,7 @@ def a_renegotiation_ends_the_connection():
         except BrokenPipeError:
             pass
         client.stdin = None
-        output = client.communicate(timeout=10 * SLOW)[0]
+        output = client.communicate(timeout=harness.PATIENCE_S * SLOW)[0]
         check("RENEGOTIATING" in output, "the client did not ask for it")
         check("HTTP/1.1" not in output, "answered after a renegotiation")
         check("Compression: NONE" in output, "compressed")
@@ -276,7 +276,7 @@ def a_mounted_secret_is_followed():
         first = serial(webhook)
         os.symlink("..2", os.path.join(folder, "..tmp"))
         os.rename(os.path.join(folder, "..tmp"), os.path.join(folder, "..data"))
-        eventually(lambda: serial(webhook) != first, "the new pair is used", 3)
+        eventually(lambda: serial(webhook) != first, "the new pair is used")
         check_equal(webhook.count("certificate refused"), 0, "refusals")
 
 
@@ -369,7 +369,7 @@ def rotation_under_load_loses_nothing():
         finally:
             stop.set()
         for task in tasks:
-            task.result(timeout=20 * SLOW)
+            task.result(timeout=harness.PATIENCE_S * SLOW)
         check(all(counts), f"somebody did nothing: {counts}")
         eventually(lambda: webhook.metric('responses_total{code="200"}') == sum(counts), "answers")
         check_equal(webhook.metric("tls_handshake_failures_total"), 0, "failed handshakes")
@@ -380,7 +380,7 @@ def ipv6_is_served():
     if not socket.has_ipv6:
         raise AssertionError("this machine has no IPv6")
     with Webhook(address="[::1]:0") as webhook:
-        raw = socket.create_connection(("::1", webhook.port), timeout=5 * SLOW)
+        raw = socket.create_connection(("::1", webhook.port), timeout=harness.PATIENCE_S * SLOW)
         with trusting().wrap_socket(raw, server_hostname="::1") as connection:
             connection.sendall(post(review()))
             check_allowed(read_answer(connection))
