@@ -45,14 +45,71 @@ def policies(cluster):
             return
         objects = rendered(cluster)
         cluster.apply([each for each in objects if each["kind"] in POLICY_KINDS[:2]], None, "--server-side")
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "customresourcedefinitions", "--all")
-        cluster.apply([each for each in objects if each["kind"] in POLICY_KINDS[2:]], None, "--server-side")
+        served(cluster)
+        cluster.apply([each for each in objects if each["kind"] in POLICY_KINDS[2:]] + PROBER, None, "--server-side")
         eventually(lambda: all_count(cluster), "every policy counts")
         cluster.granary_policies = True
 
 
+def served(cluster):
+    """Waits until the API server serves our kinds, and describes them to kubectl: both come after Established."""
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=300s", "customresourcedefinitions", "--all")
+    kinds = [(each["spec"]["group"], each["spec"]["versions"][0]["name"], each["spec"]["names"])
+             for each in rendered(cluster) if each["kind"] == "CustomResourceDefinition"]
+
+    def found():
+        for path in {f"/apis/{group}/{version}" for group, version, _ in kinds}:
+            listed = {each["name"] for each in cluster.api("GET", path)["resources"]}
+            wanted = {names["plural"] for group, version, names in kinds if path == f"/apis/{group}/{version}"}
+            check(wanted <= listed, f"{path} has {listed}")
+            for plural in wanted:
+                cluster.api("GET", f"{path}/{plural}?limit=1")
+        return True
+
+    def described(where, chosen):
+        text = json.dumps(cluster.api("GET", where))
+        return all(json.dumps({"group": group, "kind": names["kind"], "version": version}) in text
+                   for group, version, names in chosen)
+    eventually(found, "our kinds are served")
+    for group, version in {kind[:2] for kind in kinds}:
+        chosen = [kind for kind in kinds if kind[:2] == (group, version)]
+        eventually(lambda: described(f"/openapi/v3/apis/{group}/{version}", chosen),  # pylint: disable=cell-var-from-loop
+                   f"{group}/{version} is described")
+    eventually(lambda: described("/openapi/v2", kinds), "our kinds are described")
+
+
+# Somebody who may write objects of ours in one namespace, and nothing that these could be used for.
+PROBER = [
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "prober", "namespace": "default"},
+     "rules": [{"apiGroups": ["stash.appscode.com"], "resources": ["backupconfigurations"], "verbs": ["create"]}]},
+    {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {
+        "name": "prober", "namespace": "default"},
+     "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "prober"},
+     "subjects": [{"kind": "User", "name": "prober", "apiGroup": "rbac.authorization.k8s.io"}]}]
+
+
+def probed(cluster, **spec):
+    """What is said to somebody with few rights who makes a BackupConfiguration."""
+    answer = ask(cluster, "POST", "/apis/stash.appscode.com/v1beta1/namespaces/default/backupconfigurations?dryRun=All", {
+        "apiVersion": "stash.appscode.com/v1beta1", "kind": "BackupConfiguration", "metadata": {"name": "probe"}, "spec": {
+            "repository": {"name": "probe"}, "schedule": "@daily",
+            "retentionPolicy": {"name": "a", "keepLast": 1, "prune": True},
+            "target": {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}}, **spec}}, user="prober")
+    return f"{answer.message} {answer.warnings}"
+
+
 def all_count(cluster):
     """Asks each policy something that it must refuse or warn about. A new policy counts within seconds."""
+    many = ask(cluster, "POST", "/apis/apps/v1/namespaces/default/deployments?dryRun=All", {
+        "metadata": {"name": "probe", "annotations": {"stash.appscode.com/backup-blueprint": ",".join("abcdefghi")}},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+            "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}}}})
+    hook = {"exec": {"command": ["a"]}, "containerName": "a"}
+    said = [("more than 8", str(many.warnings)), ("may not use Repository", probed(cluster)),
+            ("may not create pods", probed(cluster, mode="Job")),
+            ("create pods/exec", probed(cluster, hooks={"preBackup": hook}))]
+    for words, text in said:
+        check(words in text, f"{words}: {text}")
     body = {"metadata": {"name": "probe", "namespace": "granary-system"}}
     return (refused(cluster, "/api/v1/namespaces/granary-system/configmaps", body, "granary-fence-objects") and
             refused(cluster, "/apis/apps/v1/namespaces/granary-system/replicasets",

@@ -22,6 +22,7 @@ import importlib
 import itertools
 import json
 import os
+import secrets
 import shutil
 import signal
 import ssl
@@ -125,7 +126,8 @@ class Cluster:
     def __init__(self, layout):
         self.layout = layout
         self.programs = json.loads(tools.file_text(layout.conf("programs.json")))
-        self.environment = dict(node.environment(self.programs), KUBECONFIG=layout.kubeconfig)
+        self.environment = dict(node.environment(self.programs), KUBECONFIG=layout.kubeconfig,
+                                KUBECACHEDIR=layout.path("kubectl"))
         self.local = threading.local()
         self.counter = itertools.count(1)
 
@@ -277,7 +279,7 @@ class Cluster:
     @contextlib.contextmanager
     def namespace(self, labels=None):
         """A new namespace whose ServiceAccount is there; gives its name, and deletes it without waiting."""
-        name = f"test-{next(self.counter)}-{os.getpid() % 1000}"
+        name = f"test-{next(self.counter)}-{secrets.token_hex(3)}"
         self.create("namespaces", None, {"metadata": {"name": name, "labels": labels or {}}})
         try:
             eventually(lambda: self.get("serviceaccounts", name, "default"), f"ServiceAccount of {name}")
@@ -347,6 +349,10 @@ class Cluster:
                          "hostPath": {"path": folder, "type": "Directory"}}})
         return storage_class
 
+    def history(self, *paths):
+        """Use as a context: every version of the objects with these paths from its beginning on, as a History."""
+        return History(self, paths)
+
     # --- the audit log ---
 
     def audit_mark(self):
@@ -374,6 +380,72 @@ class Cluster:
                               stdin=subprocess.DEVNULL, timeout=KUBECTL_LIMIT_S)
         check(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")
         return done.stdout
+
+
+class History:
+    """What becomes of objects, each version of them in the order in which they were written: all versions are revisions
+    of one etcd. Nothing that lasts for a moment only is missed."""
+
+    def __init__(self, cluster, paths):
+        self.cluster, self.paths = cluster, paths
+        self.found, self.lock, self.ended = [], threading.Lock(), threading.Event()
+
+    def __enter__(self):
+        self.threads = []
+        for path in self.paths:
+            place, name = path.rsplit("/", 1)
+            listed = self.cluster.api("GET", f"{place}?fieldSelector=metadata.name%3D{name}")
+            version = listed["metadata"]["resourceVersion"]
+            for it in listed["items"]:
+                self._note(int(version), path, it)
+            self.threads.append(threading.Thread(target=self._follow, args=(path, version), daemon=True))
+            self.threads[-1].start()
+        return self
+
+    def _note(self, version, path, it):
+        with self.lock:
+            self.found.append((version, path, it))
+
+    def _follow(self, path, version):
+        place, name = path.rsplit("/", 1)
+        cluster = Cluster(self.cluster.layout)  # a connection that nobody else uses
+        while not self.ended.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException, json.JSONDecodeError):
+                connection = cluster._connection()  # pylint: disable=protected-access
+                with contextlib.closing(connection):
+                    connection.request("GET", f"{place}?watch=1&timeoutSeconds=2&fieldSelector=metadata.name%3D{name}"
+                                              f"&resourceVersion={version}")
+                    for line in connection.getresponse():
+                        event = json.loads(line)
+                        check(event["type"] != "ERROR", f"watch of {path}: {event}")
+                        it = event["object"]
+                        version = it["metadata"]["resourceVersion"]
+                        self._note(int(version), path, it if event["type"] != "DELETED" else None)
+
+    def __exit__(self, kind, *_):
+        for path in self.paths if kind is None else ():
+            eventually(lambda: self._has(path), f"the last version of {path}")  # pylint: disable=cell-var-from-loop
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(LIMIT_S)
+
+    def _has(self, path):
+        """Whether what is there now has been noted."""
+        with self.lock:
+            versions = [it and it["metadata"]["resourceVersion"] for _, where, it in self.found if where == path]
+        try:
+            return self.cluster.api("GET", path)["metadata"]["resourceVersion"] in versions
+        except ApiError as why:
+            return why.code == 404 and versions[-1:] in ([], [None])
+
+    def states(self):
+        """After each write, what there was: {path: object}. To be asked behind the end of the context."""
+        now = {}
+        for _, path, it in sorted(self.found, key=lambda each: each[0]):
+            now = {**now, path: it}
+            if it is None:
+                del now[path]
+            yield now
 
 
 def is_ready(pod):

@@ -13,7 +13,7 @@ from granary import ask, self_signed
 from harness import check, eventually
 
 PROGRAM = os.path.join(tools.ROOT, os.environ.get("BUILD", "build"), "granary-webhook")
-END_S = 20
+END_S = 120
 
 
 class Webhook:

@@ -5,16 +5,18 @@ import contextlib
 import copy
 import glob
 import http.client
+import itertools
 import json
 import os
 import re
 import signal
 import tempfile
 import threading
+import time
 
 import node
 from granary import policies, rendered
-from harness import SYSTEM, check, eventually, shell_container
+from harness import SYSTEM, becomes, check, eventually, is_ready, shell_container
 
 WEBHOOK = "granary-webhook"
 LABEL = {"test": "webhook"}  # of namespaces whose requests reach it while other tests run
@@ -89,6 +91,7 @@ def configurations(cluster, authority, restrict):
     found = copy.deepcopy(of_kind(rendered(cluster), *KINDS))
     for configuration in found:
         for hook in configuration["webhooks"]:
+            hook |= {"timeoutSeconds": 30}  # of a loaded machine
             hook["clientConfig"]["caBundle"] = authority.bundle
             if restrict:
                 selector = hook.setdefault("namespaceSelector", {}).setdefault("matchExpressions", [])
@@ -99,6 +102,19 @@ def configurations(cluster, authority, restrict):
     return found
 
 
+def patient(deployment):
+    """A Deployment of ours for a loaded machine: what takes moments may take seconds there, such as an answer to a probe,
+    or until the node sends no more requests to a replica that ends."""
+    deployment = copy.deepcopy(deployment)
+    spec = deployment["spec"]["template"]["spec"]
+    for probe in ("readinessProbe", "livenessProbe"):
+        spec["containers"][0][probe]["timeoutSeconds"] = 30
+    if deployment["metadata"]["name"] == WEBHOOK:
+        spec["containers"][0]["args"].append("--drain-delay=15s")
+        spec["terminationGracePeriodSeconds"] = 60
+    return deployment
+
+
 def install(cluster, restrict):
     """The webhook of overlay local, with a CA of the test; returns when a protected workload would be patched."""
     policies(cluster)
@@ -106,7 +122,7 @@ def install(cluster, restrict):
     objects = rendered(cluster)
     cluster.apply([authority.secret(), blueprint()], None, "--server-side")
     cluster.apply(of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget") +
-                  [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == WEBHOOK],
+                  [patient(each) for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == WEBHOOK],
                   None, "--server-side")
     ready(cluster)
     cluster.apply(configurations(cluster, authority, restrict), None, "--server-side")
@@ -139,7 +155,7 @@ def processes(uid, program):
             with open(path + "/comm", encoding="ascii") as comm, open(path + "/cgroup", encoding="ascii") as cgroup:
                 if comm.read().strip() == program[:15] and uid in cgroup.read():
                     found.append(path)
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:  # it ended
             pass
     return found
 
@@ -161,8 +177,33 @@ def ready(cluster, drained=False):
         for pod in [] if drained else pods:
             if "deletionTimestamp" in pod["metadata"]:
                 kill(pod)
-        return len(pods) == it["spec"].get("replicas", 1) and (pods, )
-    return eventually(found, "old pods of the webhook are gone")[0]
+        return len(pods) == it["spec"].get("replicas", 1) and all(map(is_ready, pods)) and (pods, )
+    pods = eventually(found, "old pods of the webhook are gone")[0]
+    asked_are(cluster, pods)
+    return pods
+
+
+def asked_are(cluster, pods):
+    """Waits until the node sends requests for the Service to these pods and to no others."""
+    tries = itertools.count(1)
+
+    def seen():
+        # The controller of endpoints drops a Service that it could not update 15 times, as it can not while it is behind
+        # after an outage, until something of the Service changes.
+        if next(tries) % 40 == 0:
+            cluster.patch("services", SYSTEM, WEBHOOK, {"metadata": {"annotations": {"test/looked": str(time.time())}}})
+        return endpoints(cluster)
+    becomes(seen, {pod["status"]["podIP"] for pod in pods}, "pods that requests are sent to")
+
+
+def endpoints(cluster):
+    """Addresses to which kube-proxy sends requests for the webhook at this moment. A chain that nothing leads to any more
+    may stay for a while."""
+    rules = cluster.on_node("iptables-save", "-t", "nat")
+    port = re.escape(f"{SYSTEM}/{WEBHOOK}:https")
+    chains = re.findall(rf'-A KUBE-SERVICES .*"{port} cluster IP".* -j (KUBE-SVC-\w+)', rules)
+    return {address for chain in chains
+            for address in re.findall(rf'-A {chain} .*"{port} -> ([^:"]+):', rules)}
 
 
 def scale(cluster, count):
@@ -284,7 +325,7 @@ def passed_over(entries):
 
 def metrics(pod):
     """The metrics of one pod of the webhook: {line without value: value}."""
-    connection = http.client.HTTPConnection(pod["status"]["podIP"], 8080, timeout=10)
+    connection = http.client.HTTPConnection(pod["status"]["podIP"], 8080, timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()

@@ -19,9 +19,8 @@ from harness import (KUBECTL_LIMIT_S, LIMIT_S, ApiError, becomes, check, check_e
 
 @test("CL1")
 def node_is_ready(cluster):
-    found = cluster.get("nodes", None, node.NODE)
+    found = eventually(lambda: is_ready(it := cluster.get("nodes", None, node.NODE)) and it, "the node is Ready")
     info = found["status"]["nodeInfo"]
-    check(is_ready(found), "the node is not Ready")
     check_equal(info["kubeletVersion"], tools.KUBERNETES, "version of kubelet")
     check_equal(cluster.api("GET", "/version")["gitVersion"], tools.KUBERNETES, "version of the API server")
     return f"{info['kubeletVersion']}, {info['containerRuntimeVersion']}"
@@ -353,7 +352,7 @@ def everything_goes_with_the_starter(cluster):
         starter.send_signal(signal.SIGINT)
         check_equal(starter.wait(LIMIT_S), 130, "exit code after Ctrl-C")
         other.wait_until_gone("Ctrl-C")
-        check(is_ready(cluster.get("nodes", None, node.NODE)), "the first cluster suffered")
+        eventually(lambda: is_ready(cluster.get("nodes", None, node.NODE)), "the first cluster is well")
     finally:
         for starter in other.starters:
             starter.kill()

@@ -6,7 +6,7 @@ import json
 import os
 
 import recorder
-from harness import check, check_equal, eventually, is_ready, pod_spec, test
+from harness import becomes, check, check_equal, eventually, is_ready, pod_spec, test
 from installed import (ANNOTATION, GROUP, calls, names, place, plain, pod_template, processes, protected, sidecar, warnings,
                        webhook)
 
@@ -105,9 +105,9 @@ def first_pods_have_the_sidecar_after_one_rollout(cluster):
             creations = cluster.audit(mark, verb="patch", resource=resource, namespace=space) + \
                 cluster.audit(mark, verb="create", resource=resource, namespace=space)
             check_equal(len(calls(creations)), 1, f"calls for the {kind}")
-        created = [entry["requestObject"] for entry in cluster.audit(
-            mark, verb="create", resource="pods", namespace=space, subresource=None)]
-        check(len(created) >= 3 and all(map(sidecar, created)), "a first pod came without it")
+        created = eventually(lambda: len(found := [entry["requestObject"] for entry in cluster.audit(
+            mark, verb="create", resource="pods", namespace=space, subresource=None)]) >= 3 and found, "three pods are made")
+        check(all(map(sidecar, created)), "a first pod came without it")
         check(max(memory) < 8 << 20, f"an agent holds {max(memory)} bytes")
         return (f"3 kinds, one rollout and one call each, warnings such as {warnings(printed['Deployment'])[0]!r}, "
                 f"an agent holds {max(memory) >> 10} KiB")
@@ -161,7 +161,7 @@ def what_nobody_protects_never_reaches_us(cluster):
         writes = [entry for entry in entries if entry["verb"] in ("create", "update", "patch", "delete")]
         check_equal([(entry["verb"], entry["objectRef"]["resource"], hook) for entry, hook, _ in calls(entries)], [],
                     "calls of the webhook")
-        check(len(writes) > 20, f"only {len(writes)} writes")
+        check(len(writes) > 12, f"only {len(writes)} writes")  # those of this test; others' come when they have time
         # the same namespace is one from where it is asked
         cluster.apply(protected("Deployment", "ours", "data"), space)
         check_equal([hook for _, hook, _ in calls(cluster.audit(mark, namespace=space))], ["targets.granary.dev"],
@@ -306,7 +306,8 @@ def dry_run_and_diff_show_it_and_change_nothing(cluster):
         check_equal(cluster.list("deployments", space), [], "what the dry runs made")
         cluster.apply(it, space)
         before = cluster.ready_replicas("deployments", space, "app")
-        check_equal(cluster.kubectl("diff", "-n", space, "-f", "-", given=json.dumps(it)), "", "diff of what is there")
+        # the controllers of Kubernetes may write between the two versions that it compares
+        becomes(lambda: cluster.kubectl("diff", "-n", space, "-f", "-", given=json.dumps(it)), "", "diff of what is there")
         gone = copy.deepcopy(it)
         del gone["metadata"]["annotations"]
         text = cluster.kubectl("diff", "-n", space, "-f", "-", given=json.dumps(gone), wanted=1)
