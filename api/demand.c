@@ -42,15 +42,15 @@ static json_t *temp_dir_part(const struct demand *demand)
     return part;
 }
 
-static json_t *local_part(const struct demand *demand)
+json_t *demand_local(const json_t *backend)
 {
-    const json_t *local = tree_member(demand->backend, "local", JSON_OBJECT);
+    const json_t *local = tree_member(backend, "local", JSON_OBJECT);
     json_t *part;
 
     if (!local || !tree_text(local, "mountPath"))
         return NULL;
     part = json_object();
-    tree_put_new(part, "volume", backend_volume(demand->backend));
+    tree_put_new(part, "volume", backend_volume(backend));
     tree_put_text(part, "mountPath", tree_text(local, "mountPath"));
     if (tree_span(local, "subPath").length)
         tree_put_text(part, "subPath", tree_text(local, "subPath"));
@@ -131,7 +131,7 @@ const char *demand_obstacle(const struct demand *demand, const json_t *template)
 
 const char *demand_local_conflict(const struct carry *carry, const struct demand *demand)
 {
-    AUTO(json) json_t *local = local_part(demand);
+    AUTO(json) json_t *local = demand_local(demand->backend);
     const char *held = tree_text(carry->local, "mountPath"),
                *wanted = tree_text(local, "mountPath");
 
@@ -213,7 +213,7 @@ json_t *demand_inputs(const struct demand *demand)
     put_unless_empty(inputs, "tempDir", temp_dir_part(demand));
     put_unless(inputs, "fileAccess", tree_span(demand->spec, "fileAccess"), "Auto");
     put_unless(inputs, "mode", tree_span(demand->spec, "mode"), "Auto");
-    tree_put_new(inputs, "local", local_part(demand));
+    tree_put_new(inputs, "local", demand_local(demand->backend));
     return inputs;
 }
 
@@ -238,7 +238,7 @@ static void settle(json_t **held, json_t *wanted, struct findings *cautions,
         say(cautions, demand, what);
 }
 
-static enum file_access access_of(const json_t *spec)
+enum file_access demand_file_access(const json_t *spec)
 {
     struct span access = tree_span(spec, "fileAccess");
 
@@ -249,15 +249,15 @@ static enum file_access access_of(const json_t *spec)
 
 void demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions)
 {
-    AUTO(json) json_t *local = local_part(demand);
+    AUTO(json) json_t *local = demand_local(demand->backend);
     const json_t *mount;
     size_t i;
 
     if (!carry->mounts)
         carry->mounts = json_array();
     if (!carry->backup)
-        carry->file_access = access_of(demand->spec);
-    else if (carry->file_access != access_of(demand->spec))
+        carry->file_access = demand_file_access(demand->spec);
+    else if (carry->file_access != demand_file_access(demand->spec))
         say(cautions, demand, "fileAccess");
     if (local && !carry->local)
         carry->local = TAKE(local);

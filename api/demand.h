@@ -49,3 +49,10 @@ const char *demand_local_conflict(const struct carry *carry, const struct demand
  * workload disagree, the first holds and the owner is told.
  */
 void demand_add(struct carry *carry, const struct demand *demand, struct findings *cautions);
+
+/** The volume of a local backend as our containers mount it: {volume: {source}, mountPath,
+ *  subPath?}. New reference; NULL: the backend has none. */
+json_t *demand_local(const json_t *backend);
+
+/** fileAccess of the spec of a BackupConfiguration or of a resolved blueprint. */
+enum file_access demand_file_access(const json_t *spec);

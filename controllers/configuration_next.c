@@ -5,6 +5,7 @@
 #include "api/keys.h"
 #include "api/names.h"
 #include "base/tree.h"
+#include "controllers/job_parts.h"
 #include "mutators/container.h"
 
 /* Seconds after its slot within which a session may still begin; seconds that asking may take. */
@@ -169,30 +170,6 @@ static int64_t late_s(int64_t interval_s)
     return interval_s < LATE_MAX_S ? interval_s : LATE_MAX_S;
 }
 
-static json_t *labels_of(const json_t *configuration)
-{
-    const json_t *own = tree_member(tree_get(configuration, "metadata"), "labels", JSON_OBJECT);
-    json_t *labels = own ? tree_copy(own) : json_object();
-
-    tree_put_text(labels, "app.kubernetes.io/component", "stash-backup");
-    tree_put_text(labels, "app.kubernetes.io/managed-by", GROUP_STASH);
-    return labels;
-}
-
-static json_t *owner_of(const json_t *metadata)
-{
-    json_t *owner = json_object(), *owners = json_array();
-
-    tree_put_text(owner, "apiVersion", API_STASH_V1BETA1);
-    tree_put_text(owner, "kind", "BackupConfiguration");
-    tree_put_text(owner, "name", tree_text(metadata, "name"));
-    tree_put_text(owner, "uid", tree_text(metadata, "uid"));
-    tree_put_bool(owner, "controller", true);
-    tree_put_bool(owner, "blockOwnerDeletion", false);
-    tree_push_new(owners, owner);
-    return owners;
-}
-
 static json_t *metadata_of(const json_t *configuration)
 {
     const json_t *theirs = tree_get(configuration, "metadata");
@@ -201,16 +178,10 @@ static json_t *metadata_of(const json_t *configuration)
 
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", tree_text(theirs, "namespace"));
-    tree_put_new(metadata, "labels", labels_of(configuration));
-    tree_put_new(metadata, "ownerReferences", owner_of(theirs));
+    tree_put_new(metadata, "labels", job_labels(configuration, "stash-backup"));
+    tree_put_new(metadata, "ownerReferences",
+                 job_owners(API_STASH_V1BETA1, "BackupConfiguration", theirs));
     return metadata;
-}
-
-/* What people chose for the pods of this configuration. */
-static void put_chosen(json_t *made, const json_t *chosen, const char *const *keys)
-{
-    for (; *keys; keys++)
-        tree_put_new(made, *keys, tree_copy(tree_get(chosen, *keys)));
 }
 
 static json_t *mounts(void)
@@ -250,7 +221,8 @@ static json_t *container_of(const struct cronjob_request *request, const json_t 
     tree_put_new(container, "resources", tree_copy(request->settings->agent_resources));
     tree_put_new(container, "securityContext", container_modest_context(pod, volume_mounts));
     tree_put_new(container, "volumeMounts", volume_mounts);
-    put_chosen(container, tree_at(request->configuration, "spec.runtimeSettings.container"), keys);
+    job_put_chosen(container, tree_at(request->configuration, "spec.runtimeSettings.container"),
+                   keys);
     return container;
 }
 
@@ -266,28 +238,10 @@ static json_t *identity_volume(void)
 
 static json_t *pod_spec(const struct cronjob_request *request)
 {
-    static const char *const keys[] = {"nodeSelector",
-                                       "serviceAccountName",
-                                       "nodeName",
-                                       "securityContext",
-                                       "affinity",
-                                       "schedulerName",
-                                       "tolerations",
-                                       "priorityClassName",
-                                       "priority",
-                                       "readinessGates",
-                                       "runtimeClassName",
-                                       "imagePullSecrets",
-                                       "enableServiceLinks",
-                                       "topologySpreadConstraints",
-                                       NULL};
-    json_t *spec = json_object(), *pod = json_object(), *containers = json_array();
+    json_t *spec = job_pod_spec(tree_at(request->configuration, "spec.runtimeSettings.pod"),
+                                request->settings->agent_pull_secrets);
+    json_t *pod = json_object(), *containers = json_array();
 
-    tree_put_text(spec, "restartPolicy", "Never");
-    tree_put_bool(spec, "automountServiceAccountToken", false);
-    if (json_array_size(request->settings->agent_pull_secrets))
-        tree_put_new(spec, "imagePullSecrets", tree_copy(request->settings->agent_pull_secrets));
-    put_chosen(spec, tree_at(request->configuration, "spec.runtimeSettings.pod"), keys);
     tree_put_new(spec, "volumes", identity_volume());
     tree_put_new(pod, "spec", spec);
     tree_push_new(containers, container_of(request, pod));
@@ -297,17 +251,11 @@ static json_t *pod_spec(const struct cronjob_request *request)
 
 static json_t *template_of(const struct cronjob_request *request)
 {
-    const json_t *chosen = tree_at(request->configuration, "spec.runtimeSettings.pod");
-    json_t *pod = pod_spec(request), *metadata = json_object();
-    json_t *labels = labels_of(request->configuration);
-    const json_t *theirs = tree_member(chosen, "podLabels", JSON_OBJECT);
+    json_t *pod = pod_spec(request);
 
-    if (theirs)
-        json_object_update_missing(labels, (json_t *)theirs);
-    tree_put_new(metadata, "labels", labels);
-    tree_put_new(metadata, "annotations",
-                 tree_copy(tree_member(chosen, "podAnnotations", JSON_OBJECT)));
-    tree_put_new(pod, "metadata", metadata);
+    tree_put_new(pod, "metadata",
+                 job_pod_metadata_new(job_labels(request->configuration, "stash-backup"),
+                                      tree_at(request->configuration, "spec.runtimeSettings.pod")));
     return pod;
 }
 
@@ -315,7 +263,7 @@ static json_t *job_of(const struct cronjob_request *request)
 {
     json_t *job = json_object(), *spec = json_object(), *metadata = json_object();
 
-    tree_put_new(metadata, "labels", labels_of(request->configuration));
+    tree_put_new(metadata, "labels", job_labels(request->configuration, "stash-backup"));
     tree_put_int(spec, "backoffLimit", 3);
     tree_put_int(spec, "activeDeadlineSeconds", late_s(request->interval_s) + ASKING_S);
     tree_put_new(spec, "template", template_of(request));

@@ -11,14 +11,6 @@
 #define FALLBACK_CPU "1"
 #define FALLBACK_MEMORY "512Mi"
 
-/* One of our two containers, and what differs between them. */
-struct role {
-    const char *name;
-    const json_t *mounts;   /* of the owner's volumes */
-    const json_t *settings; /* runtimeSettings.container, or NULL */
-    bool writes;            /* a restore writes what a backup only reads */
-};
-
 static json_t *words(const char *const *list)
 {
     json_t *array = json_array();
@@ -47,7 +39,7 @@ static bool pod_says_nonroot(const json_t *owner)
 }
 
 /* As whom it runs: what runtimeSettings say holds, also when they only promise not to be root. */
-static enum pod_run settle_user(const struct making *making, const struct role *role,
+static enum pod_run settle_user(const struct making *making, const struct container_role *role,
                                 struct pod_user *user)
 {
     const json_t *theirs = tree_get(role->settings, "securityContext");
@@ -66,9 +58,10 @@ static enum pod_run settle_user(const struct making *making, const struct role *
 }
 
 /* Ours before anybody overrides a field of it. */
-static json_t *own_context(const struct making *making, const struct role *role)
+static json_t *own_context(const struct making *making, const struct container_role *role)
 {
-    struct pod_user user = pod_user_of(making->owner, role->mounts);
+    struct pod_user user =
+        pod_user_of(making->owner, role->owner_mounts ? role->owner_mounts : role->mounts);
     enum pod_run run = settle_user(making, role, &user);
     json_t *context = json_object(), *seccomp = json_object();
 
@@ -94,7 +87,7 @@ json_t *container_modest_context(const json_t *owner, const json_t *mounts)
 {
     struct carry carry = {.file_access = FILE_ACCESS_FOLLOW};
     struct making making = {.carry = &carry, .owner = owner};
-    struct role role = {.mounts = mounts};
+    struct container_role role = {.mounts = mounts};
 
     return own_context(&making, &role);
 }
@@ -111,7 +104,7 @@ static bool adds_sys_admin(const json_t *context)
     return false;
 }
 
-static json_t *security_context(const struct making *making, const struct role *role)
+static json_t *security_context(const struct making *making, const struct container_role *role)
 {
     const json_t *theirs = tree_member(role->settings, "securityContext", JSON_OBJECT), *value;
     json_t *context = own_context(making, role);
@@ -210,7 +203,7 @@ static json_t *side(const json_t *resources, const json_t *theirs, const char *k
     return merged;
 }
 
-static json_t *resources(const struct making *making, const struct role *role)
+static json_t *resources(const struct making *making, const struct container_role *role)
 {
     const json_t *theirs = tree_get(role->settings, "resources");
 
@@ -251,7 +244,7 @@ static void put_variable(json_t *env, const json_t *entry)
     tree_push_new(env, tree_copy(entry));
 }
 
-static json_t *environment(const struct making *making, const struct role *role)
+static json_t *environment(const struct making *making, const struct container_role *role)
 {
     json_t *env = json_array();
     const json_t *entry;
@@ -297,7 +290,7 @@ static bool holds_another(const json_t *mounts, const json_t *outer)
     return false;
 }
 
-static json_t *volume_mounts(const struct making *making, const struct role *role)
+static json_t *volume_mounts(const struct making *making, const struct container_role *role)
 {
     const json_t *local = making->carry->local, *entry;
     json_t *mounts = json_array();
@@ -319,7 +312,8 @@ static json_t *volume_mounts(const struct making *making, const struct role *rol
     return mounts;
 }
 
-static json_t *container(const struct making *making, const struct role *role, json_t *args)
+static json_t *container(const struct making *making, const struct container_role *role,
+                         json_t *args)
 {
     static const char *const copied[] = {"envFrom", "livenessProbe", "readinessProbe", "lifecycle"};
     const struct settings *settings = making->settings;
@@ -334,17 +328,27 @@ static json_t *container(const struct making *making, const struct role *role, j
     tree_put_new(made, "securityContext", security_context(making, role));
     tree_put_new(made, "volumeMounts", volume_mounts(making, role));
     /* an init container may have neither probes nor a lifecycle */
-    for (size_t i = 0; i < (role->writes ? 1 : sizeof copied / sizeof *copied); i++)
+    for (size_t i = 0; i < (role->init ? 1 : sizeof copied / sizeof *copied); i++)
         tree_put_new(made, copied[i], tree_share(tree_get(role->settings, copied[i])));
+    return made;
+}
+
+json_t *container_of_job(const struct making *making, const struct container_role *role,
+                         json_t *args)
+{
+    const struct making alone = {.carry = making->carry, .settings = making->settings};
+    json_t *made = container(&alone, role, args);
+
+    tree_put_new(made, "securityContext", security_context(making, role));
     return made;
 }
 
 json_t *container_sidecar(const struct making *making)
 {
     static const char *const args[] = {"sidecar", NULL};
-    struct role role = {.name = CONTAINER_SIDECAR,
-                        .mounts = making->carry->mounts,
-                        .settings = making->carry->container};
+    struct container_role role = {.name = CONTAINER_SIDECAR,
+                                  .mounts = making->carry->mounts,
+                                  .settings = making->carry->container};
 
     return container(making, &role, words(args));
 }
@@ -362,11 +366,12 @@ static void push_flag(json_t *args, const char *flag, const char *value)
 json_t *container_init(const struct making *making)
 {
     const struct carry *carry = making->carry;
-    struct role role = {
+    struct container_role role = {
         .name = CONTAINER_INIT,
         .mounts = carry->restore ? carry->restore_mounts : carry->mounts,
         .settings = carry->restore ? carry->restore_container : carry->container,
         .writes = true,
+        .init = true,
     };
     json_t *args = json_array();
     const json_t *host;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "api/plan.h"
 #include "api/settings.h"
@@ -17,6 +18,23 @@ json_t *container_sidecar(const struct making *making);
 
 /** Init container `stash-init`. New reference. */
 json_t *container_init(const struct making *making);
+
+/** One of our containers, and what differs between them. All borrowed. */
+struct container_role {
+    const char *name;
+    const json_t *mounts;       /* of the data */
+    const json_t *owner_mounts; /* the same as the owner's template names them; NULL: as mounts */
+    const json_t *settings;     /* runtimeSettings.container, or NULL */
+    bool writes;                /* a restore writes what a backup only reads */
+    bool init;                  /* an init container: no probes, no lifecycle */
+};
+
+/**
+ * A container of a pod of our own, for the data of the owner's: of the user whose files they are,
+ * with resources that depend on nobody else's. Args are stolen. New reference.
+ */
+json_t *container_of_job(const struct making *making, const struct container_role *role,
+                         json_t *args);
 
 /**
  * The securityContext that fits any pod: of the user whose files it mounts, without rights of root

@@ -1,0 +1,329 @@
+#include "controllers/job_volumes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/keys.h"
+#include "api/pod.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+void job_volumes_done(struct job_volumes *volumes)
+{
+    json_decref(volumes->volumes);
+    json_decref(volumes->mounts);
+    json_decref(volumes->owner_mounts);
+    *volumes = (struct job_volumes){0};
+}
+
+static void push_claim(json_t *volumes, const char *volume, const char *claim)
+{
+    json_t *made = json_object(), *source = json_object();
+
+    tree_put_text(source, "claimName", claim);
+    tree_put_text(made, "name", volume);
+    tree_put_new(made, "persistentVolumeClaim", source);
+    tree_push_new(volumes, made);
+}
+
+static void push_mount(json_t *mounts, const char *volume, const char *path, const char *sub)
+{
+    json_t *mount = json_object();
+
+    tree_put_text(mount, "name", volume);
+    tree_put_text(mount, "mountPath", path);
+    tree_put_text(mount, "subPath", sub);
+    tree_push_new(mounts, mount);
+}
+
+/* ---- a claim ---- */
+
+/* How a pod calls the volume of this claim. */
+static json_t *mounts_in(const json_t *pod, const char *claim)
+{
+    json_t *mounts = json_array();
+    const json_t *volume;
+    size_t i;
+
+    tree_items (tree_at(pod, "spec.volumes"), i, volume) {
+        const char *own = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
+
+        if (own && tree_text(volume, "name") && !strcmp(own, claim))
+            push_mount(mounts, tree_text(volume, "name"), MOUNT_CLAIM, NULL);
+    }
+    return mounts;
+}
+
+static bool of_claim(struct job_volumes *volumes, const struct job_data *data)
+{
+    const json_t *target = tree_at(data->invoker, "spec.target");
+    const char *claim = tree_text(tree_get(target, "ref"), "name");
+    const json_t *asked = json_array_get(tree_get(target, "volumeMounts"), 0);
+    const char *path = tree_text(asked, "mountPath");
+
+    push_claim(volumes->volumes, JOB_CLAIM_VOLUME, claim);
+    push_mount(volumes->mounts, JOB_CLAIM_VOLUME, path && *path ? path : MOUNT_CLAIM,
+               tree_text(asked, "subPath"));
+    volumes->owner_mounts = mounts_in(data->neighbour, claim);
+    return true;
+}
+
+/* ---- a workload ---- */
+
+static const char *name_of(const json_t *object)
+{
+    const char *name = tree_text(tree_get(object, "metadata"), "name");
+
+    return name ? name : "";
+}
+
+/* What a variable of the pod is, as far as it is known before there is one. NULL: it is not. */
+static char *value_of(const struct job_data *data, const json_t *entry)
+{
+    const char *literal = tree_text(entry, "value");
+    const char *field = tree_text(tree_at(entry, "valueFrom.fieldRef"), "fieldPath");
+
+    if (literal)
+        return strstr(literal, "$(") ? NULL : text_dup(literal, strlen(literal));
+    if (field && !strcmp(field, "metadata.namespace"))
+        return text_format("%s", tree_text(tree_get(data->target, "metadata"), "namespace"));
+    if (field && !strcmp(field, "metadata.name") && data->ordinal >= 0)
+        return text_format("%s-%lld", name_of(data->target), (long long)data->ordinal);
+    return NULL;
+}
+
+/* $(NAME) in a subPathExpr; the kubelet's own rules know nothing else that a path may hold. */
+static bool expand_path(struct text *out, const char *expression, const json_t *variables,
+                        const struct job_data *data)
+{
+    const char *open, *close;
+
+    while ((open = strstr(expression, "$("))) {
+        close = strchr(open, ')');
+        if (!close || (open > expression && open[-1] == '$'))
+            return false;
+
+        AUTO(free) char *name = text_dup(open + 2, (size_t)(close - open - 2));
+        AUTO(free) char *value = value_of(data, tree_named(variables, name));
+
+        if (!value)
+            return false;
+        text_add(out, expression, (size_t)(open - expression));
+        text_puts(out, value);
+        expression = close + 1;
+    }
+    text_puts(out, expression);
+    return pod_sub_path_is_sound(text_get(out));
+}
+
+/* Where it is mounted, without variables: the Job's pod has others. */
+static bool settle_mount(struct job_volumes *volumes, const struct job_data *data,
+                         const json_t *mount, const json_t *variables, struct findings *findings)
+{
+    const char *expression = tree_text(mount, "subPathExpr");
+    AUTO(text) struct text sub = {0};
+
+    if (expression && !(variables && expand_path(&sub, expression, variables, data))) {
+        findings_add(findings, FINDING_ERROR, REASON_INVALID, "spec.target",
+                     "the subPathExpr of volume %s depends on a pod, and a Job has another one",
+                     tree_text(mount, "name"));
+        return false;
+    }
+    push_mount(volumes->mounts, tree_text(mount, "name"), tree_text(mount, "mountPath"),
+               expression ? text_get(&sub) : tree_text(mount, "subPath"));
+    return true;
+}
+
+static bool is_claim_template(const struct job_data *data, const char *volume)
+{
+    const json_t *template;
+    size_t i;
+
+    tree_items (tree_at(data->target, "spec.volumeClaimTemplates"), i, template)
+        if (!strcmp(name_of(template), volume))
+            return true;
+    return false;
+}
+
+/* The volume as the pod has it; one of a claim template as the claim of this ordinal. */
+static bool settle_volume(struct job_volumes *volumes, const struct job_data *data,
+                          const char *volume, struct findings *findings)
+{
+    const json_t *own = tree_named(tree_at(data->target, "spec.template.spec.volumes"), volume);
+
+    if (tree_named(volumes->volumes, volume))
+        return true;
+    if (is_claim_template(data, volume) && data->ordinal >= 0) {
+        AUTO(free)
+        char *claim =
+            text_format("%s-%s-%lld", volume, name_of(data->target), (long long)data->ordinal);
+
+        push_claim(volumes->volumes, volume, claim);
+        return true;
+    }
+    if (own && !is_claim_template(data, volume)) {
+        tree_push_new(volumes->volumes, tree_copy(own));
+        return true;
+    }
+    findings_add(findings, FINDING_ERROR, REASON_NOT_FOUND, "spec.target.volumeMounts",
+                 "the pods of the target have no volume %s", volume);
+    return false;
+}
+
+static json_t *wanted_mounts(const struct job_data *data)
+{
+    const json_t *asked = tree_at(data->invoker, "spec.target.volumeMounts");
+    struct pod_claims claims = {tree_at(data->target, "spec.template"),
+                                tree_at(data->target, "spec.volumeClaimTemplates")};
+    AUTO(findings) struct findings ignored = {0};
+
+    return json_array_size(asked) ? tree_copy(asked) : pod_derive_mounts(&claims, &ignored);
+}
+
+static bool of_workload(struct job_volumes *volumes, const struct job_data *data,
+                        struct findings *findings)
+{
+    AUTO(json) json_t *wanted = wanted_mounts(data);
+    AUTO(json)
+    json_t *variables = pod_path_variables(tree_at(data->target, "spec.template"), wanted);
+    bool fine = true;
+    const json_t *mount;
+    size_t i;
+
+    tree_items (wanted, i, mount) {
+        const char *name = tree_text(mount, "name");
+
+        fine = name && tree_text(mount, "mountPath") &&
+               settle_volume(volumes, data, name, findings) &&
+               settle_mount(volumes, data, mount, variables, findings) && fine;
+    }
+    if (!json_array_size(wanted))
+        findings_add(findings, FINDING_ERROR, REASON_REQUIRED, "spec.target",
+                     "the pods of the target have no claims that a Job could mount");
+    return fine && json_array_size(wanted) > 0;
+}
+
+bool job_volumes_make(struct job_volumes *volumes, const struct job_data *data, bool by_task,
+                      struct findings *findings)
+{
+    volumes->volumes = json_array();
+    volumes->mounts = json_array();
+    if (data->class == TARGET_CLAIM)
+        return of_claim(volumes, data);
+    return by_task || of_workload(volumes, data, findings);
+}
+
+/* ---- the node ---- */
+
+static const json_t *claim_named(const json_t *claims, const char *name)
+{
+    const json_t *claim;
+    size_t i;
+
+    tree_items (claims, i, claim)
+        if (!strcmp(name_of(claim), name))
+            return claim;
+    return NULL;
+}
+
+static bool has_mode(const json_t *claim, const char *wanted)
+{
+    const json_t *mode;
+    size_t i;
+
+    tree_items (tree_at(claim, "spec.accessModes"), i, mode)
+        if (span_is(tree_value(mode), wanted))
+            return true;
+    return false;
+}
+
+/* The node that a claim is bound to now; NULL: any will do, or something is wrong. */
+static const char *node_for(const char *name, const struct job_placing *placing,
+                            struct findings *findings)
+{
+    const json_t *claim = claim_named(placing->claims, name);
+    const char *node = tree_text(placing->attached, name);
+
+    if (placing->claims && !claim)
+        findings_add(findings, FINDING_ERROR, REASON_NOT_FOUND, "spec.target",
+                     "there is no PersistentVolumeClaim %s", name);
+    if (!node || has_mode(claim, "ReadWriteMany") || has_mode(claim, "ReadOnlyMany"))
+        return NULL;
+    if (!has_mode(claim, "ReadWriteOncePod"))
+        return node;
+    findings_add(
+        findings, FINDING_ERROR, REASON_INVALID, "spec.target",
+        "PersistentVolumeClaim %s is ReadWriteOncePod and mounted on node %s: a Job has to "
+        "wait until that pod is gone",
+        name, node);
+    return NULL;
+}
+
+/* Of two nodes there is none for both. */
+static bool join(const char **node, const char *other, const char *why, struct findings *findings)
+{
+    if (!other || (*node && !strcmp(*node, other)))
+        return true;
+    if (*node)
+        findings_add(findings, FINDING_ERROR, REASON_INVALID, "spec.target",
+                     "%s is on node %s, other data on node %s: one pod can not have both", why,
+                     other, *node);
+    else
+        *node = other;
+    return *node == other;
+}
+
+static json_t *fields_of(const char *node)
+{
+    json_t *field = json_object(), *values = json_array(), *fields = json_array();
+
+    tree_push_text(values, node);
+    tree_put_text(field, "key", "metadata.name");
+    tree_put_text(field, "operator", "In");
+    tree_put_new(field, "values", values);
+    tree_push_new(fields, field);
+    return fields;
+}
+
+/* Into each of the alternatives that people chose. */
+static void require_node(json_t *spec, const char *node)
+{
+    struct error ignored;
+    json_t *affinity = tree_object(spec, "affinity", &ignored);
+    json_t *of_node = tree_object(affinity, "nodeAffinity", &ignored);
+    json_t *required =
+        tree_object(of_node, "requiredDuringSchedulingIgnoredDuringExecution", &ignored);
+    json_t *terms = tree_list(required, "nodeSelectorTerms", &ignored);
+
+    if (!terms)
+        return; /* of another shape: the API server says so */
+    if (!json_array_size(terms))
+        tree_push_new(terms, json_object());
+    for (size_t i = 0; i < json_array_size(terms); i++) {
+        AUTO(json) json_t *fields = fields_of(node);
+        json_t *own = tree_list(json_array_get(terms, i), "matchFields", &ignored);
+
+        if (own)
+            json_array_extend(own, fields);
+    }
+}
+
+void job_place(json_t *spec, const struct job_placing *placing, struct findings *findings)
+{
+    const char *chosen = tree_text(spec, "nodeName"), *node = placing->node;
+    const json_t *volume;
+    bool one = true;
+    size_t i;
+
+    tree_items (tree_get(spec, "volumes"), i, volume) {
+        const char *claim = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
+        const char *name = tree_text(volume, "name");
+
+        if (claim && name && !(placing->made && !strcmp(placing->made, name)))
+            one = join(&node, node_for(claim, placing, findings), claim, findings) && one;
+    }
+    if (chosen && *chosen)
+        (void)join(&node, chosen, "runtimeSettings.pod.nodeName", findings);
+    else if (node && one)
+        require_node(spec, node);
+}
