@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/known.h"
 #include "tests/unit/kube/fake.h"
 
 struct fake_cluster {
@@ -16,6 +17,7 @@ struct fake_cluster {
     struct kube_client *client;
     pthread_mutex_t mutex;
     json_t *objects; /* by path */
+    json_t *moved;   /* plural -> version of the last change of its kind */
     int64_t version, made, now_s;
     int writes, asked, reads, fail_at;
     enum fake_failure how;
@@ -96,6 +98,19 @@ static void stamp(struct fake_cluster *cluster, json_t *object)
     if (!tree_text(metadata, "creationTimestamp"))
         tree_put_text(metadata, "creationTimestamp", time);
     put_version(cluster, object);
+}
+
+/* Those who watch hear of it. */
+static void note(struct fake_cluster *cluster, const char *path)
+{
+    const char *end = strrchr(path, '/'), *begin = end;
+
+    while (begin > path && begin[-1] != '/')
+        begin--;
+
+    AUTO(free) char *plural = text_dup(begin, (size_t)(end - begin));
+
+    tree_put_int(cluster->moved, plural, cluster->version);
 }
 
 static json_t *find(struct fake_cluster *cluster, const char *path)
@@ -239,22 +254,14 @@ static json_t *collect(struct fake_cluster *cluster, const char *collection, con
     return items;
 }
 
-static const char *list_kind(const char *collection)
+static const char *kind_of(const char *collection)
 {
-    static const char *const kinds[][2] = {
-        {"/pods", "PodList"},
-        {"/replicasets", "ReplicaSetList"},
-        {"/replicationcontrollers", "ReplicationControllerList"},
-        {"/restoresessions", "RestoreSessionList"},
-        {"/backupsessions", "BackupSessionList"},
-        {"/leases", "LeaseList"},
-    };
-    const char *plural = strrchr(collection, '/');
+    const char *plural = strrchr(collection, '/') + 1;
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i][0], plural) == 0)
-            return kinds[i][1];
-    return "List";
+    for (int i = 0; i < KNOWN_KINDS; i++)
+        if (strcmp(known_resource((enum known_kind)i)->plural, plural) == 0)
+            return known_resource((enum known_kind)i)->kind;
+    return strcmp(plural, "leases") == 0 ? "Lease" : "";
 }
 
 static json_t *version_of_list(const char *collection)
@@ -272,15 +279,16 @@ static json_t *version_of_list(const char *collection)
 static struct reply list(struct fake_cluster *cluster, const struct place *place, bool metadata)
 {
     AUTO(free) char *selector = selector_of(place->query);
+    AUTO(free) char *kind = text_format("%sList", kind_of(place->collection));
+    AUTO(free) char *version = text_format("%lld", (long long)cluster->version + 1);
     json_t *body = json_object(), *meta_of_list = json_object();
 
     if (metadata)
         tree_put_text(body, "apiVersion", "meta.k8s.io/v1");
     else
         tree_put_new(body, "apiVersion", version_of_list(place->collection));
-    tree_put_text(body, "kind",
-                  metadata ? "PartialObjectMetadataList" : list_kind(place->collection));
-    tree_put_text(meta_of_list, "resourceVersion", "1");
+    tree_put_text(body, "kind", metadata ? "PartialObjectMetadataList" : kind);
+    tree_put_text(meta_of_list, "resourceVersion", version);
     tree_put_new(body, "metadata", meta_of_list);
     tree_put_new(body, "items", collect(cluster, place->collection, selector, metadata));
     return (struct reply){200, body};
@@ -308,6 +316,7 @@ static struct reply create(struct fake_cluster *cluster, const struct place *pla
     json_object_del(metadata_of(body), "uid");
     stamp(cluster, body);
     tree_put_new(cluster->objects, path, tree_copy(body));
+    note(cluster, path);
     return (struct reply){201, tree_copy(body)};
 }
 
@@ -317,12 +326,15 @@ static bool is_as_named(const json_t *object, const char *uid, const char *versi
            (!version || strcmp(version, meta(object, "resourceVersion")) == 0);
 }
 
-static struct reply patch(struct fake_cluster *cluster, const struct place *place, json_t *body)
+static struct reply patch(struct fake_cluster *cluster, const struct place *place, json_t *body,
+                          bool apply)
 {
     json_t *object = find(cluster, place->path);
 
+    if (!object && apply && !meta(body, "uid"))
+        return create(cluster, place, body);
     if (!object)
-        return refuse(404, "NotFound");
+        return refuse(apply ? 409 : 404, apply ? "Conflict" : "NotFound");
     if (!is_as_named(object, meta(body, "uid"), meta(body, "resourceVersion")))
         return refuse(409, "Conflict");
 
@@ -333,6 +345,7 @@ static struct reply patch(struct fake_cluster *cluster, const struct place *plac
     merge(next, body);
     put_version(cluster, next);
     tree_put_new(cluster->objects, place->path, next);
+    note(cluster, place->path);
     return (struct reply){200, tree_copy(next)};
 }
 
@@ -349,7 +362,16 @@ static struct reply delete (struct fake_cluster *cluster, const struct place *pl
     struct reply reply = {200, tree_copy(object)};
 
     json_object_del(cluster->objects, place->path);
+    cluster->version++;
+    note(cluster, place->path);
     return reply;
+}
+
+static bool is_apply(const struct fake_request *request)
+{
+    AUTO(free) char *type = fake_header(request, "Content-Type");
+
+    return strstr(type, "apply-patch") != NULL;
 }
 
 static struct reply write_one(struct fake_cluster *cluster, const struct place *place,
@@ -362,7 +384,7 @@ static struct reply write_one(struct fake_cluster *cluster, const struct place *
     if (strcmp(request->method, "POST") == 0)
         return create(cluster, place, body);
     if (strcmp(request->method, "PATCH") == 0)
-        return patch(cluster, place, body);
+        return patch(cluster, place, body, is_apply(request));
     if (strcmp(request->method, "DELETE") == 0)
         return delete (cluster, place, body);
     cluster->writes--;
@@ -395,11 +417,69 @@ static bool act(struct fake_cluster *cluster, const struct fake_request *request
     return how != FAILS_AFTER;
 }
 
+/* ---- watches: they wait for a change of their kind, and then have to list anew ---- */
+
+#define WATCH_LOOK_MS 3
+#define WATCH_SIGNS 30
+
+static const char *number_of(const char *query, const char *key)
+{
+    const char *found = strstr(query, key);
+
+    return found ? found + strlen(key) : "0";
+}
+
+static bool has_moved(struct fake_cluster *cluster, const struct place *place)
+{
+    int64_t asked = strtoll(number_of(place->query, "resourceVersion="), NULL, 10);
+    int64_t moved;
+
+    pthread_mutex_lock(&cluster->mutex);
+    moved = tree_int(cluster->moved, strrchr(place->collection, '/') + 1, 0);
+    pthread_mutex_unlock(&cluster->mutex);
+    return moved >= asked;
+}
+
+/* So that it is noticed when the other end goes. */
+static bool send_sign(struct fake_peer *peer, const struct place *place, bool metadata)
+{
+    AUTO(json) json_t *version = version_of_list(place->collection);
+    AUTO(free)
+    char *sign = text_format("{\"type\":\"BOOKMARK\",\"object\":{\"apiVersion\":\"%s\",\"kind\":"
+                             "\"%s\",\"metadata\":{\"resourceVersion\":\"%lld\"}}}\n",
+                             metadata ? "meta.k8s.io/v1" : json_string_value(version),
+                             metadata ? "PartialObjectMetadata" : kind_of(place->collection),
+                             strtoll(number_of(place->query, "resourceVersion="), NULL, 10));
+
+    return fake_puts(peer, sign);
+}
+
+static bool watch(struct fake_cluster *cluster, struct fake_peer *peer,
+                  const struct fake_request *request)
+{
+    AUTO(place) struct place place = {0};
+    bool goes_on = fake_puts(peer, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                                   "Connection: close\r\n\r\n");
+
+    place_of(request->path, &place);
+    for (int i = 1; goes_on && !has_moved(cluster, &place); i++) {
+        fake_pause(peer, WATCH_LOOK_MS);
+        if (i % WATCH_SIGNS == 0)
+            goes_on = send_sign(peer, &place, wants_metadata(request));
+    }
+    (void)fake_puts(
+        peer, "{\"type\":\"ERROR\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Status\","
+              "\"metadata\":{},\"status\":\"Failure\",\"reason\":\"Expired\",\"code\":410}}\n");
+    return false;
+}
+
 static bool serve(struct fake_peer *peer, const struct fake_request *request, void *context)
 {
     struct fake_cluster *cluster = context;
     struct reply reply = {0};
 
+    if (strstr(request->path, "watch=true") || strstr(request->path, "watch=1"))
+        return watch(cluster, peer, request);
     pthread_mutex_lock(&cluster->mutex);
 
     bool goes_on = act(cluster, request, &reply);
@@ -420,7 +500,8 @@ struct fake_cluster *fake_cluster_start(void)
     struct kube_client_limits limits = {.rate = 1e6, .burst = 1e6, .second_ms = 1};
     struct error err = {.message = ""};
 
-    *cluster = (struct fake_cluster){.objects = json_object(), .now_s = 1714570200};
+    *cluster = (struct fake_cluster){
+        .objects = json_object(), .moved = json_object(), .now_s = 1714570200};
     pthread_mutex_init(&cluster->mutex, NULL);
     cluster->fake = fake_start(NULL, serve, cluster);
 
@@ -436,6 +517,7 @@ void fake_cluster_stop(struct fake_cluster *cluster)
     kube_client_stop(cluster->client);
     fake_stop(cluster->fake);
     json_decref(cluster->objects);
+    json_decref(cluster->moved);
     pthread_mutex_destroy(&cluster->mutex);
     free(cluster);
 }
@@ -457,6 +539,7 @@ void fake_cluster_put(struct fake_cluster *cluster, const char *path, json_t *ob
     pthread_mutex_lock(&cluster->mutex);
     stamp(cluster, object_new);
     tree_put_new(cluster->objects, path, object_new);
+    note(cluster, path);
     pthread_mutex_unlock(&cluster->mutex);
 }
 
@@ -464,6 +547,8 @@ void fake_cluster_remove(struct fake_cluster *cluster, const char *path)
 {
     pthread_mutex_lock(&cluster->mutex);
     json_object_del(cluster->objects, path);
+    cluster->version++;
+    note(cluster, path);
     pthread_mutex_unlock(&cluster->mutex);
 }
 
