@@ -151,9 +151,9 @@ static void show_loops(struct leader *leader)
     for (size_t i = 0; i < facts->loop_count; i++) {
         struct loop_facts loop = loops_look_at(leader->loops, i);
 
-        facts->loops[i] =
-            (struct status_loop){loop.name,          loop.queue.ready, loop.queue.waiting,
-                                 loop.queue.working, loop.steps,       loop.failures};
+        facts->loops[i] = (struct status_loop){
+            loop.name,  loop.queue.ready, loop.queue.waiting, loop.queue.working,
+            loop.steps, loop.failures,    loop.problems};
     }
     status_close(leader->plan.status);
 }

@@ -28,6 +28,7 @@ struct line {
     pthread_t *workers;
     size_t count; /* of them */
     atomic_llong steps, failures;
+    json_t *problems; /* by key; under the lock of all */
 };
 
 struct loops {
@@ -188,6 +189,7 @@ static void *work(void *context)
 static void make_line(struct loops *loops, struct line *line, const struct loop *loop)
 {
     *line = (struct line){.loops = loops, .loop = loop};
+    line->problems = json_object();
     line->queue = work_queue_make(&loops->options.limits);
     line->workers = text_alloc((loop->workers ? loop->workers : WORKERS) * sizeof *line->workers);
 }
@@ -273,6 +275,7 @@ static void free_line(struct line *line)
     if (line->loop->free)
         line->loop->free(line->state);
     work_queue_free(line->queue);
+    json_decref(line->problems);
     free(line->workers);
 }
 
@@ -358,6 +361,56 @@ void loops_tell(struct loops *loops, const json_t *object, const struct kube_eve
         kube_events_note(loops->options.events, object, event);
 }
 
+void loops_show(struct loops *loops, const char *verb, const json_t *object, const char *why)
+{
+    if (loops->options.show)
+        loops->options.show(loops->options.context, verb, object, why);
+}
+
+/* Under the lock. */
+static bool set_problem(struct line *line, const char *key, const char *reason, const char *problem)
+{
+    const json_t *before = json_object_get(line->problems, key);
+    AUTO(json) json_t *now = NULL;
+
+    if (!reason)
+        return json_object_del(line->problems, key) == 0;
+    now = json_object();
+    tree_put_text(now, "reason", reason);
+    tree_put_text(now, "problem", problem);
+    if (tree_equal(before, now))
+        return false;
+    tree_put_new(line->problems, key, TAKE(now));
+    return true;
+}
+
+bool loops_blame(struct loops *loops, const struct loop *loop, const char *key, const char *reason,
+                 const char *problem)
+{
+    struct line *line = line_of(loops, loop);
+    bool news;
+
+    if (!line)
+        return false;
+    pthread_mutex_lock(&loops->lock);
+    news = set_problem(line, key, reason, problem);
+    pthread_mutex_unlock(&loops->lock);
+    return news;
+}
+
+json_t *loops_problems(struct loops *loops, const struct loop *loop)
+{
+    struct line *line = line_of(loops, loop);
+    json_t *problems;
+
+    if (!line)
+        return json_object();
+    pthread_mutex_lock(&loops->lock);
+    problems = tree_copy(line->problems);
+    pthread_mutex_unlock(&loops->lock);
+    return problems;
+}
+
 void loops_wake(struct loops *loops, const struct loop *loop, const char *key, int64_t delay_ms)
 {
     struct line *line = line_of(loops, loop);
@@ -417,12 +470,17 @@ struct loops_facts loops_look(struct loops *loops)
 struct loop_facts loops_look_at(struct loops *loops, size_t index)
 {
     struct line *line = &loops->lines[index];
+    size_t problems;
 
     assert(index < loops->count);
+    pthread_mutex_lock(&loops->lock);
+    problems = json_object_size(line->problems);
+    pthread_mutex_unlock(&loops->lock);
     return (struct loop_facts){
         .name = line->loop->name,
         .queue = work_queue_look(line->queue),
         .steps = line->steps,
         .failures = line->failures,
+        .problems = (int64_t)problems,
     };
 }

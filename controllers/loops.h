@@ -49,6 +49,9 @@ struct loops_options {
     struct settings_store *settings;
     const char *space;          /* our namespace */
     struct kube_events *events; /* NULL: nobody is told */
+    /** With a folder: told what would be written, "apply" or "delete". In threads of the loops. */
+    void (*show)(void *context, const char *verb, const json_t *object, const char *why);
+    void *context;
     bool paused;                /* at first */
     int64_t sweep_ms;           /* between two looks at everything; 0: ten minutes */
     struct queue_limits limits; /* of each queue */
@@ -86,6 +89,21 @@ void *loops_state(struct loops *loops, const struct loop *loop);
 /** Tells an event about an object. Any thread, waits for nothing. */
 void loops_tell(struct loops *loops, const json_t *object, const struct kube_event *event);
 
+/** With a folder: what would be written, see write.h. */
+void loops_show(struct loops *loops, const char *verb, const json_t *object, const char *why);
+
+/**
+ * Keeps what is wrong about a key of a loop, for metrics and those who ask; `reason` NULL: nothing
+ * any more. Any thread.
+ *
+ * @return  True when that is new: worth an event.
+ */
+bool loops_blame(struct loops *loops, const struct loop *loop, const char *key, const char *reason,
+                 const char *problem);
+
+/** What is wrong in a loop: new object {key: {reason, problem}}. */
+json_t *loops_problems(struct loops *loops, const struct loop *loop);
+
 /** Has a key of a loop looked at, now or after a while. Any thread; not there: nothing happens. */
 void loops_wake(struct loops *loops, const struct loop *loop, const char *key, int64_t delay_ms);
 
@@ -100,7 +118,7 @@ bool loops_wait_idle(struct loops *loops, int64_t timeout_ms);
 struct loop_facts {
     const char *name;
     struct queue_facts queue;
-    int64_t steps, failures;
+    int64_t steps, failures, problems;
 };
 struct loops_facts {
     struct known_facts known;

@@ -98,6 +98,8 @@ static void format_loops(const struct status_facts *facts, struct text *text)
         {"loop_working", "gauge", "Keys that are worked on.", AT(working)},
         {"loop_steps_total", "counter", "Steps taken.", AT(steps)},
         {"loop_failures_total", "counter", "Steps that failed.", AT(failures)},
+        {"loop_problems", "gauge", "Keys of which something is wrong, see their events.",
+         AT(problems)},
 #undef AT
     };
 

@@ -23,6 +23,7 @@ struct status_loop {
     const char *name; /* static */
     int64_t ready, waiting, working;
     int64_t steps, failures;
+    int64_t problems; /* keys that can not be served as wished */
 };
 
 /** All of it. {0} is a controller that has just started. */
