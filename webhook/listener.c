@@ -119,9 +119,10 @@ int listener_waits_on(const struct listener *listener)
 void listener_watch(struct listener *listener, int64_t now_ms)
 {
     static const enum metric metrics[] = {
-        [PHASE_HANDSHAKE] = METRIC_CUT_HANDSHAKE, [PHASE_IDLE] = METRIC_CUT_IDLE,
-        [PHASE_HEAD] = METRIC_CUT_HEAD,           [PHASE_REQUEST] = METRIC_CUT_REQUEST,
-        [PHASE_WAIT] = METRIC_CUT_REQUEST, /* nothing waits here */
+        [PHASE_HANDSHAKE] = METRIC_CUT_HANDSHAKE,
+        [PHASE_IDLE] = METRIC_CUT_IDLE,
+        [PHASE_HEAD] = METRIC_CUT_HEAD,
+        [PHASE_REQUEST] = METRIC_CUT_REQUEST,
     };
     struct connections_cut cut = {0};
 

@@ -2,8 +2,7 @@
 
 #include <microhttpd.h>
 
-#include "http/head.h"
-#include "webhook/admit.h"
+#include "webhook/head.h"
 
 /** One review on its way. A connection has one at a time. {0} between them. */
 struct request {

@@ -1,0 +1,390 @@
+#include "controllers/target_loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/keys.h"
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/tree.h"
+#include "tests/unit/api/planned.h"
+#include "tests/unit/controllers/fake_cluster.h"
+#include "tests/unit/json.h"
+#include "tests/unit/kube/folder.h"
+#include "tests/unit/suite.h"
+
+/* The loop of targets before an API server that keeps objects. */
+
+#define TIMEOUT_MS 60000
+
+#define SHOP "/api/v1/namespaces/shop"
+#define BLUEPRINT_PATH(name) "/apis/stash.appscode.com/v1beta1/backupblueprints/" name
+#define DEPLOYMENT_PATH(name) "/apis/apps/v1/namespaces/shop/deployments/" name
+#define CONFIGURATIONS "/apis/stash.appscode.com/v1beta1/namespaces/shop/backupconfigurations"
+#define REPOSITORIES "/apis/stash.appscode.com/v1alpha1/namespaces/shop/repositories"
+#define WEB "apps/Deployment/shop/web"
+
+#define DEPLOYMENT(name, annotations)                                                              \
+    "{'apiVersion': 'apps/v1', 'kind': 'Deployment', 'metadata': {'name': '" name "', 'namespace'" \
+    ": 'shop', 'annotations': {" annotations "}}, 'spec': {'template': {'spec': {'containers': ["  \
+    "{'name': 'app', 'volumeMounts': [{'name': 'a', 'mountPath': '/data'}]}], 'volumes': [{"       \
+    "'name': 'a', 'persistentVolumeClaim': {'claimName': 'a'}}]}}}}"
+
+struct stand {
+    struct fake_cluster *cluster;
+    struct settings_store *settings;
+    struct loops *loops;
+};
+
+static void start(struct stand *stand)
+{
+    static const struct loop *const table[] = {&target_loop, NULL};
+    struct error err = {.message = ""};
+
+    stand->settings = settings_store_make(NULL, false, &err);
+    ck_assert_ptr_nonnull(stand->settings);
+
+    struct loops_options options = {
+        .table = table,
+        .client = fake_cluster_client(stand->cluster),
+        .settings = stand->settings,
+        .space = "granary-system",
+        .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
+        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1},
+        .lists_only = true,
+    };
+
+    stand->loops = loops_start(&options, &err);
+    ck_assert_msg(stand->loops != NULL, "%s", err.message);
+}
+
+static void stop(struct stand *stand)
+{
+    kube_client_cancel(fake_cluster_client(stand->cluster));
+    loops_stop(TAKE(stand->loops));
+    settings_store_free(TAKE(stand->settings));
+}
+
+static void put(const struct stand *stand, const char *path, const char *row)
+{
+    fake_cluster_put(stand->cluster, path, json_row(row));
+}
+
+/* An empty namespace, and one blueprint. */
+static void prepare(struct stand *stand)
+{
+    log_setup(LOG_TEXT, LOG_ERROR);
+    *stand = (struct stand){.cluster = fake_cluster_start()};
+    put(stand, SHOP, NAMESPACE(""));
+    put(stand, BLUEPRINT_PATH("daily"), DAILY);
+}
+
+static void done(struct stand *stand)
+{
+    stop(stand);
+    fake_cluster_stop(stand->cluster);
+}
+
+/* ---- waiting ---- */
+
+static bool has(const struct stand *stand, const char *path, const char *row)
+{
+    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
+    AUTO(json) json_t *wanted = row ? json_row(row) : NULL;
+    const json_t *value;
+    const char *key;
+
+    if (!row || !object)
+        return !row && !object;
+    tree_each (wanted, key, value)
+        if (!tree_equal(tree_at(object, key), value))
+            return false;
+    return true;
+}
+
+/* Until the object has these values, by path with dots; NULL: until it is gone. */
+static void await(const struct stand *stand, const char *path, const char *row)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < TIMEOUT_MS && !has(stand, path, row); i++)
+        nanosleep(&pause, NULL);
+
+    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
+    AUTO(free) char *text = object ? tree_format(object, NULL) : NULL;
+
+    ck_assert_msg(has(stand, path, row), "%s: %s", path, text ? text : "none");
+}
+
+static void await_problem(const struct stand *stand, const char *key, const char *reason)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    bool found = false;
+
+    for (int i = 0; i < TIMEOUT_MS && !found; i++) {
+        AUTO(json) json_t *problems = loops_problems(stand->loops, &target_loop);
+        const char *is = tree_text(tree_get(problems, key), "reason");
+
+        found = reason ? is && strcmp(is, reason) == 0 : !is;
+        if (!found)
+            nanosleep(&pause, NULL);
+    }
+    ck_assert_msg(found, "%s: no %s", key, reason ? reason : "end of its problem");
+}
+
+/* All is looked at once more, and nothing comes of it. */
+static void must_rest(const struct stand *stand)
+{
+    int64_t steps = loops_look_at(stand->loops, 0).steps;
+    int writes = fake_cluster_asked(stand->cluster);
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    loops_sweep(stand->loops);
+    for (int i = 0; i < TIMEOUT_MS && loops_look_at(stand->loops, 0).steps == steps; i++)
+        nanosleep(&pause, NULL);
+    ck_assert_int_gt(loops_look_at(stand->loops, 0).steps, steps);
+    ck_assert(loops_wait_idle(stand->loops, TIMEOUT_MS));
+    ck_assert_int_eq(fake_cluster_asked(stand->cluster), writes);
+}
+
+/* ---- the life of a target, stash-behaviour 2.6 ---- */
+
+START_TEST(a_life)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        put(&stand, DEPLOYMENT_PATH("other"), DEPLOYMENT("other", ""));
+        start(&stand);
+
+        /* annotated: two writes, and the labels by which people find them */
+        await(&stand, CONFIGURATIONS "/deploy-web",
+              "{'spec.schedule': '@daily', 'spec.repository': {'name': 'deploy-web'},"
+              " 'spec.target.paths': ['/data'], 'metadata.labels': {'granary.dev/blueprint':"
+              " 'daily', 'granary.dev/target-kind': 'Deployment', 'granary.dev/target-name':"
+              " 'web'}}");
+        await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
+        must_rest(&stand);
+        ck_assert_int_eq(fake_cluster_asked(stand.cluster), 2);
+
+        AUTO(json) json_t *repository = fake_cluster_get(stand.cluster, REPOSITORIES "/deploy-web");
+        AUTO(json)
+        json_t *configuration = fake_cluster_get(stand.cluster, CONFIGURATIONS "/deploy-web");
+
+        ck_assert_str_eq(
+            tree_text(tree_at(repository, "metadata.annotations"), KEY_PLAN_SHA256),
+            tree_text(tree_at(configuration, "metadata.annotations"), KEY_PLAN_SHA256));
+
+        /* paused by hand, which survives an edit of the blueprint, which is followed */
+        tree_put_bool(json_object_get(configuration, "spec"), "paused", true);
+        tree_put_int(json_object_get(configuration, "metadata"), "generation", 2);
+        fake_cluster_put(stand.cluster, CONFIGURATIONS "/deploy-web", tree_copy(configuration));
+        must_rest(&stand);
+        put(&stand, BLUEPRINT_PATH("daily"),
+            "{'apiVersion': 'stash.appscode.com/v1beta1', 'kind': 'BackupBlueprint', 'metadata':"
+            " {'name': 'daily', 'generation': 4}, 'spec': {'schedule': '@hourly', " KEEP
+            ", " AT("daily/${TARGET_KIND}/${TARGET_NAME}") "}}");
+        await(&stand, CONFIGURATIONS "/deploy-web",
+              "{'spec.schedule': '@hourly', 'spec.paused': true}");
+
+        /* not annotated any more: the data stays */
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+
+        AUTO(json) json_t *kept = fake_cluster_get(stand.cluster, REPOSITORIES "/deploy-web");
+        const char *uid = tree_text(tree_get(repository, "metadata"), "uid");
+
+        ck_assert_str_eq(tree_text(tree_get(kept, "metadata"), "uid"), uid);
+        /* and is used again */
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        await(&stand, CONFIGURATIONS "/deploy-web", "{'spec.repository': {'name': 'deploy-web'}}");
+        fake_cluster_remove(stand.cluster, DEPLOYMENT_PATH("web"));
+        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+        await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
+        done(&stand);
+    }
+END_TEST
+
+/* The blueprint comes last, or goes: what there is stays, and it is said. */
+START_TEST(a_blueprint_that_comes_and_goes)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        fake_cluster_remove(stand.cluster, BLUEPRINT_PATH("daily"));
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        start(&stand);
+        await_problem(&stand, WEB, "BackupBlueprintNotFound");
+        ck_assert_int_eq(loops_look_at(stand.loops, 0).problems, 1);
+        ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
+        put(&stand, BLUEPRINT_PATH("daily"), DAILY);
+        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        await_problem(&stand, WEB, NULL);
+        fake_cluster_remove(stand.cluster, BLUEPRINT_PATH("daily"));
+        await_problem(&stand, WEB, "BackupBlueprintNotFound");
+        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        done(&stand);
+    }
+END_TEST
+
+/* The label of the namespace, which the informers bring in any order. */
+START_TEST(a_label)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        start(&stand);
+        put(&stand, SHOP, LABELLED);
+        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        put(&stand, SHOP, NAMESPACE(""));
+        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+        done(&stand);
+    }
+END_TEST
+
+/* 10.1, 2: what somebody wrote himself is never touched. */
+START_TEST(made_by_hand)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, CONFIGURATIONS "/deploy-web", CONFIGURATION("'name': 'deploy-web'", "", ""));
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        start(&stand);
+        await_problem(&stand, WEB, "NameTaken");
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        await_problem(&stand, WEB, NULL);
+        ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
+        done(&stand);
+    }
+END_TEST
+
+/* 10.1, 5: one place for two, both at once. One of them gets it. */
+START_TEST(a_collision)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT_AT("daily", "all", ""));
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+        start(&stand);
+
+        struct timespec pause = {.tv_nsec = 1000000};
+        size_t problems = 0;
+
+        for (int i = 0; i < TIMEOUT_MS && problems == 0; i++) {
+            AUTO(json) json_t *now = loops_problems(stand.loops, &target_loop);
+
+            problems = json_object_size(now);
+            nanosleep(&pause, NULL);
+        }
+        ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
+
+        AUTO(json) json_t *now = loops_problems(stand.loops, &target_loop);
+        AUTO(free) char *text = tree_format(now, NULL);
+        AUTO(json) json_t *repositories = fake_cluster_list(stand.cluster, REPOSITORIES);
+
+        ck_assert_uint_eq(json_array_size(repositories), 1);
+        ck_assert_uint_eq(json_object_size(now), 1);
+        ck_assert_msg(strstr(text, "shop/web") && strstr(text, "shop/db"), "%s", text);
+        done(&stand);
+    }
+END_TEST
+
+/* A namespace that ends takes no new objects, and nobody makes a noise about it. */
+START_TEST(an_ending_namespace)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, SHOP,
+            "{'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': 'shop',"
+            " 'deletionTimestamp': '2024-05-01T13:30:00Z'}}");
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        start(&stand);
+        must_rest(&stand);
+        ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
+        ck_assert_int_eq(loops_look_at(stand.loops, 0).problems, 0);
+        done(&stand);
+    }
+END_TEST
+
+/* ---- each write fails once, and the end is the same ---- */
+
+#define FAILING_WRITES 6
+
+static const enum fake_failure failures[] = {FAILS_BEFORE, FAILS_AFTER, FAILS_REFUSED,
+                                             FAILS_CONFLICT};
+#define FAILURES (int)(sizeof failures / sizeof *failures)
+
+static json_t *without_stamps(json_t *objects_new)
+{
+    static const char *const stamps[] = {"uid", "resourceVersion", "creationTimestamp"};
+    json_t *copy = json_array();
+    const json_t *object;
+    size_t i;
+
+    tree_items (objects_new, i, object) {
+        json_t *one = tree_copy(object);
+
+        for (size_t s = 0; s < sizeof stamps / sizeof *stamps; s++)
+            json_object_del(json_object_get(one, "metadata"), stamps[s]);
+        tree_push_new(copy, one);
+    }
+    json_decref(objects_new);
+    return copy;
+}
+
+/* What is there in the end. `number` 0: nothing fails. */
+static json_t *live(int number, enum fake_failure how)
+{
+    struct stand stand;
+    json_t *end = json_array();
+
+    prepare(&stand);
+    put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+    put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+    fake_cluster_fail(stand.cluster, number, how);
+    start(&stand);
+    await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
+    await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+    put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+    await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+    await_problem(&stand, WEB, NULL);
+    await_problem(&stand, "apps/Deployment/shop/db", NULL);
+    tree_push_new(end, without_stamps(fake_cluster_list(stand.cluster, REPOSITORIES)));
+    tree_push_new(end, without_stamps(fake_cluster_list(stand.cluster, CONFIGURATIONS)));
+    done(&stand);
+    return end;
+}
+
+START_TEST(converges)
+    {
+        enum fake_failure how = failures[_i];
+        AUTO(json) json_t *undisturbed = live(0, FAILS_NOT);
+
+        ck_assert_uint_eq(json_array_size(json_array_get(undisturbed, 0)), 2);
+        ck_assert_uint_eq(json_array_size(json_array_get(undisturbed, 1)), 1);
+        for (int number = 1; number <= FAILING_WRITES; number++) {
+            AUTO(json) json_t *end = live(number, how);
+            AUTO(free) char *text = tree_format(end, NULL);
+
+            ck_assert_msg(tree_equal(end, undisturbed), "write %d: %s", number, text);
+        }
+    }
+END_TEST
+
+SUITE(controllers_target_loop)
+{
+    tcase_add_test(tests, a_life);
+    tcase_add_test(tests, a_blueprint_that_comes_and_goes);
+    tcase_add_test(tests, a_label);
+    tcase_add_test(tests, made_by_hand);
+    tcase_add_test(tests, a_collision);
+    tcase_add_test(tests, an_ending_namespace);
+    tcase_add_loop_test(tests, converges, 0, FAILURES);
+}
