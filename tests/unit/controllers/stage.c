@@ -24,8 +24,7 @@ static int64_t heard(void *context, const char *session, const char *host)
 {
     const struct stage *stage = context;
 
-    (void)session, (void)host;
-    return stage->heard_s;
+    return stage->heard_s ? stage->heard_s : desk_heard_s(stage->desk, session, host);
 }
 
 static void tell(void *context, const json_t *object, const struct kube_event *event)
@@ -55,10 +54,121 @@ void stage_pod(struct stage *stage, const char *name, const char *uid, const cha
     stage_put(stage, path, row);
 }
 
+/* ---- the desk, and what it knows: all there is ---- */
+
+static int64_t now; /* of the one stage of a test's process; tests run in processes of their own */
+
+static int64_t now_s(void)
+{
+    return now;
+}
+
+static const char *collection_of(enum view_kind kind)
+{
+    static const char *const paths[] = {
+        [VIEW_NAMESPACE] = "/api/v1/namespaces",
+        [VIEW_CONFIGURATION] = "/apis/stash.appscode.com/v1beta1/backupconfigurations",
+        [VIEW_REPOSITORY] = "/apis/stash.appscode.com/v1alpha1/repositories",
+        [VIEW_SESSION] = "/apis/stash.appscode.com/v1beta1/backupsessions",
+        [VIEW_RESTORE] = "/apis/stash.appscode.com/v1beta1/restoresessions",
+    };
+
+    return paths[kind];
+}
+
+static json_t *view_all(void *context, enum view_kind kind)
+{
+    const struct stage *stage = context;
+
+    return fake_cluster_list(stage->cluster, collection_of(kind));
+}
+
+static bool is_text(const json_t *object, const char *key, const char *text)
+{
+    return !text || span_is(tree_span(tree_get(object, "metadata"), key), text);
+}
+
+static json_t *view_get(void *context, enum view_kind kind, const char *space, const char *name)
+{
+    AUTO(json) json_t *all = view_all(context, kind);
+    const json_t *object;
+    size_t i;
+
+    tree_items (all, i, object)
+        if (is_text(object, "namespace", space) && is_text(object, "name", name))
+            return tree_copy(object);
+    return NULL;
+}
+
+static json_t *view_uid(void *context, enum view_kind kind, const char *uid)
+{
+    AUTO(json) json_t *all = view_all(context, kind);
+    const json_t *object;
+    size_t i;
+
+    tree_items (all, i, object)
+        if (is_text(object, "uid", uid))
+            return tree_copy(object);
+    return NULL;
+}
+
+static json_t *view_of_target(void *context, enum view_kind kind, const char *text)
+{
+    AUTO(json) json_t *all = view_all(context, kind);
+    json_t *found = json_array();
+    const json_t *object;
+    size_t i;
+
+    tree_items (all, i, object) {
+        AUTO(json) json_t *target = session_target(object);
+        AUTO(free) char *its = session_target_text(target);
+
+        if (strcmp(its, text) == 0)
+            tree_push_new(found, tree_copy(object));
+    }
+    return found;
+}
+
+static json_t *view_of_invoker(void *context, const char *configuration)
+{
+    AUTO(json) json_t *all = view_all(context, VIEW_SESSION);
+    json_t *found = json_array();
+    const json_t *object;
+    size_t i;
+
+    tree_items (all, i, object) {
+        AUTO(free)
+        char *its = text_format("%s/%s", tree_text(tree_get(object, "metadata"), "namespace"),
+                                tree_text(tree_at(object, "spec.invoker"), "name"));
+
+        if (strcmp(its, configuration) == 0)
+            tree_push_new(found, tree_copy(object));
+    }
+    return found;
+}
+
+void stage_elect(struct stage *stage)
+{
+    const struct desk_plan plan = {
+        .client = fake_cluster_client(stage->cluster),
+        .space = "granary-system",
+        .view = {view_get, view_uid, view_of_target, view_of_invoker, view_all, stage},
+        .now_s = now_s,
+    };
+
+    desk_free(stage->desk);
+    stage->desk = desk_make(&plan);
+    stage->agents = desk_callbacks(stage->desk);
+    stage->watched_s = stage->now_s;
+}
+
 void stage_start(struct stage *stage)
 {
+    now = STAGE_NOW;
     *stage = (struct stage){.now_s = STAGE_NOW, .watched_s = STAGE_NOW - 60};
     stage->cluster = fake_cluster_start();
+    stage_elect(stage);
+    stage->watched_s = STAGE_NOW - 60;
     stage->edge = (struct session_edge){.client = fake_cluster_client(stage->cluster),
                                         .space = "granary-system",
                                         .heard_s = heard,
@@ -92,6 +202,7 @@ void stage_start(struct stage *stage)
 
 void stage_done(struct stage *stage)
 {
+    desk_free(stage->desk);
     if (stage->cluster)
         fake_cluster_stop(stage->cluster);
     text_done(&stage->events);
@@ -200,7 +311,7 @@ bool stage_step_restore(struct stage *stage, const char *name, struct session_tu
     if (!look(stage, STAGE_RESTORES, name, &sight, err))
         return false;
     sight.seen.target.init = true;
-    sight.seen.asked = stage->asked;
+    sight.seen.asked = stage->asked || desk_asked(stage->desk, STAGE_SESSION_UID);
     return !sight.session ||
            session_edge_restore(&stage->edge, &sight.seen, sight.target, turn, err);
 }
@@ -272,6 +383,7 @@ void stage_settle(struct stage *stage)
 void stage_wait(struct stage *stage, int64_t seconds)
 {
     stage->now_s += seconds;
+    now = stage->now_s;
     fake_cluster_clock(stage->cluster, stage->now_s);
 }
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controllers/desk.h"
 #include "controllers/session_edge.h"
 #include "tests/unit/controllers/fake_cluster.h"
 
@@ -19,6 +20,8 @@ struct stage {
     int64_t heard_s;    /* of every host */
     bool asked;         /* an init container waits */
     struct text events; /* "Reason " of each */
+    struct desk *desk;
+    struct agent_desk agents;
 };
 
 /* 2024-05-01T13:30:00Z */
@@ -68,6 +71,9 @@ bool stage_step_restore(struct stage *stage, const char *name, struct session_tu
 
 /** All sessions, again and again, until nothing is written any more; what fails is tried again. */
 void stage_settle(struct stage *stage);
+
+/** Another leader, who remembers nothing. */
+void stage_elect(struct stage *stage);
 
 /** Time goes by. */
 void stage_wait(struct stage *stage, int64_t seconds);

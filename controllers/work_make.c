@@ -1,0 +1,265 @@
+#include "controllers/work_make.h"
+
+#include <string.h>
+
+#include "api/keys.h"
+#include "api/restic_access.h"
+#include "api/restic_args.h"
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "controllers/hosts.h"
+
+/* ---- lists ---- */
+
+/* Strings of a list; what is none is somebody else's finding. */
+static bool take_texts(const json_t *list, const char **out, size_t *count, size_t max,
+                       const char *what, struct error *err)
+{
+    const json_t *text;
+    size_t i;
+
+    *count = 0;
+    tree_items (list, i, text) {
+        if (!json_is_string(text) || !json_string_length(text))
+            continue;
+        if (*count == max)
+            return error_set(err, ERROR_INVALID, "%s has more than %zu elements", what, max);
+        out[(*count)++] = json_string_value(text);
+    }
+    return true;
+}
+
+/* Where the volumes are, when nobody said which paths are meant. */
+static bool take_mounts(const json_t *target, const char **out, size_t *count, struct error *err)
+{
+    const json_t *mount;
+    size_t i;
+
+    tree_items (tree_get(target, "volumeMounts"), i, mount) {
+        const char *path = tree_text(mount, "mountPath");
+
+        if (!path || !*path)
+            continue;
+        if (*count == PATHS_MAX)
+            return error_set(err, ERROR_INVALID, "more than %u mounts", PATHS_MAX);
+        out[(*count)++] = path;
+    }
+    return true;
+}
+
+static bool take_paths(const json_t *target, const char **out, size_t *count, struct error *err)
+{
+    if (!take_texts(tree_get(target, "paths"), out, count, PATHS_MAX, "paths", err) ||
+        (!*count && !take_mounts(target, out, count, err)))
+        return false;
+    return *count || error_set(err, ERROR_INVALID, "the target has neither paths nor mounts");
+}
+
+/* ---- what both have ---- */
+
+static void take_session(const json_t *session, struct message_session *out)
+{
+    const json_t *metadata = tree_get(session, "metadata");
+
+    out->space = tree_text(metadata, "namespace");
+    out->name = tree_text(metadata, "name");
+    out->uid = tree_text(metadata, "uid");
+}
+
+static int64_t within(int64_t value, int64_t low, int64_t high)
+{
+    if (value < low)
+        return low;
+    return value > high ? high : value;
+}
+
+static void take_limits(const json_t *spec, struct message_limits *limits)
+{
+    const json_t *container = tree_at(spec, "runtimeSettings.container");
+    const json_t *ionice = tree_get(container, "ionice");
+
+    limits->cache = !tree_true(tree_get(spec, "tempDir"), "disableCaching");
+    limits->nice = within(tree_int(tree_get(container, "nice"), "adjustment", 0), 0, 19);
+    limits->ionice_class = within(tree_int(ionice, "class", -1), -1, 3);
+    limits->ionice_data = within(tree_int(ionice, "classData", -1), -1, 7);
+}
+
+static int policy_of(const char *word)
+{
+    static const char *const words[] = {
+        [MESSAGE_ALWAYS] = "Always",
+        [MESSAGE_ON_SUCCESS] = "OnSuccess",
+        [MESSAGE_ON_FAILURE] = "OnFailure",
+        [MESSAGE_ON_FINAL_RETRY_FAILURE] = "OnFinalRetryFailure",
+    };
+
+    for (int i = 0; word && i < (int)(sizeof words / sizeof *words); i++)
+        if (strcmp(word, words[i]) == 0)
+            return i;
+    return MESSAGE_ALWAYS;
+}
+
+static void take_hooks(const json_t *hooks, const char *before, const char *after,
+                       struct message_work *work)
+{
+    work->hooks.before = tree_member(hooks, before, JSON_OBJECT);
+    work->hooks.after = tree_member(hooks, after, JSON_OBJECT);
+    work->hooks.after_policy = policy_of(tree_text(work->hooks.after, "executionPolicy"));
+    work->has_hooks = work->hooks.before || work->hooks.after;
+}
+
+static json_t *begin(const struct work_request *request, int kind, struct message_work *work,
+                     struct error *err)
+{
+    const json_t *spec = tree_get(request->invoker, "spec");
+    int64_t left_s = request->deadline_s - request->now_s;
+
+    work->kind = kind;
+    take_session(request->session, &work->session);
+    work->host = request->host;
+    work->attempt = request->attempt;
+    work->deadline_s = !request->deadline_s ? -1 : left_s > 0 ? left_s : 0;
+    work->progress_s = WORK_PROGRESS_S;
+    work->has_limits = true;
+    take_limits(spec, &work->limits);
+    return restic_access_make(tree_at(request->repository, "spec.backend"), request->secret, work,
+                              err);
+}
+
+/* Options that run programs or name another repository never leave the controller. */
+static bool take_args(const json_t *target, enum restic_command command, struct message_work *work,
+                      struct error *err)
+{
+    const json_t *args = tree_get(target, "args");
+    size_t index;
+
+    return restic_args_check(args, command, &index, err) &&
+           take_texts(args, work->backup.args, &work->backup.arg_count, PARAMS_MAX, "args", err);
+}
+
+json_t *work_make_backup(const struct work_request *request, struct message_work *work,
+                         struct error *err)
+{
+    const json_t *spec = tree_get(request->invoker, "spec"), *target = tree_get(spec, "target");
+    struct message_backup *backup = &work->backup;
+    int64_t left = tree_int(tree_get(request->session, "spec"), "retryLeft", 0);
+
+    if (!take_paths(target, backup->paths, &backup->path_count, err) ||
+        !take_texts(tree_get(target, "exclude"), backup->exclude, &backup->exclude_count,
+                    MESSAGE_PATTERNS_MAX, "exclude", err) ||
+        !take_args(target, RESTIC_BACKUP, work, err))
+        return NULL;
+    work->has_backup = true;
+    work->repository.initialize = true;
+    work->retry_left = within(left, 0, INT32_MAX);
+    take_hooks(tree_get(spec, "hooks"), "preBackup", "postBackup", work);
+    return begin(request, MESSAGE_BACKUP, work, err);
+}
+
+/* ---- restores ---- */
+
+static bool names_host(const json_t *rule, const char *host)
+{
+    const json_t *name;
+    size_t i;
+
+    tree_items (tree_get(rule, "targetHosts"), i, name)
+        if (span_is(tree_value(name), host))
+            return true;
+    return false;
+}
+
+static const json_t *rules_of(const json_t *spec)
+{
+    const json_t *rules = tree_member(tree_get(spec, "target"), "rules", JSON_ARRAY);
+
+    return rules ? rules : tree_member(spec, "rules", JSON_ARRAY);
+}
+
+/* The first rule that names the host; else the first one for all hosts. Spec: stash-behaviour 7. */
+static const json_t *rule_of(const json_t *spec, const char *host)
+{
+    const json_t *rules = rules_of(spec), *rule, *general = NULL;
+    size_t i;
+
+    tree_items (rules, i, rule) {
+        if (names_host(rule, host))
+            return rule;
+        if (!general && !json_array_size(tree_get(rule, "targetHosts")))
+            general = rule;
+    }
+    return general;
+}
+
+/* A rule that says neither snapshots nor paths means all that is mounted. */
+static bool take_rule(const json_t *rule, const json_t *target, const char *host,
+                      struct message_rule *out, struct error *err)
+{
+    const char *source = tree_text(rule, "sourceHost"), *as_of = tree_text(rule, "asOf");
+
+    if (!take_texts(tree_get(rule, "snapshots"), out->snapshots, &out->snapshot_count,
+                    MESSAGE_SNAPSHOTS_MAX, "snapshots", err) ||
+        !take_texts(tree_get(rule, "include"), out->include, &out->include_count, PATHS_MAX,
+                    "include", err) ||
+        !take_texts(tree_get(rule, "exclude"), out->exclude, &out->exclude_count, PATHS_MAX,
+                    "exclude", err))
+        return false;
+    if (!out->snapshot_count &&
+        (!take_texts(tree_get(rule, "paths"), out->paths, &out->path_count, PATHS_MAX, "paths",
+                     err) ||
+         (!out->path_count && !take_mounts(target, out->paths, &out->path_count, err))))
+        return false;
+    out->source_host = source && *source ? source : host;
+    out->as_of = as_of && *as_of ? as_of : NULL;
+    return out->snapshot_count || out->path_count ||
+           error_set(err, ERROR_INVALID, "the rule for %s names nothing to restore", host);
+}
+
+json_t *work_make_restore(const struct work_request *request, struct message_work *work,
+                          struct error *err)
+{
+    const json_t *spec = tree_get(request->invoker, "spec"), *target = tree_get(spec, "target");
+    const json_t *rule = rule_of(spec, request->host);
+    size_t index;
+
+    if (!rule) {
+        error_set(err, ERROR_INVALID, "no rule covers %s", request->host);
+        return NULL;
+    }
+    if (!restic_args_check(tree_get(target, "args"), RESTIC_RESTORE, &index, err) ||
+        !take_rule(rule, target, request->host, &work->restore.rules[0], err))
+        return NULL;
+    work->restore.rule_count = 1;
+    work->has_restore = true;
+    take_hooks(tree_get(spec, "hooks"), "preRestore", "postRestore", work);
+    return begin(request, MESSAGE_RESTORE, work, err);
+}
+
+/* ---- proof ---- */
+
+static bool is_backed_up(const struct message_report *report, const json_t *invoker)
+{
+    AUTO(free) struct message_backup *backup = text_alloc(sizeof *backup);
+    struct error err;
+
+    *backup = (struct message_backup){0};
+    return take_paths(tree_at(invoker, "spec.target"), backup->paths, &backup->path_count, &err) &&
+           message_report_covers(report, backup);
+}
+
+static bool is_restored(const struct message_report *report, const json_t *invoker)
+{
+    const json_t *spec = tree_get(invoker, "spec"), *rule = rule_of(spec, report->host);
+    AUTO(free) struct message_rule *asked = text_alloc(sizeof *asked);
+    struct error err;
+
+    *asked = (struct message_rule){0};
+    return rule && take_rule(rule, tree_get(spec, "target"), report->host, asked, &err) &&
+           report->snapshot_count >= asked->snapshot_count + asked->path_count;
+}
+
+bool work_is_proven(const struct message_report *report, const json_t *invoker, bool restore)
+{
+    return restore ? is_restored(report, invoker) : is_backed_up(report, invoker);
+}
