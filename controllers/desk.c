@@ -1,31 +1,11 @@
-#include "controllers/desk.h"
+#include "controllers/desk_parts.h"
 
-#include <string.h>
-
-#include "api/host.h"
 #include "api/keys.h"
-#include "api/restic_access.h"
-#include "api/selector.h"
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/tree.h"
-#include "controllers/condition.h"
-#include "controllers/desk_memory.h"
-#include "controllers/desk_pod.h"
 #include "controllers/desk_trigger.h"
-#include "controllers/restore_status.h"
-#include "controllers/session_edge.h"
-#include "controllers/session_make.h"
-#include "controllers/session_status.h"
-#include "controllers/target_lease.h"
-#include "controllers/target_pods.h"
-#include "controllers/work_make.h"
-#include "kube/time.h"
 #include "kube/verbs.h"
-
-/* Writes that somebody else was faster with are tried again so often. */
-#define TRIES 4
 
 /* Seconds for which an init container that asked is taken to wait still: it asks again before. */
 #define ASKED_S 180
@@ -33,14 +13,8 @@
 static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "backupsessions",
                                                      "BackupSession", true},
                                   restore_sessions = {GROUP_STASH, "v1beta1", "restoresessions",
-                                                      "RestoreSession", true},
-                                  secret_resource = {"", "v1", "secrets", "Secret", true};
+                                                      "RestoreSession", true};
 static const struct kube_options ours = {.manager = "granary"};
-
-struct desk {
-    struct desk_plan plan;
-    struct desk_memory *memory;
-};
 
 struct desk *desk_make(const struct desk_plan *plan)
 {
@@ -58,7 +32,7 @@ void desk_free(struct desk *desk)
     free(desk);
 }
 
-static int64_t now_of(const struct desk *desk)
+int64_t desk_now_s(const struct desk *desk)
 {
     return desk->plan.now_s ? desk->plan.now_s() : clock_now_s();
 }
@@ -68,126 +42,28 @@ static const char *meta(const json_t *object, const char *key)
     return tree_text(tree_get(object, "metadata"), key);
 }
 
-static enum desk_answer refuse(struct error *err, enum error_code code, const char *why)
+enum desk_answer desk_refuse(struct error *err, enum error_code code, const char *why)
 {
     error_set(err, code, "%s", why);
     return DESK_REFUSED;
 }
 
-/* What went wrong between us and the API server is no answer to the agent's question. */
-static enum desk_answer failed(struct error *err)
+enum desk_answer desk_failed(struct error *err)
 {
     if (err->code != ERROR_FORBIDDEN && err->code != ERROR_GONE && err->code != ERROR_CONFLICT)
         err->code = ERROR_UNAVAILABLE;
     return DESK_REFUSED;
 }
 
-static void look(const struct desk *desk, const json_t *session, bool restore)
+void desk_look(const struct desk *desk, const json_t *session, bool restore)
 {
     if (desk->plan.look)
         desk->plan.look(desk->plan.context, restore, meta(session, "namespace"),
                         meta(session, "name"));
 }
 
-/* ---- what a call is about ---- */
-
-/* Read anew for each try. */
-struct matter {
-    bool restore;
-    json_t *session, *invoker, *lease; /* owned; the invoker of a restore is the session */
-    struct target_pods pods;
-    struct session_parts parts;
-    struct work work; /* as it counts for claims */
-    struct restore restored;
-    long host; /* -1: none */
-    char *host_name;
-};
-
-static void auto_matter(struct matter *matter)
-{
-    json_decref(matter->session);
-    json_decref(matter->invoker);
-    json_decref(matter->lease);
-    target_pods_done(&matter->pods);
-    session_parts_done(&matter->parts);
-    free(matter->host_name);
-}
-
-static const char *alias_of(const json_t *invoker)
-{
-    const char *alias = tree_text(tree_at(invoker, "spec.target"), "alias");
-
-    return alias && *alias ? alias : NULL;
-}
-
-static char *host_of_pod(const struct desk_pod *pod, const json_t *invoker)
-{
-    const struct host_of of = {tree_text(pod->target, "kind"), alias_of(invoker),
-                               meta(pod->pod, "name"),
-                               tree_text(tree_get(pod->pod, "spec"), "nodeName")};
-    AUTO(text) struct text name = {0};
-
-    return host_name(&name, &of) ? text_take(&name) : NULL;
-}
-
-static bool read_backup(const struct session_seen *seen, struct matter *matter, struct error *err)
-{
-    struct session session = {0};
-
-    if (!session_read(seen, &matter->parts, &session, err))
-        return false;
-    matter->work = session.work;
-    matter->work.phase = session.phase == SESSION_RUNNING        ? WORK_RUNNING
-                         : session_phase_is_final(session.phase) ? WORK_ENDED
-                                                                 : WORK_PENDING;
-    matter->work.deadline_s = session_deadline_s(&session);
-    return true;
-}
-
-static bool read_restore(const struct session_seen *seen, struct matter *matter, struct error *err)
-{
-    struct restore *restore = &matter->restored;
-
-    if (!session_read_restore(seen, &matter->parts, restore, err))
-        return false;
-    matter->work = restore->work;
-    matter->work.phase = restore->phase == RESTORE_RUNNING        ? WORK_RUNNING
-                         : restore_phase_is_final(restore->phase) ? WORK_ENDED
-                                                                  : WORK_PENDING;
-    matter->work.deadline_s = restore->timeout_s > 0 ? restore->created_s + restore->timeout_s : 0;
-    matter->work.begun_counts = true;
-    return true;
-}
-
-/* The session as it is now, for this pod alone: its own host, and what the ledger says of all. */
-static bool read_matter(const struct desk *desk, const struct desk_pod *pod, struct matter *matter,
-                        struct error *err)
-{
-    struct session_seen seen = {
-        .session = matter->session, .now_s = now_of(desk), .configuration = matter->invoker};
-
-    if (!target_pods_of(desk->plan.client, pod->target, pod->pod, &matter->pods, err) ||
-        !target_lease_get(desk->plan.client, desk->plan.space, pod->text, &matter->lease, err))
-        return false;
-    if (!span_equal(tree_span(tree_get(matter->pods.workload, "metadata"), "uid"),
-                    tree_span(pod->target, "uid")))
-        return error_set(err, ERROR_FORBIDDEN, "the pod belongs to another workload of this name");
-    seen.lease = matter->lease;
-    seen.target.alias = alias_of(matter->invoker);
-    seen.target.init = matter->restore;
-    target_pods_show(&matter->pods, &seen.target);
-    if (!(matter->restore ? read_restore : read_backup)(&seen, matter, err))
-        return false;
-    matter->work.attempts_max = WORK_ATTEMPTS_MAX;
-    matter->host_name = host_of_pod(pod, matter->invoker);
-    matter->host = matter->host_name ? hosts_find(&matter->parts.hosts, matter->host_name) : -1;
-    return true;
-}
-
-/* Reads the session that was known by this name and uid; NULL, and ERROR_NOT_FOUND when it is gone.
- */
-static json_t *read_session(const struct desk *desk, bool restore, const json_t *known,
-                            struct error *err)
+json_t *desk_read_session(const struct desk *desk, bool restore, const json_t *known,
+                          struct error *err)
 {
     const struct kube_ref ref = {restore ? &restore_sessions : &backup_sessions,
                                  meta(known, "namespace"), meta(known, "name"), NULL};
@@ -201,140 +77,8 @@ static json_t *read_session(const struct desk *desk, bool restore, const json_t 
     return TAKE(session);
 }
 
-/* ---- handing out work ---- */
-
-/* The Repository of an invoker, as far as its namespace may use it. */
-static json_t *find_repository(const struct desk *desk, const json_t *invoker, struct error *err)
-{
-    const struct session_view *view = &desk->plan.view;
-    const json_t *ref = tree_at(invoker, "spec.repository");
-    const char *own = meta(invoker, "namespace"), *space = tree_text(ref, "namespace");
-    AUTO(json)
-    json_t *repository = view->get(view->context, VIEW_REPOSITORY, space && *space ? space : own,
-                                   tree_text(ref, "name") ? tree_text(ref, "name") : "");
-    AUTO(json) json_t *object = view->get(view->context, VIEW_NAMESPACE, NULL, own);
-
-    if (!repository) {
-        error_set(err, ERROR_UNAVAILABLE, "the Repository is not there");
-        return NULL;
-    }
-    if (usage_of_repository(repository, own, object) != USAGE_ALLOWED) {
-        error_set(err, ERROR_FORBIDDEN, "the Repository does not allow this namespace");
-        return NULL;
-    }
-    return TAKE(repository);
-}
-
-static json_t *read_secret(const struct desk *desk, const json_t *repository, struct error *err)
-{
-    const json_t *spec = tree_get(repository, "spec");
-    const char *own = tree_text(spec, "agentSecretName");
-    const char *name =
-        own && *own ? own : tree_text(tree_get(spec, "backend"), "storageSecretName");
-    const struct kube_ref ref = {&secret_resource, meta(repository, "namespace"), name ? name : "",
-                                 NULL};
-    json_t *secret = kube_get(desk->plan.client, &ref, err);
-
-    if (!secret)
-        error_wrap(err, "%s", "storage Secret");
-    return secret;
-}
-
-/* Its trees hold what is in the Secret. */
-static void auto_secret(json_t **secret)
-{
-    const json_t *value;
-    const char *key;
-
-    tree_each (tree_get(*secret, "data"), key, value)
-        if (json_is_string(value))
-            explicit_bzero((char *)json_string_value(value), json_string_length(value));
-    json_decref(*secret);
-}
-
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
-static void auto_secret_text(struct text *text)
-{
-    wipe(text);
-}
-
-/* What we say has to be what an agent reads: nothing is claimed for an answer that it refuses. */
-static bool say(const struct message_granted *granted, struct text *out, struct error *err)
-{
-    AUTO(free) struct message_granted *heard = text_alloc(sizeof *heard);
-
-    message_write(&message_granted_shape, granted, out);
-
-    json_t *read = message_read(&message_granted_shape, (struct span){out->data, out->length},
-                                MESSAGE_ANSWER_MAX_BYTES, heard, err);
-    bool good = read != NULL;
-
-    json_decref(read);
-    return good || error_wrap(err, "%s", "this work can not be told to an agent");
-}
-
-static bool say_work(const struct desk *desk, const struct matter *matter, int64_t attempt,
-                     struct text *out, struct error *err)
-{
-    AUTO(json) json_t *repository = find_repository(desk, matter->invoker, err);
-    AUTO(secret) json_t *secret = repository ? read_secret(desk, repository, err) : NULL;
-    AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
-    const struct work_request request = {
-        .session = matter->session,
-        .invoker = matter->invoker,
-        .repository = repository,
-        .secret = secret,
-        .host = matter->host_name,
-        .attempt = attempt,
-        .deadline_s = matter->work.deadline_s,
-        .now_s = now_of(desk),
-    };
-
-    if (!secret)
-        return false;
-    *granted = (struct message_granted){.has_work = true};
-
-    AUTO(restic_access)
-    json_t *kept =
-        (matter->restore ? work_make_restore : work_make_backup)(&request, &granted->work, err);
-
-    return kept && say(granted, out, err);
-}
-
-static int64_t attempt_of(const struct claims *claims, const char *host)
-{
-    for (size_t i = 0; i < claims->count; i++)
-        if (strcmp(claims->list[i].host, host) == 0)
-            return claims->list[i].attempt;
-    return 0;
-}
-
-static bool is_initialized(const struct matter *matter)
-{
-    const json_t *conditions = tree_at(matter->session, "status.conditions");
-
-    return matter->restore ||
-           condition_status(conditions, "BackendRepositoryInitialized") == CONDITION_TRUE;
-}
-
-static void remember(const struct desk *desk, const struct agent_caller *caller,
-                     const struct message_claim *message, const struct matter *matter)
-{
-    const struct desk_claim claim = {meta(matter->session, "uid"), matter->host_name,
-                                     caller->pod_uid, message->instance,
-                                     attempt_of(matter->parts.claims, matter->host_name)};
-
-    desk_memory_put(desk->memory, &claim, now_of(desk));
-}
-
-static bool write_status(const struct desk *desk, bool restore, const json_t *session,
-                         const json_t *status, struct error *err)
+bool desk_write_status(const struct desk *desk, bool restore, const json_t *session,
+                       const json_t *status, struct error *err)
 {
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(json) json_t *patch = json_object();
@@ -349,75 +93,8 @@ static bool write_status(const struct desk *desk, bool restore, const json_t *se
     return kube_merge_patch(desk->plan.client, &ref, patch, &ours, &result, err);
 }
 
-/* What can never be worked on as it is written has failed, with the reason. */
-static enum desk_answer give_up(const struct desk *desk, const struct matter *matter,
-                                struct error *err)
-{
-    AUTO(json) json_t *status = tree_copy(tree_member(matter->session, "status", JSON_OBJECT));
-    const struct message_report failure = {.host = matter->host_name,
-                                           .outcome = MESSAGE_FAILED,
-                                           .has_error = true,
-                                           .error = {"NotPossible", err->message}};
-    struct error why;
-
-    if (!status || (err->code != ERROR_INVALID && err->code != ERROR_FORBIDDEN))
-        return failed(err);
-    (void)(matter->restore ? restore_status_report : session_status_report)(status, &failure, false,
-                                                                            now_of(desk));
-    if (!write_status(desk, matter->restore, matter->session, status, &why)) {
-        *err = why;
-        return failed(err);
-    }
-    look(desk, matter->session, matter->restore);
-    return DESK_WAIT;
-}
-
-/* The claim is in the ledger before anybody hears of it. */
-static enum desk_answer hand_out(const struct desk *desk, const struct agent_caller *caller,
-                                 const struct message_claim *message, const struct matter *matter,
-                                 struct text *answer, struct error *err)
-{
-    AUTO(secret_text) struct text said = {0};
-    int64_t attempt = attempt_of(matter->parts.claims, matter->host_name);
-
-    if (!say_work(desk, matter, attempt, &said, err)) {
-        log_warn("work can not be handed out", LOG_S("session", meta(matter->session, "name")),
-                 LOG_S("namespace", meta(matter->session, "namespace")),
-                 LOG_S("error", err->message));
-        return give_up(desk, matter, err);
-    }
-    if (!target_lease_write(desk->plan.client, matter->lease, matter->parts.claims, err))
-        return failed(err);
-    remember(desk, caller, message, matter);
-    text_add(answer, said.data, said.length);
-    look(desk, matter->session, matter->restore);
-    return DESK_ANSWERED;
-}
-
-static enum desk_answer offer(const struct desk *desk, const struct agent_caller *caller,
-                              const struct message_claim *message, struct matter *matter,
-                              struct text *answer, struct error *err)
-{
-    const struct claims_caller who = {caller->pod_uid, message->instance};
-
-    if (!matter->parts.claims || matter->host < 0)
-        return DESK_WAIT;
-    switch (claims_ask(matter->parts.claims, &matter->work, (size_t)matter->host, &who,
-                       is_initialized(matter), now_of(desk))) {
-    case CLAIMS_NOTHING:
-        return DESK_WAIT;
-    case CLAIMS_RELEASE:
-        if (!target_lease_write(desk->plan.client, matter->lease, matter->parts.claims, err))
-            return failed(err);
-        look(desk, matter->session, matter->restore);
-        return DESK_WAIT;
-    default:
-        return hand_out(desk, caller, message, matter, answer, err);
-    }
-}
-
-static bool read_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
-                     struct desk_pod *pod, struct error *err)
+bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
+                   struct desk_pod *pod, struct error *err)
 {
     AUTO(json) json_t *chain = desk_memory_chain(desk->memory, caller->pod_uid);
 
@@ -428,426 +105,12 @@ static bool read_pod(const struct desk *desk, const struct agent_caller *caller,
     return true;
 }
 
-/* ---- claims of backups ---- */
-
-/* The session of this target that runs, as it was known, and its configuration. */
-static json_t *find_running(const struct desk *desk, const char *target, json_t **configuration)
-{
-    const struct session_view *view = &desk->plan.view;
-    AUTO(json) json_t *all = view->of_target(view->context, VIEW_CONFIGURATION, target);
-    const json_t *one, *session;
-    size_t i, k;
-
-    tree_items (all, i, one) {
-        AUTO(free) char *key = text_format("%s/%s", meta(one, "namespace"), meta(one, "name"));
-        AUTO(json) json_t *sessions = view->of_invoker(view->context, key);
-
-        tree_items (sessions, k, session) {
-            if (session_phase_of(tree_text(tree_get(session, "status"), "phase")) !=
-                SESSION_RUNNING)
-                continue;
-            *configuration = tree_share(one);
-            return tree_share(session);
-        }
-    }
-    return NULL;
-}
-
-static enum desk_answer try_backup(const struct desk *desk, const struct agent_caller *caller,
-                                   const struct message_claim *message, const struct desk_pod *pod,
-                                   struct text *answer, struct error *err)
-{
-    AUTO(matter) struct matter matter = {.host = -1};
-    AUTO(json) json_t *known = find_running(desk, pod->text, &matter.invoker);
-    enum desk_answer what;
-
-    if (!known)
-        return DESK_WAIT;
-    matter.session = read_session(desk, false, known, err);
-    if (!matter.session)
-        return err->code == ERROR_NOT_FOUND ? DESK_WAIT : failed(err);
-    if (!read_matter(desk, pod, &matter, err))
-        return failed(err);
-    what = offer(desk, caller, message, &matter, answer, err);
-    if (what == DESK_WAIT)
-        desk_memory_idle(desk->memory, caller->pod_uid, matter.session, now_of(desk));
-    return what;
-}
-
-/* ---- claims of restores ---- */
-
-/* A RestoreSession by its uid; what no cache knows is looked for among all there are. */
-static bool find_restore(const struct desk *desk, const char *uid, json_t **known,
-                         struct error *err)
-{
-    static const struct kube_watched watched = {
-        .resource = {GROUP_STASH, "v1beta1", "restoresessions", "RestoreSession", true}};
-    const struct session_view *view = &desk->plan.view;
-    const json_t *session;
-    size_t i;
-
-    *known = view->uid(view->context, VIEW_RESTORE, uid);
-    if (*known)
-        return true;
-
-    AUTO(json) json_t *all = kube_list(desk->plan.client, &watched, NULL, err);
-
-    if (!all)
-        return false;
-    tree_items (all, i, session)
-        if (span_is(tree_span(tree_get(session, "metadata"), "uid"), uid))
-            *known = tree_share(session);
-    return true;
-}
-
-static bool starts_anyway(const json_t *session)
-{
-    return span_is(tree_span(tree_at(session, "metadata.annotations"), KEY_START_ANYWAY), "true");
-}
-
-static enum desk_answer pass(struct text *answer)
-{
-    AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
-
-    *granted = (struct message_granted){.pass = true};
-    message_write(&message_granted_shape, granted, answer);
-    return DESK_ANSWERED;
-}
-
-static bool is_of_target(const json_t *session, const struct desk_pod *pod)
-{
-    AUTO(json) json_t *target = session_target(session);
-    AUTO(free) char *text = target ? session_target_text(target) : NULL;
-
-    return text && strcmp(text, pod->text) == 0;
-}
-
-static enum desk_answer answer_restore(const struct desk *desk, const struct agent_caller *caller,
-                                       const struct message_claim *message, struct matter *matter,
-                                       struct text *answer, struct error *err)
-{
-    bool anyway = starts_anyway(matter->session);
-
-    switch (restore_answer(&matter->restored, matter->host, anyway, false, now_of(desk))) {
-    case RESTORE_PASS:
-        return pass(answer);
-    case RESTORE_OFFER:
-        return offer(desk, caller, message, matter, answer, err);
-    default:
-        if (!restore_phase_is_final(matter->restored.phase) &&
-            desk_memory_ask(desk->memory, message->session, now_of(desk)))
-            look(desk, matter->session, true);
-        return DESK_WAIT;
-    }
-}
-
-static enum desk_answer try_restore(const struct desk *desk, const struct agent_caller *caller,
-                                    const struct message_claim *message, const struct desk_pod *pod,
-                                    struct text *answer, struct error *err)
-{
-    AUTO(matter) struct matter matter = {.restore = true, .host = -1};
-    AUTO(json) json_t *known = NULL;
-    enum desk_answer what;
-
-    if (!find_restore(desk, message->session, &known, err))
-        return failed(err);
-    matter.session = known ? read_session(desk, true, known, err) : NULL;
-    if (!matter.session)
-        return !known || err->code == ERROR_NOT_FOUND ? pass(answer) : failed(err);
-    if (!is_of_target(matter.session, pod))
-        return refuse(err, ERROR_FORBIDDEN, "the session restores another workload");
-    matter.invoker = tree_share(matter.session);
-    if (!read_matter(desk, pod, &matter, err))
-        return failed(err);
-    what = answer_restore(desk, caller, message, &matter, answer, err);
-    if (what == DESK_WAIT)
-        desk_memory_idle(desk->memory, caller->pod_uid, matter.session, now_of(desk));
-    return what;
-}
-
-static enum desk_answer claim(void *context, const struct agent_caller *caller,
-                              const struct message_claim *message, struct text *answer,
-                              struct error *err)
-{
-    const struct desk *desk = context;
-    AUTO(desk_pod) struct desk_pod pod = {0};
-    bool init = message->role == MESSAGE_INIT;
-    enum desk_answer what = DESK_WAIT;
-
-    if (message->role == MESSAGE_JOB)
-        return refuse(err, ERROR_FORBIDDEN, "no Job was made for this work");
-    if (init && !message->session)
-        return refuse(err, ERROR_INVALID, "session: is required of an init container");
-    if (!read_pod(desk, caller, init, &pod, err))
-        return failed(err);
-    for (int i = 0; i < TRIES; i++) {
-        what = (init ? try_restore : try_backup)(desk, caller, message, &pod, answer, err);
-        if (what != DESK_REFUSED || err->code != ERROR_CONFLICT)
-            return what;
-    }
-    return refuse(err, ERROR_UNAVAILABLE, "others are faster: claim again");
-}
-
 static bool expects(void *context, const struct agent_caller *presumed,
                     const struct message_claim *message)
 {
     const struct desk *desk = context;
 
-    return desk_memory_expects(desk->memory, &desk->plan.view, presumed, message, now_of(desk));
-}
-
-/* ---- progress ---- */
-
-/* A session of either kind by its uid; NULL: there is none. */
-static json_t *session_of_uid(const struct desk *desk, const char *uid, bool *restore)
-{
-    const struct session_view *view = &desk->plan.view;
-    json_t *session = view->uid(view->context, VIEW_SESSION, uid);
-
-    *restore = !session;
-    return session ? session : view->uid(view->context, VIEW_RESTORE, uid);
-}
-
-/* What the Lease of the pod's target says of a claim. */
-struct holding {
-    json_t *lease, *ledger; /* owned */
-    struct claims *claims;  /* owned; NULL: not of this session */
-    bool his;
-};
-
-static void auto_holding(struct holding *holding)
-{
-    json_decref(holding->lease);
-    json_decref(holding->ledger);
-    free(holding->claims);
-}
-
-static bool read_holding(const struct desk *desk, const char *target,
-                         const struct desk_claim *claim, struct holding *holding, struct error *err)
-{
-    const struct claims_caller who = {claim->pod_uid, claim->instance};
-
-    if (!target_lease_get(desk->plan.client, desk->plan.space, target, &holding->lease, err))
-        return false;
-
-    struct span text = tree_span(tree_at(holding->lease, "metadata.annotations"), KEY_LEDGER);
-    struct error bad;
-
-    holding->claims = text_alloc(sizeof *holding->claims);
-    *holding->claims = (struct claims){0};
-    holding->ledger = text.data ? claims_read(text, holding->claims, &bad) : NULL;
-    if (!holding->ledger || strcmp(holding->claims->session, claim->session) != 0)
-        free(TAKE(holding->claims));
-    holding->his =
-        holding->claims && claims_is_of(holding->claims, claim->host, &who, claim->attempt);
-    return true;
-}
-
-/* Whether this attempt is his, by memory or, after a change of leaders, by the ledger. */
-static enum desk_answer judge_claim(const struct desk *desk, const struct agent_caller *caller,
-                                    const struct desk_claim *claim, bool restore, struct error *err)
-{
-    AUTO(desk_pod) struct desk_pod pod = {0};
-    AUTO(holding) struct holding holding = {0};
-
-    if (desk_memory_is_of(desk->memory, claim, now_of(desk)))
-        return DESK_ANSWERED;
-    if (!read_pod(desk, caller, restore, &pod, err) ||
-        !read_holding(desk, pod.text, claim, &holding, err))
-        return failed(err);
-    if (!holding.his)
-        return refuse(err, ERROR_CONFLICT, "another pod or instance has this attempt");
-    desk_memory_put(desk->memory, claim, now_of(desk));
-    return DESK_ANSWERED;
-}
-
-static bool has_ended(const json_t *session, bool restore)
-{
-    const char *phase = tree_text(tree_get(session, "status"), "phase");
-
-    return restore ? restore_phase_is_final(restore_phase_of(phase))
-                   : session_phase_is_final(session_phase_of(phase));
-}
-
-static int64_t deadline_of(const json_t *session)
-{
-    int64_t deadline_s;
-
-    return time_parse(tree_span(tree_get(session, "status"), "sessionDeadline"), &deadline_s)
-               ? deadline_s
-               : 0;
-}
-
-/* Why an agent is to end its work; NULL: it goes on. */
-static const char *reason_to_end(const struct desk *desk, const json_t *session, bool restore,
-                                 const char *host)
-{
-    const json_t *status = tree_get(session, "status");
-    int64_t deadline_s = deadline_of(session);
-
-    if (has_ended(session, restore))
-        return "the session has ended";
-    if (deadline_s && now_of(desk) >= deadline_s)
-        return "the session is past its deadline";
-    if ((restore ? restore_status_result : session_status_result)(status, host) != WORK_OPEN)
-        return "this host has a result already";
-    return tree_get(tree_get(session, "metadata"), "deletionTimestamp") ? "the session was deleted"
-                                                                        : NULL;
-}
-
-/* The repository is there: others may begin. Said once; when that fails, with the next progress. */
-static void note_initialized(const struct desk *desk, const json_t *known)
-{
-    static const struct condition found = {"BackendRepositoryInitialized", CONDITION_TRUE,
-                                           "BackendRepositoryFound", NULL};
-    struct error err = {.message = ""};
-
-    if (condition_status(tree_at(known, "status.conditions"), found.type) == CONDITION_TRUE)
-        return;
-
-    AUTO(json) json_t *session = read_session(desk, false, known, &err);
-    AUTO(json) json_t *status = tree_copy(tree_member(session, "status", JSON_OBJECT));
-    json_t *conditions = status ? tree_list(status, "conditions", &err) : NULL;
-
-    if (!conditions || !condition_set(conditions, &found, now_of(desk)))
-        return;
-    if (!write_status(desk, false, session, status, &err))
-        log_info("that a repository is there will be said again",
-                 LOG_S("session", meta(session, "name")), LOG_S("error", err.message));
-}
-
-static enum desk_answer progress(void *context, const struct agent_caller *caller,
-                                 const struct message_progress *message, struct text *answer,
-                                 struct error *err)
-{
-    const struct desk *desk = context;
-    const struct desk_claim claim = {message->session, message->host, caller->pod_uid,
-                                     message->instance, message->attempt};
-    bool restore;
-    AUTO(json) json_t *session = session_of_uid(desk, message->session, &restore);
-
-    if (!session)
-        return refuse(err, ERROR_NOT_FOUND, "the session is not there any more");
-    if (judge_claim(desk, caller, &claim, restore, err) != DESK_ANSWERED)
-        return DESK_REFUSED;
-
-    const char *reason = reason_to_end(desk, session, restore, message->host);
-    const struct message_verdict verdict = {reason == NULL, reason};
-
-    if (message->initialized && !restore && !reason)
-        note_initialized(desk, session);
-    message_write(&message_verdict_shape, &verdict, answer);
-    return DESK_ANSWERED;
-}
-
-/* ---- reports ---- */
-
-/* Its work has ended, whatever became of it. */
-static bool drop(const struct desk *desk, const struct desk_claim *claim, struct holding *holding,
-                 struct error *err)
-{
-    if (holding->his && claims_drop(holding->claims, claim->host) &&
-        !target_lease_write(desk->plan.client, holding->lease, holding->claims, err))
-        return false;
-    desk_memory_drop(desk->memory, claim);
-    return true;
-}
-
-static json_t *invoker_of(const struct desk *desk, const json_t *session, bool restore)
-{
-    const struct session_view *view = &desk->plan.view;
-    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
-
-    if (restore)
-        return tree_share(session);
-    return view->get(view->context, VIEW_CONFIGURATION, meta(session, "namespace"),
-                     name ? name : "");
-}
-
-/* Puts a result into the status of a session that waits for it. */
-static bool record(const struct desk *desk, const struct message_report *report,
-                   const json_t *session, bool restore, struct error *err)
-{
-    const json_t *now = tree_member(session, "status", JSON_OBJECT);
-    AUTO(json) json_t *status = now ? tree_copy(now) : json_object();
-    AUTO(json) json_t *invoker = invoker_of(desk, session, restore);
-
-    (void)(restore ? restore_status_report : session_status_report)(
-        status, report, work_is_proven(report, invoker, restore), now_of(desk));
-    return write_status(desk, restore, session, status, err);
-}
-
-static bool is_recorded(const json_t *session, bool restore, const char *host)
-{
-    const json_t *status = tree_get(session, "status");
-
-    return (restore ? restore_status_result : session_status_result)(status, host) != WORK_OPEN;
-}
-
-/* Result first, then the claim. *again: a write failed, such as when somebody else was faster. */
-static enum desk_answer try_report(const struct desk *desk, const struct desk_pod *pod,
-                                   const struct desk_claim *claim, const json_t *session,
-                                   bool restore, const struct message_report *report,
-                                   struct message_receipt *receipt, bool *again, struct error *err)
-{
-    AUTO(holding) struct holding holding = {0};
-
-    if (!read_holding(desk, pod->text, claim, &holding, err))
-        return failed(err);
-    receipt->recorded = session && is_recorded(session, restore, claim->host);
-    if (session && !receipt->recorded && !holding.his)
-        return refuse(err, ERROR_CONFLICT, "another pod or instance has this attempt");
-    if (session && !receipt->recorded && !has_ended(session, restore)) {
-        *again = !record(desk, report, session, restore, err);
-        receipt->recorded = !*again;
-    }
-    if (!*again)
-        *again = !drop(desk, claim, &holding, err);
-    return *again ? failed(err) : DESK_ANSWERED;
-}
-
-static enum desk_answer report_of(const struct desk *desk, const struct desk_pod *pod,
-                                  const struct desk_claim *claim, const json_t *known, bool restore,
-                                  const struct message_report *report, struct text *answer,
-                                  bool *again, struct error *err)
-{
-    AUTO(json) json_t *session = known ? read_session(desk, restore, known, err) : NULL;
-    struct message_receipt receipt = {false};
-
-    if (!session && known && err->code != ERROR_NOT_FOUND)
-        return failed(err);
-    if (try_report(desk, pod, claim, session, restore, report, &receipt, again, err) !=
-        DESK_ANSWERED)
-        return DESK_REFUSED;
-    if (!session)
-        return refuse(err, ERROR_NOT_FOUND, "the session is not there any more");
-    look(desk, session, restore);
-    message_write(&message_receipt_shape, &receipt, answer);
-    return DESK_ANSWERED;
-}
-
-static enum desk_answer report(void *context, const struct agent_caller *caller,
-                               const struct message_report *message, struct text *answer,
-                               struct error *err)
-{
-    const struct desk *desk = context;
-    const struct desk_claim claim = {message->session, message->host, caller->pod_uid,
-                                     message->instance, message->attempt};
-    AUTO(desk_pod) struct desk_pod pod = {0};
-    bool restore;
-    AUTO(json) json_t *known = session_of_uid(desk, message->session, &restore);
-
-    if (!read_pod(desk, caller, known && restore, &pod, err))
-        return failed(err);
-    for (int i = 0; i < TRIES; i++) {
-        bool again = false;
-        enum desk_answer what =
-            report_of(desk, &pod, &claim, known, restore, message, answer, &again, err);
-
-        if (!again)
-            return what;
-    }
-    return refuse(err, ERROR_UNAVAILABLE, "it could not be written: report again");
+    return desk_memory_expects(desk->memory, &desk->plan.view, presumed, message, desk_now_s(desk));
 }
 
 /* ---- all of it ---- */
@@ -859,16 +122,17 @@ static enum desk_answer trigger(void *context, const struct agent_caller *caller
     const struct desk *desk = context;
 
     (void)message;
-    return desk_trigger(desk->plan.client, &desk->plan.view, caller, answer, err) ? DESK_ANSWERED
-                                                                                  : failed(err);
+    return desk_trigger(desk->plan.client, &desk->plan.view, caller, answer, err)
+               ? DESK_ANSWERED
+               : desk_failed(err);
 }
 
 struct agent_desk desk_callbacks(struct desk *desk)
 {
     return (struct agent_desk){.expects = expects,
-                               .claim = claim,
-                               .progress = progress,
-                               .report = report,
+                               .claim = desk_claim,
+                               .progress = desk_progress,
+                               .report = desk_report,
                                .trigger = trigger,
                                .context = desk};
 }
@@ -885,5 +149,5 @@ int64_t desk_heard_s(struct desk *desk, const char *session_uid, const char *hos
 
 bool desk_asked(struct desk *desk, const char *session_uid)
 {
-    return desk_memory_asked(desk->memory, session_uid, now_of(desk) - ASKED_S);
+    return desk_memory_asked(desk->memory, session_uid, desk_now_s(desk) - ASKED_S);
 }
