@@ -137,7 +137,7 @@ check-tsan: ## the server and its threads under ThreadSanitizer
 # Left out: controllers_certificates, property_certificates and property_rotation (keys made in seconds
 # each), kube_election and property_election (searches), kube_faults; sanitizers run them all.
 VALGRIND_SUITES ?= admit agent api base certs cli corpus controllers_cl controllers_co controllers_h \
-	controllers_o controllers_p controllers_r controllers_s golden kube_c kube_d kube_ev kube_fr kube_i \
+	controllers_o controllers_p controllers_r controllers_s golden http kube_c kube_d kube_ev kube_fr kube_i \
 	kube_l kube_q kube_r kube_s kube_v kube_w mutators patch pointer property_a property_n property_p \
 	property_q property_s property_y review webhook
 VALGRIND_TESTS ?= H8 H10 pipelined interrupt clients_are_verified mounted_secret under_way metrics_are

@@ -206,3 +206,48 @@
  * for one that it did not have. */
 #define KUBE_KINDS_MAX 20000u
 #define KUBE_DISCOVERY_AGAIN_MS 10000
+
+/* The agent API. Connections at once (some 25 KB each), and of one address: the pods of a node may
+ * share one. Bytes that libmicrohttpd has for the head and a piece of the body of one request: a
+ * token has one or two KB. Bytes of all bodies that are being read; beyond it: 503. */
+#define AGENT_CONNECTIONS_MAX 12000
+#define AGENT_ADDRESS_CONNECTIONS_MAX 512u
+#define AGENT_POOL_BYTES (12u << 10)
+#define AGENT_BODY_BUDGET_BYTES (16u << 20)
+
+/* Bytes of what a token says. */
+#define AGENT_TOKEN_MAX_BYTES (8u << 10)
+
+/* Threads that ask the API server and the desk. */
+#define AGENT_WORKERS 6u
+
+/* Requests of one pod: a second, and at once. An agent at work sends one in ten seconds. */
+#define AGENT_REQUEST_RATE 2
+#define AGENT_REQUEST_BURST 30
+
+/* Tokens that were refused, from one address: a second, and at once. Each costs a TokenReview. */
+#define AGENT_REFUSED_RATE 1
+#define AGENT_REFUSED_BURST 20
+
+/* Milliseconds that a verdict about a token holds, and a refusal: seconds, since a pod may be gone
+ * meanwhile (which the desk looks for itself). */
+#define AGENT_VERDICT_MS 30000
+#define AGENT_REFUSAL_MS 10000
+
+/* Verdicts, and pods and addresses whose rates are known. */
+#define AGENT_VERDICTS_MAX 8192u
+#define AGENT_RATES_MAX 16384u
+
+/* Milliseconds for a handshake with an agent (a thousand may come at once), for its request, and
+ * that it may be silent between two; that a request may wait for a thread before it is told to come
+ * again. */
+#define AGENT_HANDSHAKE_MS 15000
+#define AGENT_REQUEST_MS 20000
+#define AGENT_IDLE_MS 60000
+#define AGENT_QUEUE_MS 10000
+
+/* Milliseconds in which several wakes count as one. */
+#define AGENT_WAKE_MS 20
+
+/* Milliseconds in which agents are told that this is not the leader any more. */
+#define AGENT_DRAIN_MS 1000

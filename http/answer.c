@@ -1,5 +1,6 @@
 #include "http/answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +10,19 @@ static const struct {
     const char *header, *value;
 } statuses[] = {
     {ERROR_BAD_REQUEST, "BadRequest", NULL, NULL},
+    {ERROR_UNAUTHORIZED, "Unauthorized", MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer"},
     {ERROR_FORBIDDEN, "Forbidden", NULL, NULL},
     {ERROR_NOT_FOUND, "NotFound", NULL, NULL},
     {ERROR_METHOD, "MethodNotAllowed", MHD_HTTP_HEADER_ALLOW, "POST"},
+    {ERROR_CONFLICT, "Conflict", NULL, NULL},
+    {ERROR_GONE, "Gone", NULL, NULL},
+    {ERROR_LENGTH_REQUIRED, "LengthRequired", NULL, NULL},
     {ERROR_TOO_LARGE, "RequestEntityTooLarge", NULL, NULL},
     {ERROR_MEDIA_TYPE, "UnsupportedMediaType", NULL, NULL},
     {ERROR_INVALID, "Invalid", NULL, NULL},
+    {ERROR_TOO_MANY_REQUESTS, "TooManyRequests", NULL, NULL},
     {ERROR_INTERNAL, "InternalError", NULL, NULL},
-    {ERROR_UNAVAILABLE, "ServiceUnavailable", MHD_HTTP_HEADER_RETRY_AFTER, "1"},
+    {ERROR_UNAVAILABLE, "ServiceUnavailable", NULL, NULL},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -30,15 +36,17 @@ static size_t find(enum error_code code)
     return i;
 }
 
-void answer_status(const struct error *err, struct text *body)
+void answer_status(const struct error *err, int64_t retry_after_s, struct text *body)
 {
     size_t i = find(err->code);
 
     text_puts(body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},"
                     "\"status\":\"Failure\",\"message\":\"");
     text_add_json(body, err->message, strlen(err->message));
-    text_addf(body, "\",\"reason\":\"%s\",\"code\":%d}",
-              i < COUNT(statuses) ? statuses[i].reason : "", (int)err->code);
+    text_addf(body, "\",\"reason\":\"%s\"", i < COUNT(statuses) ? statuses[i].reason : "");
+    if (retry_after_s > 0)
+        text_addf(body, ",\"details\":{\"retryAfterSeconds\":%lld}", (long long)retry_after_s);
+    text_addf(body, ",\"code\":%d}", (int)err->code);
 }
 
 static struct MHD_Response *make(const char *type, struct text *body, bool closes)
@@ -66,20 +74,31 @@ enum MHD_Result answer_send(struct MHD_Connection *connection, unsigned status, 
     return queued;
 }
 
-enum MHD_Result answer_fail(struct MHD_Connection *connection, const struct error *err, bool closes)
+enum MHD_Result answer_refuse(struct MHD_Connection *connection, const struct error *err,
+                              int64_t retry_after_s, bool closes)
 {
     struct text body = {0};
     size_t i = find(err->code);
+    char seconds[24];
 
-    answer_status(err, &body);
+    answer_status(err, retry_after_s, &body);
 
     struct MHD_Response *response = make("application/json", &body, closes);
 
     if (i < COUNT(statuses) && statuses[i].header)
         MHD_add_response_header(response, statuses[i].header, statuses[i].value);
+    if (retry_after_s > 0) {
+        snprintf(seconds, sizeof seconds, "%lld", (long long)retry_after_s);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
 
     enum MHD_Result queued = MHD_queue_response(connection, (unsigned)err->code, response);
 
     MHD_destroy_response(response);
     return queued;
+}
+
+enum MHD_Result answer_fail(struct MHD_Connection *connection, const struct error *err, bool closes)
+{
+    return answer_refuse(connection, err, err->code == ERROR_UNAVAILABLE ? 1 : 0, closes);
 }

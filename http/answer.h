@@ -8,8 +8,10 @@
 /**
  * A failure as metav1.Status in JSON, appended. Spec: Kubernetes API conventions, "Response Status
  * Kind".
+ *
+ * @param retry_after_s  When to come again; 0: not said.
  */
-void answer_status(const struct error *err, struct text *body);
+void answer_status(const struct error *err, int64_t retry_after_s, struct text *body);
 
 /**
  * Queues an answer.
@@ -22,6 +24,11 @@ void answer_status(const struct error *err, struct text *body);
 enum MHD_Result answer_send(struct MHD_Connection *connection, unsigned status, const char *type,
                             struct text *body, bool closes);
 
-/** Queues a failure as metav1.Status, with Allow for 405 and Retry-After for 503. */
+/** Queues a failure as metav1.Status, with Allow for 405, WWW-Authenticate for 401, and
+ *  Retry-After unless that is 0 seconds. */
+enum MHD_Result answer_refuse(struct MHD_Connection *connection, const struct error *err,
+                              int64_t retry_after_s, bool closes);
+
+/** The same, with a second to come again after for 503. */
 enum MHD_Result answer_fail(struct MHD_Connection *connection, const struct error *err,
                             bool closes);

@@ -4,17 +4,16 @@
 #include <stdbool.h>
 
 #include "certs/credentials.h"
-#include "webhook/connections.h"
+#include "http/tls.h"
 #include "webhook/request.h"
 
 struct worker;
 
 /** One connection, from accept() to its end. */
 struct client {
-    struct connection watched;
+    struct http_tls tls;
     struct worker *worker;
     struct credentials *credentials; /* NULL without TLS */
-    bool heard, agreed;              /* bytes came; the handshake is done */
     struct request request;
     struct client *next; /* among those that their worker has not seen yet */
 };

@@ -119,10 +119,9 @@ int listener_waits_on(const struct listener *listener)
 void listener_watch(struct listener *listener, int64_t now_ms)
 {
     static const enum metric metrics[] = {
-        [PHASE_HANDSHAKE] = METRIC_CUT_HANDSHAKE,
-        [PHASE_IDLE] = METRIC_CUT_IDLE,
-        [PHASE_HEAD] = METRIC_CUT_HEAD,
-        [PHASE_REQUEST] = METRIC_CUT_REQUEST,
+        [PHASE_HANDSHAKE] = METRIC_CUT_HANDSHAKE, [PHASE_IDLE] = METRIC_CUT_IDLE,
+        [PHASE_HEAD] = METRIC_CUT_HEAD,           [PHASE_REQUEST] = METRIC_CUT_REQUEST,
+        [PHASE_WAIT] = METRIC_CUT_REQUEST, /* nothing waits here */
     };
     struct connections_cut cut = {0};
 

@@ -46,7 +46,7 @@ enum exit_code once_run(const struct options *options, const struct settings *se
                                &answer, &refusal);
 
     if (!answered)
-        answer_status(&refusal, &answer.body);
+        answer_status(&refusal, 0, &answer.body);
     if (!write_all(out, &answer.body, err))
         return EXIT_CANNOT;
     return answered ? EXIT_FINE : EXIT_REFUSED;

@@ -86,8 +86,10 @@ static void defaults(struct options *options)
 
     *options = (struct options){
         .log_level = LOG_INFO,
-        .times = {HANDSHAKE_TIMEOUT_MS, HEADER_TIMEOUT_MS, REQUEST_TIMEOUT_MS,
-                  KEEP_ALIVE_TIMEOUT_MS},
+        .times = {.handshake_ms = HANDSHAKE_TIMEOUT_MS,
+                  .head_ms = HEADER_TIMEOUT_MS,
+                  .request_ms = REQUEST_TIMEOUT_MS,
+                  .idle_ms = KEEP_ALIVE_TIMEOUT_MS},
         .drain_delay_ms = DRAIN_DELAY_MS,
         .drain_timeout_ms = DRAIN_TIMEOUT_MS,
         .body_max = BODY_MAX_BYTES,

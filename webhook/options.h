@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "http/address.h"
-#include "webhook/connections.h"
+#include "http/connections.h"
 #include "webhook/followed.h"
 
 /** Exit codes of granary-webhook. */

@@ -11,6 +11,12 @@
 #include "http/answer.h"
 #include "webhook/worker.h"
 
+static const struct head_route routes[] = {
+    {"/mutate", ADMIT_MUTATE, 0},
+    {"/validate", ADMIT_VALIDATE, 0},
+    {0},
+};
+
 /* The header lines as libmicrohttpd has them, one more than is allowed so that it shows. */
 struct lines {
     struct head_line items[HEADERS_MAX + 1];
@@ -47,8 +53,8 @@ void *request_uri(void *context, const char *uri, struct MHD_Connection *connect
         .timeout_ms = query ? head_timeout_ms(span_of(query + 1)) : 0,
     };
     /* a pipelined request was read together with the one before it */
-    if (atomic_load(&client->watched.phase) == PHASE_IDLE)
-        connection_enters(client->worker->connections, &client->watched, PHASE_HEAD,
+    if (atomic_load(&client->tls.watched.phase) == PHASE_IDLE)
+        connection_enters(client->worker->connections, &client->tls.watched, PHASE_HEAD,
                           clock_mono_ms());
     return NULL;
 }
@@ -98,7 +104,7 @@ static bool judge(struct client *client, struct MHD_Connection *connection,
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_line, &lines);
     head.lines = lines.items;
     head.count = lines.count;
-    if (!head_judge(&head, (uint64_t)service->body_max, &client->request.head, err))
+    if (!head_judge(&head, routes, (uint64_t)service->body_max, &client->request.head, err))
         return false;
     if (!size ||
         !head_is_tight(&head, head.method.data, size->header_size, client->request.uri_length))
@@ -115,10 +121,10 @@ static enum MHD_Result begin(struct client *client, struct MHD_Connection *conne
 
     request->begun = true;
     request->begun_us = clock_mono_us();
-    connection_enters(client->worker->connections, &client->watched, PHASE_REQUEST,
+    connection_enters(client->worker->connections, &client->tls.watched, PHASE_REQUEST,
                       request->begun_us / 1000);
     if (request->timeout_ms > 0)
-        connection_hurries(&client->watched, request->timeout_ms);
+        connection_hurries(&client->tls.watched, request->timeout_ms);
     metrics_add(&service_of(client)->metrics, METRIC_IN_FLIGHT, 1);
     return judge(client, connection, head, &err) ? MHD_YES : fail(client, connection, &err, true);
 }
@@ -225,7 +231,7 @@ static enum MHD_Result finish(struct client *client, struct MHD_Connection *conn
         return fail(client, connection, &err, closes);
     request->answered = true;
     tell(client, &answer);
-    atomic_store(&client->watched.served, true);
+    atomic_store(&client->tls.watched.served, true);
     return answer_send(connection, MHD_HTTP_OK, "application/json", &answer.body,
                        closes || atomic_load(&service_of(client)->leaving));
 }
@@ -268,5 +274,6 @@ void request_completed(void *context, struct MHD_Connection *connection, void **
         metrics_add(&service->metrics, METRIC_ABORTED, 1);
     drop_body(service, request);
     *request = (struct request){0};
-    connection_enters(client->worker->connections, &client->watched, PHASE_IDLE, clock_mono_ms());
+    connection_enters(client->worker->connections, &client->tls.watched, PHASE_IDLE,
+                      clock_mono_ms());
 }

@@ -2,7 +2,8 @@
 
 #include <microhttpd.h>
 
-#include "webhook/head.h"
+#include "http/head.h"
+#include "webhook/admit.h"
 
 /** One review on its way. A connection has one at a time. {0} between them. */
 struct request {

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -40,26 +39,6 @@ enum drain drain_next(int64_t since_ms, int64_t delay_ms, int64_t timeout_ms, si
     if (since_ms < delay_ms)
         return DRAIN_LEAVING;
     return open > 0 ? DRAIN_CLOSING : DRAIN_OVER;
-}
-
-/* Each connection is a descriptor; what is missing must show now, not under load. */
-static size_t connections_possible(size_t wanted)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return wanted;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted + DESCRIPTORS_RESERVED)
-        return wanted;
-
-    size_t possible =
-        limit.rlim_cur > DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED : 1;
-
-    log_warn("fewer connections than wanted: the limit of open files is low",
-             LOG_N("wanted", (int64_t)wanted), LOG_N("possible", (int64_t)possible));
-    return possible;
 }
 
 static size_t cores(void)

@@ -1,6 +1,5 @@
 #include "webhook/worker.h"
 
-#include <gnutls/abstract.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -13,10 +12,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/library.h"
+#include "http/tls.h"
 #include "webhook/admin.h"
-
-/* TLS 1.0 and 1.1 are still in NORMAL of Debian 12. */
-#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 static void notify_connection(void *context, struct MHD_Connection *connection,
                               void **socket_context, enum MHD_ConnectionNotificationCode code)
@@ -35,26 +32,16 @@ static void notify_connection(void *context, struct MHD_Connection *connection,
     *socket_context = client;
 }
 
-/* libmicrohttpd wants to know a certificate at its start; each connection gets its own. */
-static int no_certificate(gnutls_session_t session, const gnutls_datum_t *authorities, int count,
-                          const gnutls_pk_algorithm_t *algorithms, int algorithm_count,
-                          gnutls_pcert_st **certificate, unsigned *length, gnutls_privkey_t *key)
-{
-    (void)session, (void)authorities, (void)count, (void)algorithms, (void)algorithm_count;
-    (void)certificate, (void)length, (void)key;
-    return -1;
-}
-
 static struct MHD_Daemon *start_admission(struct worker *worker)
 {
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         request_handle, worker, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
-        MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK, no_certificate,
-        MHD_OPTION_NOTIFY_CONNECTION, notify_connection, worker, MHD_OPTION_NOTIFY_COMPLETED,
-        request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, library_leave_escaped, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        CONNECTIONS_OF_WORKER_MAX, MHD_OPTION_END);
+        MHD_OPTION_HTTPS_PRIORITIES, HTTP_TLS_PRIORITIES, MHD_OPTION_HTTPS_CERT_CALLBACK,
+        http_tls_no_certificate, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, worker,
+        MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+        request_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, library_leave_escaped, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_OF_WORKER_MAX, MHD_OPTION_END);
 }
 
 static struct MHD_Daemon *start_admin(struct worker *worker)
@@ -73,7 +60,7 @@ static void begin(struct worker *worker, struct client *client)
     struct sockaddr_in nobody = {.sin_family = AF_INET};
 
     worker->beginning = client;
-    if (MHD_add_connection(worker->daemon, client->watched.fd, (struct sockaddr *)&nobody,
+    if (MHD_add_connection(worker->daemon, client->tls.watched.fd, (struct sockaddr *)&nobody,
                            sizeof nobody) != MHD_YES &&
         worker->beginning)
         client_free(TAKE(worker->beginning));
@@ -162,7 +149,7 @@ static void turn_away_new(struct worker *worker)
     struct client *next;
 
     for (struct client *client = take_new(worker); client; client = next) {
-        int fd = client->watched.fd;
+        int fd = client->tls.watched.fd;
 
         next = client->next;
         client_free(client);

@@ -7,6 +7,7 @@ import sys
 
 import harness
 import test_agent  # noqa: F401
+import test_agent_api  # noqa: F401
 import test_controller  # noqa: F401
 import test_drain  # noqa: F401
 import test_http  # noqa: F401

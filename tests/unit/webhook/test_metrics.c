@@ -142,10 +142,10 @@ static const struct {
     {ERROR_UNAVAILABLE, "later",
      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
      "\"message\":\"later\",\"reason\":\"ServiceUnavailable\",\"code\":503}"},
-    /* Kubernetes has no reason for this one */
+    /* a word of ours: Kubernetes has none */
     {ERROR_LENGTH_REQUIRED, "",
      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
-     "\"message\":\"\",\"reason\":\"\",\"code\":411}"},
+     "\"message\":\"\",\"reason\":\"LengthRequired\",\"code\":411}"},
 };
 
 START_TEST(failures_are_status_objects)
@@ -154,7 +154,7 @@ START_TEST(failures_are_status_objects)
         struct error err;
 
         error_set(&err, status_rows[_i].code, "%s", status_rows[_i].message);
-        answer_status(&err, &body);
+        answer_status(&err, 0, &body);
         ck_assert_str_eq(text_get(&body), status_rows[_i].body);
     }
 END_TEST

@@ -18,13 +18,14 @@ enum connection_phase {
     PHASE_IDLE,      /* waits for a request, its first or another one */
     PHASE_HEAD,      /* the first byte of a request is here, its headers not yet */
     PHASE_REQUEST,   /* the body comes, is judged, the answer goes */
+    PHASE_WAIT,      /* somebody else is asked, or nothing is to be said yet */
     PHASE_CUT,       /* shut down by us; its thread will notice */
 };
 
 /** Deadlines in milliseconds, each from the begin of its phase; PHASE_REQUEST counts from the
  *  first byte of the head. */
 struct connection_times {
-    int64_t handshake_ms, head_ms, request_ms, idle_ms;
+    int64_t handshake_ms, head_ms, request_ms, idle_ms, wait_ms;
 };
 
 /** One connection. Its own thread writes the atomics, the watching thread reads them. */
@@ -80,3 +81,9 @@ bool connections_make_room(struct connections *all, int64_t now_ms);
 
 /** How many were cut longer than this ago and are still there: their threads hang. */
 size_t connections_stuck(struct connections *all, int64_t now_ms, int64_t limit_ms);
+
+/**
+ * How many of the wanted connections there are descriptors for, after raising the limit as far as
+ * it goes. Says so in the log when they are fewer: what is missing must show now, not under load.
+ */
+size_t connections_possible(size_t wanted);

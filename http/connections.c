@@ -1,6 +1,10 @@
-#include "webhook/connections.h"
+#include "http/connections.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
+
+#include "base/limits.h"
+#include "base/log.h"
 
 void connections_init(struct connections *all, const struct connection_times *times)
 {
@@ -16,11 +20,9 @@ void connections_done(struct connections *all)
 static int64_t limit_of(const struct connection_times *times, enum connection_phase phase)
 {
     const int64_t limits[] = {
-        [PHASE_HANDSHAKE] = times->handshake_ms,
-        [PHASE_IDLE] = times->idle_ms,
-        [PHASE_HEAD] = times->head_ms,
-        [PHASE_REQUEST] = times->request_ms,
-        [PHASE_CUT] = 0,
+        [PHASE_HANDSHAKE] = times->handshake_ms, [PHASE_IDLE] = times->idle_ms,
+        [PHASE_HEAD] = times->head_ms,           [PHASE_REQUEST] = times->request_ms,
+        [PHASE_WAIT] = times->wait_ms,           [PHASE_CUT] = 0,
     };
 
     return limits[phase];
@@ -131,4 +133,23 @@ size_t connections_stuck(struct connections *all, int64_t now_ms, int64_t limit_
         count += atomic_load(&one->phase) == PHASE_CUT && now_ms - one->cut_ms > limit_ms;
     pthread_mutex_unlock(&all->lock);
     return count;
+}
+
+size_t connections_possible(size_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted + DESCRIPTORS_RESERVED)
+        return wanted;
+
+    size_t possible =
+        limit.rlim_cur > DESCRIPTORS_RESERVED ? limit.rlim_cur - DESCRIPTORS_RESERVED : 1;
+
+    log_warn("fewer connections than wanted: the limit of open files is low",
+             LOG_N("wanted", (int64_t)wanted), LOG_N("possible", (int64_t)possible));
+    return possible;
 }

@@ -1,8 +1,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "http/connections.h"
 #include "tests/unit/suite.h"
-#include "webhook/connections.h"
 
 static const struct connection_times times = {
     .handshake_ms = 50, .head_ms = 30, .request_ms = 100, .idle_ms = 1000};
@@ -166,7 +166,7 @@ START_TEST(leaving_keeps_the_list_whole)
     }
 END_TEST
 
-SUITE(webhook_connections)
+SUITE(http_connections)
 {
     suite_rows(tests, each_phase_has_its_deadline, phase_rows);
     tcase_add_test(tests, a_request_counts_from_its_first_byte);

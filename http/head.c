@@ -1,8 +1,9 @@
-#include "webhook/head.h"
+#include "http/head.h"
 
 #include <ctype.h>
 #include <strings.h>
 
+#include "base/auto.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -119,26 +120,32 @@ static bool judge_framing(const struct head *head, const struct framing *framing
     return !framing->lengths || read_length(framing->length, &request->length, err);
 }
 
-static const struct {
-    const char *path;
-    enum admit_endpoint endpoint;
-} routes[] = {
-    {"/mutate", ADMIT_MUTATE},
-    {"/validate", ADMIT_VALIDATE},
-};
+/* "nothing is here; try /mutate or /validate" */
+static bool nowhere(const struct head_route *routes, struct error *err)
+{
+    AUTO(text) struct text paths = {0};
 
-static bool judge_route(const struct head *head, struct head_request *request, struct error *err)
+    for (const struct head_route *route = routes; route->path; route++) {
+        if (route != routes)
+            text_puts(&paths, route[1].path ? ", " : " or ");
+        text_puts(&paths, route->path);
+    }
+    return error_set(err, ERROR_NOT_FOUND, "nothing is here; try %s", text_get(&paths));
+}
+
+static bool judge_route(const struct head *head, const struct head_route *routes,
+                        const struct head_route **found, struct error *err)
 {
     if (head->path.length > PATH_OF_REQUEST_MAX_BYTES)
         return error_set(err, ERROR_URI_TOO_LONG, "the path is too long");
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!span_is(head->path, routes[i].path))
+    for (const struct head_route *route = routes; route->path; route++) {
+        if (!span_is(head->path, route->path))
             continue;
-        request->endpoint = routes[i].endpoint;
+        *found = route;
         return span_is(head->method, "POST") ||
                error_set(err, ERROR_METHOD, "only POST is answered here");
     }
-    return error_set(err, ERROR_NOT_FOUND, "nothing is here; try /mutate or /validate");
+    return nowhere(routes, err);
 }
 
 static bool judge_body(const struct framing *framing, uint64_t body_max,
@@ -156,15 +163,18 @@ static bool judge_body(const struct framing *framing, uint64_t body_max,
     return request->chunked || request->length > 0 || bad(err, "the body is empty");
 }
 
-bool head_judge(const struct head *head, uint64_t body_max, struct head_request *request,
-                struct error *err)
+bool head_judge(const struct head *head, const struct head_route *routes, uint64_t body_max,
+                struct head_request *request, struct error *err)
 {
     struct framing framing = {0};
     struct head_request made = {0};
+    const struct head_route *route = routes;
 
     if (!read_lines(head, &framing, err) || !judge_framing(head, &framing, &made, err) ||
-        !judge_route(head, &made, err) || !judge_body(&framing, body_max, &made, err))
+        !judge_route(head, routes, &route, err) ||
+        !judge_body(&framing, route->body_max ? route->body_max : body_max, &made, err))
         return false;
+    made.endpoint = route->endpoint;
     *request = made;
     return true;
 }

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/span.h"
-#include "webhook/admit.h"
 
 /** One header line as received. */
 struct head_line {
@@ -20,25 +19,33 @@ struct head {
     size_t count;
 };
 
+/** A path that is answered, by POST of JSON. A table of them ends with a path of NULL. */
+struct head_route {
+    const char *path;
+    int endpoint;      /* what it is to the caller */
+    uint64_t body_max; /* bytes; 0: as the caller says for all */
+};
+
 /** What the head says of the rest. */
 struct head_request {
-    enum admit_endpoint endpoint;
+    int endpoint; /* of its route */
     bool chunked;
     uint64_t length; /* bytes of the body; 0 when chunked */
 };
 
 /**
- * Judges a head: stricter than HTTP, since the only honest client is Go's. Whatever two readers
- * could understand in two ways is refused, so that no request can hide in another.
+ * Judges a head: stricter than HTTP, since the only honest clients are Go's and ours. Whatever two
+ * readers could understand in two ways is refused, so that no request can hide in another.
  *
+ * @param routes    What is answered at all.
  * @param body_max  The largest body that is read, in bytes.
  * @return          False: err->code is the HTTP status (400, 404, 405, 411, 413, 414, 415, 431).
  *                  The connection has to be closed after the answer.
  *
  * Spec: RFC 9110, RFC 9112 sections 2.2, 3.2, 5, 6; catalogue H1 to H9.
  */
-bool head_judge(const struct head *head, uint64_t body_max, struct head_request *request,
-                struct error *err) MUST_CHECK;
+bool head_judge(const struct head *head, const struct head_route *routes, uint64_t body_max,
+                struct head_request *request, struct error *err) MUST_CHECK;
 
 /**
  * The API server's `?timeout=10s`: how long it waits, in milliseconds. 0 when absent or anything
