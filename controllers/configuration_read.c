@@ -12,6 +12,7 @@
 #include "api/validate.h"
 #include "base/tree.h"
 #include "controllers/cronjob_state.h"
+#include "kube/time.h"
 
 #define PASSWORD "RESTIC_PASSWORD"
 
@@ -273,12 +274,16 @@ static void read_agent(const struct configuration_facts *facts,
 
 /* ---- the CronJob ---- */
 
-char *configuration_settled(const json_t *object)
+char *configuration_settled(const json_t *cronjob, const json_t *wanted)
 {
-    const json_t *metadata = tree_get(object, "metadata");
+    const json_t *metadata = tree_get(cronjob, "metadata");
+    AUTO(text) struct text text = {0};
+    char hex[65];
 
-    return text_format("%s/%lld", given(metadata, "uid", ""),
-                       (long long)tree_int(metadata, "generation", 0));
+    tree_write(&text, wanted, true);
+    text_sha256((struct span){text_get(&text), text.length}, hex);
+    return text_format("%s/%lld/%s", given(metadata, "uid", ""),
+                       (long long)tree_int(metadata, "generation", 0), hex);
 }
 
 static void want_cronjob(const struct configuration_facts *facts,
@@ -298,9 +303,9 @@ static void want_cronjob(const struct configuration_facts *facts,
     });
 }
 
-static bool is_settled(const struct configuration_facts *facts)
+static bool is_settled(const struct configuration_facts *facts, const json_t *wanted)
 {
-    AUTO(free) char *now = configuration_settled(facts->cronjob);
+    AUTO(free) char *now = facts->settled ? configuration_settled(facts->cronjob, wanted) : NULL;
 
     return facts->settled && strcmp(facts->settled, now) == 0;
 }
@@ -312,7 +317,7 @@ static void read_cronjob(const struct configuration_facts *facts,
 
     want_cronjob(facts, reading);
     seen->cronjob = cronjob_state(facts->cronjob, reading->wanted, facts->configuration);
-    if (seen->cronjob == CRONJOB_OTHER && is_settled(facts))
+    if (seen->cronjob == CRONJOB_OTHER && is_settled(facts, reading->wanted))
         seen->cronjob = CRONJOB_OURS;
     if (seen->cronjob == CRONJOB_FOREIGN) {
         seen->cronjob_message =
@@ -359,20 +364,33 @@ static struct condition of_wipe_out(const struct configuration_facts *facts,
                                   space_of(facts->repository), name_of(facts->repository)))};
 }
 
+/* One that is about to be made begins now. */
+static int64_t made_s(const struct configuration_facts *facts,
+                      const struct configuration_seen *seen)
+{
+    int64_t moment_s;
+
+    if (seen->cronjob == CRONJOB_OURS || seen->cronjob == CRONJOB_OTHER)
+        return time_parse(tree_span(tree_get(facts->cronjob, "metadata"), "creationTimestamp"),
+                          &moment_s)
+                   ? moment_s
+                   : -1;
+    return configuration_next(seen) == CONFIGURATION_APPLY ? facts->now_s : -1;
+}
+
 static void read_more(const struct configuration_facts *facts,
                       struct configuration_reading *reading)
 {
-    bool ours = reading->seen.cronjob == CRONJOB_OURS || reading->seen.cronjob == CRONJOB_OTHER;
-
     reading->kept = schedule_kept_read(&(struct schedule_seen){
         .configuration = facts->configuration,
-        .cronjob = ours ? facts->cronjob : NULL,
+        .cronjob = facts->cronjob,
+        .made_s = made_s(facts, &reading->seen),
         .session_s = facts->session_s,
         .now_s = facts->now_s,
     });
-    reading->more[0] = reading->kept.condition;
-    reading->more[1] = of_blueprint(facts, reading);
-    reading->more[2] = of_wipe_out(facts, reading);
+    reading->more[CONFIGURATION_KEPT] = reading->kept.condition;
+    reading->more[CONFIGURATION_BLUEPRINT] = of_blueprint(facts, reading);
+    reading->more[CONFIGURATION_WIPE_OUT] = of_wipe_out(facts, reading);
     reading->seen.more = reading->more;
     reading->seen.more_count = CONFIGURATION_MORE;
 }

@@ -25,7 +25,7 @@ struct configuration_facts {
     enum seen secret;
     const char *secret_message;
     const char *refused; /* why its CronJob could not be written the last time */
-    const char *settled; /* "uid/generation" of a CronJob that will not get any more like ours */
+    const char *settled; /* configuration_settled() of a CronJob that will not get more like ours */
     bool waits;          /* the target is older than the installation, and waits for its owner */
     int64_t session_s;   /* when its youngest BackupSession was made; -1: there is none */
     int64_t now_s;
@@ -33,7 +33,9 @@ struct configuration_facts {
 };
 
 #define CONFIGURATION_TEXTS 8
-#define CONFIGURATION_MORE 3
+
+/* Conditions that decide nothing, by their place. */
+enum { CONFIGURATION_KEPT, CONFIGURATION_BLUEPRINT, CONFIGURATION_WIPE_OUT, CONFIGURATION_MORE };
 
 /** What is read; holds what `seen` borrows, so that it can not be copied. */
 struct configuration_reading {
@@ -81,5 +83,6 @@ struct secret_look {
  */
 enum seen secret_seen(const struct secret_look *look, char **message);
 
-/** "uid/generation" of an object; the caller frees it. */
-char *configuration_settled(const json_t *object);
+/** What says that this state of a CronJob is all that becomes of what was wanted, whoever changes
+ *  it on its way into the cluster. The caller frees it. */
+char *configuration_settled(const json_t *cronjob, const json_t *wanted);

@@ -140,9 +140,7 @@ struct schedule_kept schedule_kept_read(const struct schedule_seen *seen)
 {
     const json_t *spec = tree_get(seen->configuration, "spec");
     struct schedule_kept result = {.condition = kept(CONDITION_ABSENT, "", NULL), .look_s = -1};
-    struct slots slots = {
-        .anchor_s = time_of(tree_get(seen->cronjob, "metadata"), "creationTimestamp"),
-    };
+    struct slots slots = {.anchor_s = seen->made_s};
     struct error ignored;
 
     if (tree_true(spec, "paused")) {

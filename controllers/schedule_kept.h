@@ -17,7 +17,8 @@
 /** What is seen. All borrowed. */
 struct schedule_seen {
     const json_t *configuration;
-    const json_t *cronjob; /* ours; NULL: there is none, nothing is due */
+    const json_t *cronjob; /* ours; NULL: there is none yet */
+    int64_t made_s;        /* when that was made; -1: nothing is due */
     int64_t session_s;     /* when its youngest session was made; -1: there is none */
     int64_t now_s;
 };

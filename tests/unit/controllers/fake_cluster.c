@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/patch.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
@@ -18,6 +19,7 @@ struct fake_cluster {
     pthread_mutex_t mutex;
     json_t *objects; /* by path */
     json_t *moved;   /* plural -> version of the last change of its kind */
+    json_t *applied; /* by path: what was applied last */
     int64_t version, made, now_s;
     int writes, asked, reads, fail_at;
     enum fake_failure how;
@@ -326,15 +328,12 @@ static bool is_as_named(const json_t *object, const char *uid, const char *versi
            (!version || strcmp(version, meta(object, "resourceVersion")) == 0);
 }
 
-static struct reply patch(struct fake_cluster *cluster, const struct place *place, json_t *body,
-                          bool apply)
+static struct reply patch(struct fake_cluster *cluster, const struct place *place, json_t *body)
 {
     json_t *object = find(cluster, place->path);
 
-    if (!object && apply && !meta(body, "uid"))
-        return create(cluster, place, body);
     if (!object)
-        return refuse(apply ? 409 : 404, apply ? "Conflict" : "NotFound");
+        return refuse(404, "NotFound");
     if (!is_as_named(object, meta(body, "uid"), meta(body, "resourceVersion")))
         return refuse(409, "Conflict");
 
@@ -347,6 +346,71 @@ static struct reply patch(struct fake_cluster *cluster, const struct place *plac
     tree_put_new(cluster->objects, place->path, next);
     note(cluster, place->path);
     return (struct reply){200, tree_copy(next)};
+}
+
+/* Spec: RFC 6902. */
+static struct reply patch_by_steps(struct fake_cluster *cluster, const struct place *place,
+                                   const json_t *steps)
+{
+    const json_t *object = find(cluster, place->path);
+    struct error err = {.message = ""};
+    json_t *next = object ? patch_apply(object, steps, &err) : NULL;
+
+    if (!next)
+        return object ? refuse(422, "Invalid") : refuse(404, "NotFound");
+    put_version(cluster, next);
+    tree_put_new(cluster->objects, place->path, next);
+    note(cluster, place->path);
+    return (struct reply){200, tree_copy(next)};
+}
+
+/* What an apply said before and does not say any more goes; lists go as a whole. */
+static void give_up(json_t *object, const json_t *before, const json_t *now)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (before, key, value) {
+        if (!tree_get(now, key))
+            json_object_del(object, key);
+        else if (json_is_object(value))
+            give_up(json_object_get(object, key), value, tree_get(now, key));
+    }
+}
+
+/* True when the object has other values where the intent has some. */
+static bool disagrees(const json_t *object, const json_t *intent)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (intent, key, value) {
+        const json_t *there = tree_get(object, key);
+
+        if (there && (json_is_object(value) ? disagrees(there, value) : !tree_equal(there, value)))
+            return true;
+    }
+    return false;
+}
+
+static struct reply apply(struct fake_cluster *cluster, const struct place *place, json_t *body)
+{
+    const json_t *before = json_object_get(cluster->applied, place->path);
+    json_t *object = find(cluster, place->path), *next;
+
+    if (object ? !is_as_named(object, meta(body, "uid"), meta(body, "resourceVersion"))
+               : meta(body, "uid") != NULL)
+        return refuse(409, "Conflict");
+    if (object && !before && !strstr(place->query, "force=true") && disagrees(object, body))
+        return refuse(409, "Conflict");
+    next = object ? tree_copy(object) : json_object();
+    give_up(next, before, body);
+    merge(next, body);
+    stamp(cluster, next);
+    tree_put_new(cluster->applied, place->path, tree_copy(body));
+    tree_put_new(cluster->objects, place->path, next);
+    note(cluster, place->path);
+    return (struct reply){object ? 200 : 201, tree_copy(next)};
 }
 
 static struct reply delete (struct fake_cluster *cluster, const struct place *place,
@@ -364,14 +428,8 @@ static struct reply delete (struct fake_cluster *cluster, const struct place *pl
     json_object_del(cluster->objects, place->path);
     cluster->version++;
     note(cluster, place->path);
+    json_object_del(cluster->applied, place->path);
     return reply;
-}
-
-static bool is_apply(const struct fake_request *request)
-{
-    AUTO(free) char *type = fake_header(request, "Content-Type");
-
-    return strstr(type, "apply-patch") != NULL;
 }
 
 static struct reply write_one(struct fake_cluster *cluster, const struct place *place,
@@ -380,11 +438,17 @@ static struct reply write_one(struct fake_cluster *cluster, const struct place *
     AUTO(json)
     json_t *body = json_loadb(request->body.data, request->body.length, 0, NULL);
 
+    AUTO(free) char *type = fake_header(request, "Content-Type");
+
     cluster->writes++;
     if (strcmp(request->method, "POST") == 0)
         return create(cluster, place, body);
+    if (strcmp(type, "application/json-patch+json") == 0)
+        return patch_by_steps(cluster, place, body);
+    if (strncmp(type, "application/apply-patch", strlen("application/apply-patch")) == 0)
+        return apply(cluster, place, body);
     if (strcmp(request->method, "PATCH") == 0)
-        return patch(cluster, place, body, is_apply(request));
+        return patch(cluster, place, body);
     if (strcmp(request->method, "DELETE") == 0)
         return delete (cluster, place, body);
     cluster->writes--;
@@ -500,8 +564,10 @@ struct fake_cluster *fake_cluster_start(void)
     struct kube_client_limits limits = {.rate = 1e6, .burst = 1e6, .second_ms = 1};
     struct error err = {.message = ""};
 
-    *cluster = (struct fake_cluster){
-        .objects = json_object(), .moved = json_object(), .now_s = 1714570200};
+    *cluster = (struct fake_cluster){.objects = json_object(),
+                                     .moved = json_object(),
+                                     .applied = json_object(),
+                                     .now_s = 1714570200};
     pthread_mutex_init(&cluster->mutex, NULL);
     cluster->fake = fake_start(NULL, serve, cluster);
 
@@ -518,6 +584,7 @@ void fake_cluster_stop(struct fake_cluster *cluster)
     fake_stop(cluster->fake);
     json_decref(cluster->objects);
     json_decref(cluster->moved);
+    json_decref(cluster->applied);
     pthread_mutex_destroy(&cluster->mutex);
     free(cluster);
 }
@@ -549,6 +616,7 @@ void fake_cluster_remove(struct fake_cluster *cluster, const char *path)
     json_object_del(cluster->objects, path);
     cluster->version++;
     note(cluster, path);
+    json_object_del(cluster->applied, path);
     pthread_mutex_unlock(&cluster->mutex);
 }
 

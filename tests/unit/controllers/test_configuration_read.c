@@ -241,7 +241,8 @@ START_TEST(the_cronjob_is_wanted)
     {
         AUTO(scene) struct scene scene = {0};
         AUTO(configuration_reading) struct configuration_reading first = {0}, second = {0};
-        AUTO(configuration_reading) struct configuration_reading third = {0}, fourth = {0};
+        AUTO(configuration_reading)
+        struct configuration_reading third = {0}, fourth = {0}, fifth = {0};
 
         make_scene(&scene);
 
@@ -250,7 +251,7 @@ START_TEST(the_cronjob_is_wanted)
         configuration_read(&facts, &first);
         ck_assert_int_eq(configuration_next(&first.seen), CONFIGURATION_APPLY);
         ck_assert_str_eq(tree_text(tree_get(first.wanted, "spec"), "schedule"), "0 3 * * *");
-        ck_assert_int_eq(first.kept.condition.status, CONDITION_ABSENT);
+        ck_assert_int_eq(first.kept.condition.status, CONDITION_TRUE);
 
         json_t *metadata = json_object_get(first.wanted, "metadata");
 
@@ -266,9 +267,18 @@ START_TEST(the_cronjob_is_wanted)
         tree_put_bool(json_object_get(first.wanted, "spec"), "suspend", true);
         configuration_read(&facts, &third);
         ck_assert_int_eq(configuration_next(&third.seen), CONFIGURATION_APPLY);
-        facts.settled = "c/4";
+
+        AUTO(free) char *settled = configuration_settled(facts.cronjob, third.wanted);
+
+        facts.settled = settled;
         configuration_read(&facts, &fourth);
         ck_assert_int_eq(configuration_next(&fourth.seen), CONFIGURATION_WAIT);
+
+        /* not when something else is wanted */
+        json_object_set_new(json_object_get(scene.parts[OF_CONFIGURATION], "spec"), "schedule",
+                            json_string("0 4 * * *"));
+        configuration_read(&facts, &fifth);
+        ck_assert_int_eq(configuration_next(&fifth.seen), CONFIGURATION_APPLY);
     }
 END_TEST
 

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/tree.h"
 #include "controllers/schedule_kept.h"
+#include "kube/time.h"
 #include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
@@ -103,12 +104,21 @@ static json_t *configuration_of(int row)
     return made;
 }
 
+static int64_t made_of(const json_t *cronjob)
+{
+    int64_t made_s;
+
+    return time_parse(tree_span(tree_get(cronjob, "metadata"), "creationTimestamp"), &made_s)
+               ? made_s
+               : -1;
+}
+
 START_TEST(what_is_missed)
     {
         AUTO(json) json_t *configuration = configuration_of(_i);
         AUTO(json) json_t *cronjob = json_row(rows[_i].cronjob);
         const struct schedule_seen seen = {configuration, json_is_null(cronjob) ? NULL : cronjob,
-                                           rows[_i].session_s, rows[_i].now_s};
+                                           made_of(cronjob), rows[_i].session_s, rows[_i].now_s};
         AUTO(schedule_kept) struct schedule_kept kept = schedule_kept_read(&seen);
 
         ck_assert_msg(kept.condition.status == rows[_i].status, "%s", rows[_i].what);
@@ -127,7 +137,7 @@ START_TEST(the_same_again)
         json_t *conditions =
             json_object_get(json_object_get(configuration, "status"), "conditions");
         const struct schedule_seen seen = {configuration, json_is_null(cronjob) ? NULL : cronjob,
-                                           rows[_i].session_s, rows[_i].now_s};
+                                           made_of(cronjob), rows[_i].session_s, rows[_i].now_s};
         AUTO(schedule_kept) struct schedule_kept first = schedule_kept_read(&seen);
 
         if (!json_is_array(conditions))
