@@ -1,8 +1,12 @@
 #include "controllers/loops_table.h"
 
+#include "controllers/configuration_loop.h"
+#include "controllers/references_loop.h"
 #include "controllers/target_loop.h"
 
 const struct loop *const loops_table[] = {
     &target_loop,
+    &configuration_loop,
+    &references_loop,
     NULL,
 };

@@ -26,8 +26,11 @@ def no_wildcard_no_escalate_bind_impersonate_no_roles_no_tokens():
 
 
 @test("SEC12")
-def secrets_are_read_by_name_only_and_in_our_namespace_only():
+def secrets_are_read_by_name_only_and_elsewhere_only_where_somebody_binds_that():
     for role in roles():
+        if role["metadata"]["name"] == "granary-secrets":
+            check_equal(role["rules"], [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}], "rules")
+            continue
         for rule in role["rules"]:
             if "secrets" not in rule["resources"]:
                 continue
@@ -85,6 +88,14 @@ def the_webhook_may_follow_the_secret_that_its_arguments_name():
     check_equal(role["rules"], [{"apiGroups": [""], "resources": ["secrets"],
                                  "resourceNames": [secret.partition("/")[2]], "verbs": ["list", "watch"]}], "rules")
     check_equal(role["metadata"]["namespace"], secret.partition("/")[0], "namespace")
+
+
+@test("SEC12")
+def storage_secrets_are_bound_in_our_namespace_and_nowhere_else():
+    bound = [(binding["kind"], binding["metadata"].get("namespace"))
+             for binding in of_kind(system(), "ClusterRoleBinding", "RoleBinding")
+             if binding["roleRef"]["name"] == "granary-secrets"]
+    check_equal(bound, [("RoleBinding", "granary-system")], "bindings")
 
 
 @test("SEC12")
