@@ -23,8 +23,9 @@ struct cluster;
  */
 struct cluster *cluster_make(const json_t *objects);
 
-/** The same after a change: what `before` (borrowed; may be NULL) has judged of an object that is
- *  still the very same tree is not judged again. */
+/** The same after a change, from the snapshot `before` (borrowed; may be NULL): what is still the
+ *  very same tree is looked at no more than by its address, so that the cost is that of what came
+ *  and what went. The order of the objects means nothing, unless two have one name. */
 struct cluster *cluster_next(const struct cluster *before, const json_t *objects);
 
 /** One more reference; one less (the last frees it). NULL is fine. */
@@ -50,7 +51,7 @@ const json_t *cluster_task(const struct cluster *cluster, const char *name);
  * NULL when it is sound. Borrowed. */
 const char *cluster_fault(const struct cluster *cluster, const json_t *object);
 
-/** NULL-terminated names of all blueprints, for did-you-mean. Borrowed. */
+/** NULL-terminated names of all blueprints, sorted, for did-you-mean. Borrowed. */
 const char *const *cluster_blueprint_names(const struct cluster *cluster);
 
 /** True when anything at all is known of namespaces (a folder may name none). */
