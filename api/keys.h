@@ -1,5 +1,9 @@
 #pragma once
 
+#include <stdbool.h>
+
+#include "base/span.h"
+
 /*
  * Every name that stands in other people's objects: annotation keys, labels, container and volume
  * names, mount paths, API groups. They are a promise to those who wrote manifests with them, and to
@@ -80,6 +84,13 @@
 #define ENV_NODE_NAME "NODE_NAME"
 #define ENV_POD_NAME "POD_NAME"
 #define ENV_POD_NAMESPACE "POD_NAMESPACE"
+
+/** Whether it is one of these, which nobody else sets in our containers. */
+static inline bool key_is_own_variable(struct span name)
+{
+    return span_is(name, ENV_NODE_NAME) || span_is(name, ENV_POD_NAME) ||
+           span_is(name, ENV_POD_NAMESPACE);
+}
 
 /* What is in the identity volume: a token of this audience and life, and a ConfigMap. */
 #define IDENTITY_AUDIENCE "granary"

@@ -1,3 +1,4 @@
+#include "api/keys.h"
 #include "api/quantity.h"
 #include "api/syntax.h"
 #include "api/validate_core.h"
@@ -169,6 +170,9 @@ static void also_env(struct judge *judge, const json_t *object)
 {
     if (judge_get(object, "valueFrom") && tree_span(object, "value").length)
         judge_error(judge, REASON_INVALID, "valueFrom", "is not allowed beside a value");
+    if (key_is_own_variable(tree_span(object, "name")))
+        judge_warning(judge, REASON_INVALID, "name",
+                      "is set by granary itself; this value is not used");
 }
 
 static const struct member env_members[] = {

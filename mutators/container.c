@@ -253,8 +253,10 @@ static json_t *environment(const struct making *making, const struct container_r
     put_field(env, ENV_NODE_NAME, "spec.nodeName");
     put_field(env, ENV_POD_NAME, "metadata.name");
     put_field(env, ENV_POD_NAMESPACE, "metadata.namespace");
+    /* who we are is not for settings to say; who made them was told so */
     tree_items (tree_get(role->settings, "env"), i, entry)
-        put_variable(env, entry);
+        if (!key_is_own_variable(tree_span(entry, "name")))
+            put_variable(env, entry);
 
     AUTO(json) json_t *paths = pod_path_variables(making->owner, role->mounts);
 

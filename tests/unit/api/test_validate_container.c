@@ -136,6 +136,9 @@ static const struct judged rows[] = {
     {P "/ionice/class", "4", F ".ionice.class", "between 0 and 3"},
     {P "/ionice/classData", "8", F ".ionice.classData", "between 0 and 7"},
     /* env */
+    {P "/env/0/name", "'POD_NAME'", F ".env[0].name", "warning: is set by granary itself"},
+    {P "/env/1/name", "'NODE_NAME'", F ".env[1].name", "warning: is set by granary itself"},
+    {P "/env/2/name", "'POD_NAMESPACE'", F ".env[2].name", "warning: is set by granary itself"},
     {P "/env/0/name", "'1A'", F ".env[0].name", "environment variable"},
     {P "/env/0/name", "'A=B'", F ".env[0].name", "environment variable"},
     {P "/env/0/name", NULL, F ".env[0].name", "is required"},

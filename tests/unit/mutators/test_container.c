@@ -188,8 +188,11 @@ static const struct row part_rows[] = {
      .path = "imagePullPolicy", .expected = "'Never'"},
     /* the environment: each name once, what a path depends on last */
     {PLAIN, .path = "env", .expected = "[" NODE ", " NAME ", " SPACE "]"},
-    {PLAIN, .container = "{'env': [" SET("A", "1") ", " SET("POD_NAME", "2") "]}", .path = "env",
-     .expected = "[" NODE ", " SPACE ", " SET("A", "1") ", " SET("POD_NAME", "2") "]"},
+    /* who we are is not for settings to say */
+    {PLAIN,
+     .container = "{'env': [" SET("NODE_NAME", "1") ", " SET("A", "1") ", " SET(
+         "POD_NAME", "2") ", " SET("POD_NAMESPACE", "3") "]}",
+     .path = "env", .expected = "[" NODE ", " NAME ", " SPACE ", " SET("A", "1") "]"},
     {PLAIN, .container = "{'env': [{'value': 'nameless'}]}", .path = "env",
      .expected = "[" NODE ", " NAME ", " SPACE ", {'value': 'nameless'}]"},
     {"pvc a; app a:/data:$(P) + {" APP("'env': [" SET("P", "x") "]") "}",
