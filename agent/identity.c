@@ -110,15 +110,14 @@ static enum identity_state read_file(const char *folder, const char *name, struc
     return IDENTITY_GOOD;
 }
 
-enum identity_state identity_look(const char *folder, struct identity_addresses *addresses,
-                                  struct error *err)
+enum identity_state identity_read(const char *folder, struct identity_addresses *addresses,
+                                  struct text *ca, struct text *token, struct error *err)
 {
-    AUTO(text) struct text ca = {0};
     AUTO(text) struct text list = {0};
     const struct {
         const char *name;
         struct text *text;
-    } files[] = {{IDENTITY_CA, &ca}, {IDENTITY_ADDRESSES, &list}, {IDENTITY_TOKEN, NULL}};
+    } files[] = {{IDENTITY_CA, ca}, {IDENTITY_ADDRESSES, &list}, {IDENTITY_TOKEN, token}};
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         enum identity_state state = read_file(folder, files[i].name, files[i].text, err);
@@ -126,7 +125,7 @@ enum identity_state identity_look(const char *folder, struct identity_addresses 
         if (state != IDENTITY_GOOD)
             return state;
     }
-    if (identity_certificates((struct span){ca.data, ca.length}) == 0) {
+    if (identity_certificates((struct span){ca->data, ca->length}) == 0) {
         error_set(err, ERROR_INVALID, IDENTITY_CA ": no certificate in PEM");
         return IDENTITY_BAD;
     }
@@ -135,4 +134,12 @@ enum identity_state identity_look(const char *folder, struct identity_addresses 
         return IDENTITY_BAD;
     }
     return IDENTITY_GOOD;
+}
+
+enum identity_state identity_look(const char *folder, struct identity_addresses *addresses,
+                                  struct error *err)
+{
+    AUTO(text) struct text ca = {0};
+
+    return identity_read(folder, addresses, &ca, NULL, err);
 }

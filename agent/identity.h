@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "base/text.h"
 
 /*
  * What the projected volume of a pod holds: a token of the pod, and of the ConfigMap the CA and
@@ -52,3 +53,7 @@ enum identity_state {
  */
 enum identity_state identity_look(const char *folder, struct identity_addresses *addresses,
                                   struct error *err);
+
+/** The same, and hands over what was read: appended with IDENTITY_GOOD. The token is secret. */
+enum identity_state identity_read(const char *folder, struct identity_addresses *addresses,
+                                  struct text *ca, struct text *token, struct error *err);

@@ -1,0 +1,329 @@
+#include "agent/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/identity.h"
+#include "agent/reply.h"
+#include "agent/wire.h"
+#include "api/agent_messages.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+/* Milliseconds for connecting to one address: another may be reachable. */
+#define CONNECT_MS 10000
+
+/* Milliseconds between tries, and after 403. */
+#define PAUSE_FIRST_MS 1000
+#define PAUSE_MAX_MS 60000
+#define PAUSE_FORBIDDEN_MS 60000
+
+static const struct {
+    const char *path;
+    size_t max; /* bytes of the request */
+    const struct message_shape *asked, *answered;
+} calls[] = {
+    [CLIENT_TRIGGER] = {"/v1/trigger", MESSAGE_REQUEST_MAX_BYTES, &message_trigger_shape,
+                        &message_triggered_shape},
+    [CLIENT_CLAIM] = {"/v1/claim", MESSAGE_REQUEST_MAX_BYTES, &message_claim_shape,
+                      &message_granted_shape},
+    [CLIENT_PROGRESS] = {"/v1/progress", MESSAGE_REQUEST_MAX_BYTES, &message_progress_shape,
+                         &message_verdict_shape},
+    [CLIENT_REPORT] = {"/v1/report", MESSAGE_REPORT_MAX_BYTES, &message_report_shape,
+                       &message_receipt_shape},
+};
+
+struct agent_client {
+    const char *identity;
+    int stop_fd;
+    unsigned short seed[3];
+    struct text ca; /* of `trust` */
+    struct wire_trust *trust;
+    struct wire *wire;                        /* kept, or NULL */
+    char address[IDENTITY_ADDRESS_MAX_BYTES]; /* of `wire`, or that answered last */
+};
+
+enum agent_next agent_next(const struct refusal *refusal)
+{
+    static const struct {
+        int status;
+        enum agent_next next;
+    } rows[] = {
+        {400, CLIENT_GIVE_UP},      {404, CLIENT_END},          {405, CLIENT_GIVE_UP},
+        {409, CLIENT_END_SILENTLY}, {410, CLIENT_END_SILENTLY}, {411, CLIENT_GIVE_UP},
+        {413, CLIENT_GIVE_UP},      {415, CLIENT_GIVE_UP},      {422, CLIENT_GIVE_UP},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].status == refusal->status)
+            return rows[i].next;
+    return CLIENT_AGAIN;
+}
+
+int64_t agent_pause_ms(const struct refusal *refusal, unsigned failures, double chance)
+{
+    int64_t pause_ms = PAUSE_FIRST_MS;
+
+    if (refusal->retry_after_s > 0)
+        return refusal->retry_after_s * 1000 + (int64_t)(chance * PAUSE_FIRST_MS);
+    if (refusal->status == 403)
+        return PAUSE_FORBIDDEN_MS + (int64_t)(chance * PAUSE_FORBIDDEN_MS);
+    for (unsigned i = 1; i < failures && pause_ms < PAUSE_MAX_MS; i++)
+        pause_ms *= 2;
+    if (pause_ms > PAUSE_MAX_MS)
+        pause_ms = PAUSE_MAX_MS;
+    return pause_ms / 2 + (int64_t)(chance * (double)pause_ms);
+}
+
+struct agent_client *agent_make(const char *identity, int stop_fd)
+{
+    struct agent_client *client = text_alloc(sizeof *client);
+    int64_t now_us = clock_mono_us();
+
+    *client = (struct agent_client){.identity = identity, .stop_fd = stop_fd};
+    memcpy(client->seed, &now_us, sizeof client->seed);
+    /* agents that start together must not come back together */
+    if (getrandom(client->seed, sizeof client->seed, GRND_NONBLOCK) < 0)
+        memcpy(client->seed, &now_us, sizeof client->seed);
+    return client;
+}
+
+void agent_free(struct agent_client *client)
+{
+    if (!client)
+        return;
+    wire_close(client->wire);
+    wire_trust_free(client->trust);
+    text_done(&client->ca);
+    free(client);
+}
+
+double agent_chance(struct agent_client *client)
+{
+    return erand48(client->seed);
+}
+
+bool agent_rest(const struct agent_client *client, int64_t pause_ms)
+{
+    int64_t until_ms = clock_mono_ms() + pause_ms, left_ms;
+    struct pollfd stop = {client->stop_fd, POLLIN, 0};
+
+    while ((left_ms = until_ms - clock_mono_ms()) > 0)
+        if (poll(&stop, 1, left_ms > 60000 ? 60000 : (int)left_ms) > 0)
+            return false;
+    return true;
+}
+
+static void hang_up(struct agent_client *client)
+{
+    wire_close(client->wire);
+    client->wire = NULL;
+}
+
+/* Makes what is trusted anew when the CA is another one. */
+static bool look_at_trust(struct agent_client *client, const struct text *ca, struct error *err)
+{
+    if (client->trust && client->ca.length == ca->length &&
+        memcmp(client->ca.data, ca->data, ca->length) == 0)
+        return true;
+
+    struct wire_trust *trust = wire_trust_make((struct span){text_get(ca), ca->length}, err);
+
+    if (!trust)
+        return error_wrap(err, IDENTITY_CA);
+    hang_up(client);
+    wire_trust_free(client->trust);
+    client->trust = trust;
+    text_done(&client->ca);
+    text_add(&client->ca, ca->data, ca->length);
+    return true;
+}
+
+/* The bytes of a request. */
+static void write_request(struct text *out, enum agent_call call, const void *message,
+                          const char *host, const struct text *token)
+{
+    AUTO(text) struct text body = {0};
+    struct span shown = text_trim((struct span){text_get(token), token->length});
+
+    message_write(calls[call].asked, message, &body);
+    text_addf(out,
+              "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: granary-agent/" GRANARY_VERSION
+              "\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+              "Content-Length: %zu\r\nAuthorization: Bearer ",
+              calls[call].path, host, body.length);
+    text_add(out, shown.data, shown.length);
+    text_puts(out, "\r\n\r\n");
+    text_add(out, body.data, body.length);
+}
+
+static bool receive(struct agent_client *client, const struct wire_limit *limit,
+                    struct reply *reply, bool *any, struct error *err)
+{
+    AUTO(text) struct text received = {0};
+    char piece[8192];
+    bool good = true;
+    enum reply_state state = REPLY_MORE;
+
+    while (good && state == REPLY_MORE) {
+        size_t got = 0;
+
+        good = wire_receive(client->wire, piece, sizeof piece, limit, &got, err);
+        if (!good)
+            break;
+        *any = *any || got > 0;
+        text_add(&received, piece, got);
+        state = reply_read((struct span){text_get(&received), received.length}, got == 0,
+                           MESSAGE_ANSWER_MAX_BYTES, reply, err);
+    }
+    /* an answer to a claim holds keys */
+    explicit_bzero(piece, sizeof piece);
+    if (received.data)
+        explicit_bzero(received.data, received.room);
+    return good && state == REPLY_DONE;
+}
+
+/* One request to one address; on the connection that is kept when it is that address's. */
+static bool exchange(struct agent_client *client, const char *address, struct span request,
+                     const struct wire_limit *limit, struct reply *reply, struct error *err)
+{
+    struct wire_limit connecting = *limit;
+    bool kept = client->wire && strcmp(client->address, address) == 0, any = false;
+
+    if (!kept) {
+        int64_t soon_ms = clock_mono_ms() + CONNECT_MS;
+
+        connecting.until_ms = soon_ms < limit->until_ms ? soon_ms : limit->until_ms;
+        hang_up(client);
+        client->wire = wire_open(address, client->trust, &connecting, err);
+        if (!client->wire)
+            return false;
+        memcpy(client->address, address, strlen(address) + 1);
+    }
+    if (wire_send(client->wire, request, limit, err) && receive(client, limit, reply, &any, err)) {
+        if (!reply->keep)
+            hang_up(client);
+        return true;
+    }
+    hang_up(client);
+    /* it was closed while nobody looked */
+    if (kept && !any && err->code != ERROR_TIMEOUT && err->code != ERROR_GONE)
+        return exchange(client, address, request, limit, reply, err);
+    return error_wrap(err, "%s", address);
+}
+
+static void reply_done(struct reply *reply)
+{
+    if (reply->body.data)
+        explicit_bzero(reply->body.data, reply->body.room);
+    text_done(&reply->body);
+}
+
+/* What a metav1.Status says, when it is one. */
+static bool read_refusal(const struct reply *reply, struct refusal *refusal, struct error *err)
+{
+    AUTO(json)
+    json_t *status =
+        reply->json ? json_loadb(text_get(&reply->body), reply->body.length, 0, NULL) : NULL;
+    const char *message = tree_text(status, "message");
+    int64_t after_s = tree_int(tree_get(status, "details"), "retryAfterSeconds", 0);
+
+    *refusal = (struct refusal){reply->status, reply->retry_after_s};
+    if (after_s > 0)
+        refusal->retry_after_s = after_s > REPLY_RETRY_MAX_S ? REPLY_RETRY_MAX_S : after_s;
+    return error_set(err, (enum error_code)reply->status, "%d%s%s", reply->status,
+                     message ? ": " : "", message ? message : "");
+}
+
+static bool read_answer(const struct reply *reply, enum agent_call call, void *answer,
+                        json_t **document, struct refusal *refusal, struct error *err)
+{
+    if (reply->status != 200)
+        return read_refusal(reply, refusal, err);
+
+    json_t *read = reply->json
+                       ? message_read(calls[call].answered,
+                                      (struct span){text_get(&reply->body), reply->body.length},
+                                      MESSAGE_ANSWER_MAX_BYTES, answer, err)
+                       : NULL;
+
+    if (read) {
+        *document = read;
+        return true;
+    }
+    /* nothing that we understand: as if nothing had come, another leader may speak otherwise */
+    *refusal = (struct refusal){0, 0};
+    if (!reply->json)
+        error_set(err, ERROR_BAD_REQUEST, "the answer is no JSON");
+    err->code = ERROR_UNAVAILABLE;
+    return error_wrap(err, "%s", calls[call].path);
+}
+
+/* Asks one address. True: *good says whether it answered well; false: the next one may. */
+static bool ask_one(struct agent_client *client, const char *address, enum agent_call call,
+                    const void *message, const struct wire_limit *limit, const struct text *token,
+                    struct reply *reply, struct error *err)
+{
+    AUTO(text) struct text request = {0};
+
+    write_request(&request, call, message, address, token);
+
+    bool good =
+        exchange(client, address, (struct span){request.data, request.length}, limit, reply, err);
+
+    explicit_bzero(request.data, request.room);
+    return good;
+}
+
+static bool read_identity(struct agent_client *client, struct identity_addresses *addresses,
+                          struct text *token, struct error *err)
+{
+    AUTO(text) struct text ca = {0};
+
+    return identity_read(client->identity, addresses, &ca, token, err) == IDENTITY_GOOD &&
+           look_at_trust(client, &ca, err);
+}
+
+/* The one that answered last goes first. */
+static size_t first_of(const struct agent_client *client,
+                       const struct identity_addresses *addresses)
+{
+    for (size_t i = 0; i < addresses->count; i++)
+        if (strcmp(addresses->list[i], client->address) == 0)
+            return i;
+    return 0;
+}
+
+bool agent_ask(struct agent_client *client, enum agent_call call, const void *message,
+               int64_t timeout_ms, void *answer, json_t **document, struct refusal *refusal,
+               struct error *err)
+{
+    struct wire_limit limit = {clock_mono_ms() + timeout_ms, client->stop_fd};
+    struct identity_addresses addresses = {.count = 0};
+    AUTO(text) struct text token = {0};
+    bool good = read_identity(client, &addresses, &token, err), done = !good;
+
+    *refusal = (struct refusal){0, 0};
+    for (size_t i = 0, first = first_of(client, &addresses); !done && i < addresses.count; i++) {
+        const char *address = addresses.list[(first + i) % addresses.count];
+        struct reply reply = {0};
+
+        if (ask_one(client, address, call, message, &limit, &token, &reply, err)) {
+            good = read_answer(&reply, call, answer, document, refusal, err);
+            done = refusal->status != 503 && (good || refusal->status != 0);
+        } else {
+            good = false;
+            *refusal = (struct refusal){0, 0};
+            done = err->code == ERROR_GONE || clock_mono_ms() >= limit.until_ms;
+        }
+        reply_done(&reply);
+    }
+    if (token.data)
+        explicit_bzero(token.data, token.room);
+    return good;
+}
