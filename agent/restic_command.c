@@ -1,0 +1,322 @@
+#include "agent/restic_command.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/child.h"
+#include "api/restic_args.h"
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+/* What of our own environment restic gets: how the network is reached. */
+static const char *const inherited[] = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+                                        "http_proxy", "https_proxy", "no_proxy"};
+
+/* Where little memory is, Go's collector runs more often: percent of what is alive. */
+#define GOGC_BOUNDED "GOGC=50"
+
+/* Of the memory that restic may take, the part that Go's collector keeps to. */
+#define GO_MEMORY_PERCENT 75
+
+/* In a value: the folder of the files that came with it. */
+#define FILES "$GRANARY_FILES/"
+
+/* Variables that restic is given: none that names a program, another repository or a library. */
+static const char *const variables[] = {"RESTIC_PASSWORD",
+                                        "RESTIC_CACERT",
+                                        "RESTIC_REST_USERNAME",
+                                        "RESTIC_REST_PASSWORD",
+                                        "GOOGLE_PROJECT_ID",
+                                        "GOOGLE_APPLICATION_CREDENTIALS",
+                                        "AZURE_ACCOUNT_NAME",
+                                        "AZURE_ACCOUNT_KEY",
+                                        "B2_ACCOUNT_ID",
+                                        "B2_ACCOUNT_KEY",
+                                        "ST_AUTH",
+                                        "ST_USER",
+                                        "ST_KEY",
+                                        NULL};
+
+/* And those that begin so, which only the storages' libraries read. */
+static const char *const families[] = {"AWS_", "OS_", NULL};
+
+/* Where they would be files or programs of this container. */
+static const char *const refused[] = {"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+                                      "AWS_CA_BUNDLE", NULL};
+
+/* What an address begins with, and how restic's options call that backend. */
+static const struct {
+    const char *scheme, *backend;
+} schemes[] = {{"/", "local"},      {"s3:", "s3"}, {"gs:", "gs"},    {"azure:", "azure"},
+               {"swift:", "swift"}, {"b2:", "b2"}, {"rest:", "rest"}};
+
+/* How long a lock of somebody else is waited for. */
+#define LOCK_WAIT "--retry-lock=5m"
+
+/* Room for one more, and the end. */
+static void grow(struct words *words)
+{
+    if (words->list && words->count + 1 < words->room)
+        return;
+    words->room = words->room ? words->room * 2 : 32;
+    words->list = text_realloc(words->list, words->room * sizeof *words->list);
+}
+
+void words_add(struct words *words, const char *word)
+{
+    grow(words);
+    words->list[words->count++] = text_dup(word, strlen(word));
+}
+
+void words_addf(struct words *words, const char *format, ...)
+{
+    AUTO(text) struct text word = {0};
+    va_list args;
+
+    va_start(args, format);
+    text_addv(&word, format, args);
+    va_end(args);
+    words_add(words, text_get(&word));
+    explicit_bzero(word.data, word.length);
+}
+
+const char *const *words_list(struct words *words)
+{
+    grow(words);
+    words->list[words->count] = NULL;
+    return (const char *const *)words->list;
+}
+
+void words_done(struct words *words)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        explicit_bzero(words->list[i], strlen(words->list[i]));
+        free(words->list[i]);
+    }
+    free(words->list);
+    *words = (struct words){0};
+}
+
+static bool is_one_of(const char *name, const char *const *list, bool beginning)
+{
+    for (; *list; list++)
+        if (beginning ? strncmp(name, *list, strlen(*list)) == 0 : strcmp(name, *list) == 0)
+            return true;
+    return false;
+}
+
+static bool is_variable(const char *name)
+{
+    return !is_one_of(name, refused, false) &&
+           (is_one_of(name, variables, false) || is_one_of(name, families, true));
+}
+
+static const char *backend_of(const char *url)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) == 0)
+            return schemes[i].backend;
+    return NULL;
+}
+
+/* Adds NAME=VALUE; $GRANARY_FILES/<name> becomes where the child has that file. */
+static bool add_variable(struct words *out, const struct message_work *work,
+                         const struct message_variable *variable, struct error *err)
+{
+    size_t prefix = strlen(FILES);
+
+    if (!is_variable(variable->name))
+        return error_set(err, ERROR_INVALID, "restic is given no variable %s", variable->name);
+    if (strncmp(variable->value, FILES, prefix) != 0) {
+        words_addf(out, "%s=%s", variable->name, variable->value);
+        return true;
+    }
+    for (size_t i = 0; i < work->file_count; i++)
+        if (strcmp(work->files[i].name, variable->value + prefix) == 0) {
+            words_addf(out, "%s=/proc/self/fd/%zu", variable->name, CHILD_FILE_FIRST + i);
+            return true;
+        }
+    return error_set(err, ERROR_INVALID, "the file that %s names did not come", variable->name);
+}
+
+static void add_inherited(struct words *out, const char *const *environment)
+{
+    for (; environment && *environment; environment++)
+        for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++) {
+            size_t length = strlen(inherited[i]);
+
+            if (strncmp(*environment, inherited[i], length) == 0 && (*environment)[length] == '=')
+                words_add(out, *environment);
+        }
+}
+
+bool restic_environment(struct words *out, const struct restic_place *place, struct error *err)
+{
+    const struct message_work *work = place->work;
+
+    words_add(out, "PATH=/usr/bin:/bin");
+    words_addf(out, "HOME=%s", place->scratch);
+    words_addf(out, "TMPDIR=%s", place->scratch);
+    words_addf(out, "RESTIC_CACHE_DIR=%s/restic-cache", place->scratch);
+    words_addf(out, "RESTIC_REPOSITORY=%s", work->repository.url);
+    words_add(out, "RESTIC_PROGRESS_FPS=1");
+    if (place->memory_bytes > 0) {
+        words_addf(out, "GOMEMLIMIT=%lld",
+                   (long long)place->memory_bytes / 100 * GO_MEMORY_PERCENT);
+        words_add(out, GOGC_BOUNDED);
+    }
+    add_inherited(out, place->environment);
+    for (size_t i = 0; i < work->variable_count; i++)
+        if (!add_variable(out, work, &work->environment[i], err))
+            return false;
+    return true;
+}
+
+bool restic_url_check(const char *url, struct error *err)
+{
+    return backend_of(url) ||
+           error_set(err, ERROR_INVALID, "a repository of this kind is not supported");
+}
+
+/* What each command begins with. */
+static void begin(struct words *out, const struct restic_place *place, const char *command)
+{
+    const struct message_work *work = place->work;
+    const char *backend = backend_of(work->repository.url);
+
+    words_add(out, "restic");
+    words_add(out, command);
+    words_add(out, "--json");
+    if (!work->has_limits || !work->limits.cache)
+        words_add(out, "--no-cache");
+    else
+        words_add(out, "--cleanup-cache");
+    if (work->repository.insecure_tls)
+        words_add(out, "--insecure-tls");
+    if (work->has_limits && work->limits.connections > 0 && backend)
+        words_addf(out, "--option=%s.connections=%lld", backend,
+                   (long long)work->limits.connections);
+}
+
+void restic_owners(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "snapshots");
+    words_add(out, "--no-lock");
+    words_add(out, "--host=" OWNER_HOST);
+    words_add(out, "--tag=" OWNER_TAG);
+}
+
+void restic_init(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "init");
+}
+
+void restic_mark_owner(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "backup");
+    words_add(out, LOCK_WAIT);
+    words_add(out, "--host=" OWNER_HOST);
+    words_addf(out, "--tag=" OWNER_TAG ",%s", place->work->repository.cluster);
+    words_add(out, "--stdin");
+    words_add(out, "--stdin-filename=cluster");
+}
+
+/* "--tag a" is one element of Stash's args and two words of restic. */
+static void add_argument(struct words *out, const char *argument)
+{
+    const char *blank = strchr(argument, ' '), *equals = strchr(argument, '=');
+
+    if (argument[0] != '-' || !blank || (equals && equals < blank)) {
+        words_add(out, argument);
+        return;
+    }
+    words_addf(out, "%.*s", (int)(blank - argument), argument);
+    words_add(out, blank + 1);
+}
+
+/* Judged again: nothing that runs a program is passed on because another side was wrong. */
+static bool add_arguments(struct words *out, const struct message_backup *backup, struct error *err)
+{
+    AUTO(json) json_t *list = json_array();
+    size_t index = 0;
+
+    for (size_t i = 0; i < backup->arg_count; i++)
+        tree_push_text(list, backup->args[i]);
+    if (!restic_args_check(list, RESTIC_BACKUP, &index, err))
+        return error_wrap(err, "args[%zu]", index);
+    for (size_t i = 0; i < backup->arg_count; i++)
+        add_argument(out, backup->args[i]);
+    return true;
+}
+
+bool restic_backup(struct words *out, const struct restic_place *place, const char *path,
+                   struct error *err)
+{
+    const struct message_backup *backup = &place->work->backup;
+
+    begin(out, place, "backup");
+    words_add(out, LOCK_WAIT);
+    words_addf(out, "--host=%s", place->work->host);
+    for (size_t i = 0; i < backup->tag_count; i++)
+        words_addf(out, "--tag=%s", backup->tags[i]);
+    for (size_t i = 0; i < backup->exclude_count; i++)
+        words_addf(out, "--exclude=%s", backup->exclude[i]);
+    words_add(out, "--exclude=" MARK_FILE);
+    if (!add_arguments(out, backup, err))
+        return false;
+    words_add(out, "--");
+    words_add(out, path);
+    return true;
+}
+
+void restic_listed(struct words *out, const struct restic_place *place, const char *id)
+{
+    begin(out, place, "snapshots");
+    words_add(out, "--no-lock");
+    words_add(out, "--");
+    words_add(out, id);
+}
+
+void restic_snapshots(struct words *out, const struct restic_place *place, const char *host,
+                      const char *path)
+{
+    begin(out, place, "snapshots");
+    words_add(out, "--no-lock");
+    if (host)
+        words_addf(out, "--host=%s", host);
+    if (path)
+        words_addf(out, "--path=%s", path);
+}
+
+/* Inside of "id:/data" the pattern "/data/a" is "/a". */
+static void add_pattern(struct words *out, const char *option, const char *from,
+                        const char *pattern)
+{
+    size_t length = strlen(from);
+
+    while (length > 0 && from[length - 1] == '/')
+        length--;
+    if (strncmp(pattern, from, length) == 0 && pattern[length] == '/')
+        pattern += length;
+    words_addf(out, "--%s=%s", option, pattern);
+}
+
+void restic_restore(struct words *out, const struct restic_place *place, const char *id,
+                    const char *from, const char *to, const struct message_rule *rule)
+{
+    begin(out, place, "restore");
+    words_add(out, LOCK_WAIT);
+    words_addf(out, "--target=%s", to);
+    words_add(out, "--exclude-xattr=" MARK_ATTRIBUTE);
+    for (size_t i = 0; i < rule->include_count; i++)
+        add_pattern(out, "include", from, rule->include[i]);
+    for (size_t i = 0; i < rule->exclude_count; i++)
+        add_pattern(out, "exclude", from, rule->exclude[i]);
+    /* restic takes either of the two kinds */
+    if (rule->include_count == 0)
+        words_add(out, "--exclude=/" MARK_FILE);
+    words_add(out, "--");
+    words_addf(out, "%s:%s", id, from);
+}

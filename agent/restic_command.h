@@ -1,0 +1,85 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/agent_messages.h"
+#include "base/error.h"
+
+/*
+ * What restic is called with, as words and variables: no shell, secrets only in variables and
+ * memory files, paths and patterns never where an option could be. Pure.
+ */
+
+/* Our own snapshots say which cluster owns a repository. */
+#define OWNER_HOST "granary"
+#define OWNER_TAG "granary-cluster"
+
+/* A file that says how far a restore is, where a volume takes no extended attributes. */
+#define MARK_FILE ".granary-restore"
+#define MARK_ATTRIBUTE "user.granary.restore"
+
+/** A list of words, ended by NULL once words_list() was asked. */
+struct words {
+    char **list;
+    size_t count, room;
+};
+
+void words_add(struct words *words, const char *word);
+void words_addf(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** The list, borrowed until the next word. */
+const char *const *words_list(struct words *words);
+
+/** Wipes and releases: words may be secret. */
+void words_done(struct words *words);
+
+static inline void auto_words(struct words *words)
+{
+    words_done(words);
+}
+
+/** Where restic runs. Borrowed. */
+struct restic_place {
+    const struct message_work *work;
+    const char *scratch;            /* folder for cache and temporary files */
+    int64_t memory_bytes;           /* that it may take; 0: not known */
+    const char *const *environment; /* ours: what names a proxy is handed on */
+};
+
+/**
+ * The variables of restic.
+ *
+ * @return  False with ERROR_INVALID: a variable that restic is not given, or a file that did not
+ *          come; the message names it.
+ */
+bool restic_environment(struct words *out, const struct restic_place *place,
+                        struct error *err) MUST_CHECK;
+
+/** False with ERROR_INVALID: a repository of a kind that would run another program. */
+bool restic_url_check(const char *url, struct error *err) MUST_CHECK;
+
+/** Lists the marks of owners; proves at the same time that there is a repository, or none. */
+void restic_owners(struct words *out, const struct restic_place *place);
+
+/** Makes a repository, and the mark of a cluster. */
+void restic_init(struct words *out, const struct restic_place *place);
+void restic_mark_owner(struct words *out, const struct restic_place *place);
+
+/** Takes one snapshot. @return False with ERROR_FORBIDDEN: an argument that is not allowed. */
+bool restic_backup(struct words *out, const struct restic_place *place, const char *path,
+                   struct error *err) MUST_CHECK;
+
+/** Lists one snapshot by its id, as far as it is of this host. */
+void restic_listed(struct words *out, const struct restic_place *place, const char *id);
+
+/** Lists those of a host (NULL: all) that hold a path (NULL: any). */
+void restic_snapshots(struct words *out, const struct restic_place *place, const char *host,
+                      const char *path);
+
+/** Restores `from` of a snapshot into the folder `to`; patterns that begin with `from` are meant
+ *  from the snapshot's root, and written anew. */
+void restic_restore(struct words *out, const struct restic_place *place, const char *id,
+                    const char *from, const char *to, const struct message_rule *rule);

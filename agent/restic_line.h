@@ -1,0 +1,48 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+/* What restic writes with --json, line by line. Pure; hostile as a repository may be. */
+
+enum restic_message {
+    RESTIC_OTHER,  /* nothing that we need, or no JSON */
+    RESTIC_STATUS, /* how far it is */
+    RESTIC_SUMMARY,
+    RESTIC_ITEM_ERROR, /* one file could not be read or written */
+    RESTIC_EXIT_ERROR  /* the last word of one that failed */
+};
+
+#define RESTIC_ID_BYTES 65
+#define RESTIC_TEXT_BYTES 1024
+
+/** One line. Counts are at least 0. */
+struct restic_line {
+    enum restic_message kind;
+    int64_t bytes_done, bytes_total, files_done, files_total; /* status */
+    /* summary; of a restore the first three only */
+    int64_t total_bytes, total_files, files_restored;
+    int64_t added_bytes, files_new, files_changed, files_unmodified, duration_ms;
+    char id[RESTIC_ID_BYTES];        /* of the snapshot; "": none */
+    char item[RESTIC_TEXT_BYTES];    /* of an error; printable */
+    char message[RESTIC_TEXT_BYTES]; /* of an error, or a line that is no JSON; printable */
+};
+
+void restic_line_read(struct span text, struct restic_line *line);
+
+/** True for 64 hex digits in lower case. */
+bool restic_id_is(const char *id);
+
+/**
+ * The newest snapshot of a list as `restic snapshots --json` gives it.
+ *
+ * @param as_of  RFC 3339; none that is newer. NULL: any.
+ * @return       Borrowed; NULL: none.
+ */
+const json_t *restic_newest(const json_t *list, const char *as_of);
+
+/** The oldest mark of an owner in such a list: the UID in its tags. Borrowed; NULL: none. */
+const char *restic_owner(const json_t *list);

@@ -1,0 +1,134 @@
+#include "agent/verdict.h"
+
+#include <string.h>
+
+#include "base/auto.h"
+#include "tests/unit/suite.h"
+
+#define EXIT(code) ((code) << 8)
+
+/* RS1 */
+static const struct {
+    enum restic_cause cause;
+    int status;
+    const char *message;
+    const char *reason; /* NULL: it is fine */
+} rows[] = {
+    {RESTIC_BY_ITSELF, EXIT(0), "", NULL},
+    {RESTIC_BY_ITSELF, EXIT(0), "no space left on device", NULL},
+    {RESTIC_BY_ITSELF, EXIT(1), "", "ResticFailed"},
+    {RESTIC_BY_ITSELF, EXIT(1), "something new", "ResticFailed"},
+    {RESTIC_BY_ITSELF, EXIT(2), "", "ResticCrashed"},
+    {RESTIC_BY_ITSELF, EXIT(3), "permission denied", "UnreadableFiles"},
+    {RESTIC_BY_ITSELF, EXIT(10), "", "RepositoryMissing"},
+    {RESTIC_BY_ITSELF, EXIT(11), "", "RepositoryLocked"},
+    {RESTIC_BY_ITSELF, EXIT(12), "", "WrongPassword"},
+    {RESTIC_BY_ITSELF, EXIT(130), "", "Interrupted"},
+    {RESTIC_BY_ITSELF, 9, "", "Killed"},
+    {RESTIC_BY_ITSELF, 11, "wrong password or no key found", "Killed"},
+    {RESTIC_BY_ITSELF, EXIT(1), "Fatal: wrong password or no key found", "WrongPassword"},
+    {RESTIC_BY_ITSELF, EXIT(1), "write /x: no space left on device", "DiskFull"},
+    {RESTIC_BY_ITSELF, EXIT(1), "x: disk quota exceeded", "DiskFull"},
+    {RESTIC_BY_ITSELF, EXIT(1), "dial tcp: lookup h: no such host", "StorageUnreachable"},
+    {RESTIC_BY_ITSELF, EXIT(1), "connect: connection refused", "StorageUnreachable"},
+    {RESTIC_BY_ITSELF, EXIT(1), "x509: certificate signed by unknown authority",
+     "CertificateNotTrusted"},
+    {RESTIC_BY_ITSELF, EXIT(1), "Stat: Access Denied.", "AccessDenied"},
+    {RESTIC_BY_ITSELF, EXIT(1), "unexpected HTTP response (403): 403 Forbidden", "AccessDenied"},
+    {RESTIC_BY_ITSELF, EXIT(1), "parsing repository location failed: invalid backend",
+     "BackendNotSupported"},
+    {RESTIC_BY_ITSELF, EXIT(1), "The specified bucket does not exist", "BucketMissing"},
+    {RESTIC_BY_ITSELF, EXIT(1), "open /data/x: permission denied", "PermissionDenied"},
+    {RESTIC_BY_ITSELF, EXIT(1), "all source directories/files do not exist", "PathMissing"},
+    {RESTIC_BY_ITSELF, EXIT(1), "ciphertext verification failed", "RepositoryDamaged"},
+    {RESTIC_BY_ITSELF, EXIT(1), "mkdir /r: read-only file system", "ReadOnly"},
+    {RESTIC_BY_ITSELF, EXIT(1), "RequestTimeTooSkewed: x", "ClockSkewed"},
+    /* who ended it counts, whatever it says then */
+    {RESTIC_DEADLINE, EXIT(130), "", "DeadlineExceeded"},
+    {RESTIC_DEADLINE, EXIT(0), "", "DeadlineExceeded"},
+    {RESTIC_CANCELLED, EXIT(1), "no space left on device", "Cancelled"},
+    {RESTIC_STOPPED, 9, "", "PodEnded"},
+    {RESTIC_MEMORY, 9, "", "OutOfMemory"},
+    {RESTIC_HOPELESS, EXIT(1), "SignatureDoesNotMatch", "AccessDenied"},
+};
+
+START_TEST(ends_are_judged)
+    {
+        AUTO(failure) struct failure failure = {.reason = NULL};
+        struct restic_end end = {rows[_i].cause, rows[_i].status, rows[_i].message,
+                                 "somebody said"};
+        bool good = restic_judge(&end, "the backup of /data", &failure);
+
+        ck_assert_int_eq(good, rows[_i].reason == NULL);
+        if (good) {
+            ck_assert(!failure.reason);
+            return;
+        }
+        ck_assert_str_eq(failure.reason, rows[_i].reason);
+        ck_assert(strncmp(text_get(&failure.message), "the backup of /data: ", 21) == 0);
+        ck_assert(strstr(text_get(&failure.message), "What to do: ") != NULL);
+        ck_assert(rows[_i].cause != RESTIC_CANCELLED ||
+                  strstr(text_get(&failure.message), "somebody said") != NULL);
+        /* the first failure counts */
+        ck_assert(!failure_set(&failure, "Other", "other"));
+        ck_assert_str_eq(failure.reason, rows[_i].reason);
+    }
+END_TEST
+
+START_TEST(absence_is_proven_by_one_code)
+    {
+        for (int code = 0; code < 256; code++) {
+            struct restic_end end = {RESTIC_BY_ITSELF, EXIT(code), "repository does not exist",
+                                     NULL};
+
+            ck_assert_int_eq(restic_proves_absence(&end), code == 10);
+            end.cause = RESTIC_DEADLINE;
+            ck_assert(!restic_proves_absence(&end));
+        }
+        ck_assert(!restic_proves_absence(&(struct restic_end){RESTIC_BY_ITSELF, 10, "", NULL}));
+    }
+END_TEST
+
+static const struct {
+    const char *text, *clean;
+} texts[] = {
+    {"", ""},
+    {"nothing here", "nothing here"},
+    {"key=s3cret!", "key=***"},
+    {"s3cret!s3cret!", "******"},
+    {"an abc stays", "an abc stays"},
+    {"at https://user:word@host/x", "at https://***@host/x"},
+    {"at https://host/x@y", "at https://host/x@y"},
+    {"two http://a@b http://c:d@e.", "two http://***@b http://***@e."},
+    {"ends in ://", "ends in ://"},
+    {"ends in ://@", "ends in ://***@"},
+};
+
+START_TEST(secrets_are_taken_out)
+    {
+        static const char *const secrets[] = {"s3cret!", "abc", ""};
+        AUTO(text) struct text text = {0};
+
+        text_puts(&text, texts[_i].text);
+        redact(&text, secrets, 3);
+        ck_assert_str_eq(text_get(&text), texts[_i].clean);
+    }
+END_TEST
+
+START_TEST(some_repetitions_are_hopeless)
+    {
+        ck_assert(restic_is_hopeless("Stat(<config/>) returned error, retrying: Access Denied"));
+        ck_assert(restic_is_hopeless("x509: certificate has expired"));
+        ck_assert(!restic_is_hopeless("dial tcp 127.0.0.1:1: connect: connection refused"));
+        ck_assert(!restic_is_hopeless("SlowDown"));
+        ck_assert(!restic_is_hopeless(""));
+    }
+END_TEST
+
+SUITE(agent_verdict)
+{
+    suite_rows(tests, ends_are_judged, rows);
+    suite_rows(tests, secrets_are_taken_out, texts);
+    tcase_add_test(tests, absence_is_proven_by_one_code);
+    tcase_add_test(tests, some_repetitions_are_hopeless);
+}
