@@ -83,12 +83,12 @@ $(BUILD)/kubectl-granary: $(BUILD)/cli/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
 
-# Runs in other people's pods: no library but what is in it, so little memory and nothing to load.
-AGENT_LDFLAGS := $(if $(SAN)$(COVERAGE),$(LDFLAGS_ALL),-static-pie $(filter-out -pie,$(LDFLAGS_ALL)))
+# Runs in other people's pods: few libraries, so little memory (libcurl alone would take 9 MiB).
+AGENT_LIBS := $(shell pkg-config --libs gnutls jansson 2>/dev/null) -lpthread
 
 $(BUILD)/granary-agent: $(BUILD)/agent/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
-	@$(CC) $(AGENT_LDFLAGS) $^ -o $@
+	@$(CC) $(LDFLAGS_ALL) $^ $(AGENT_LIBS) -o $@
 
 $(BUILD)/tests/unit/unit: $(TEST_OBJECTS) $(BUILD)/libgranary.a
 	@echo "  LINK  $@"

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/duration.h"
 #include "api/keys.h"
 #include "base/build.h"
 #include "base/flags.h"
@@ -13,7 +14,8 @@ static const struct {
     const char *name, *help;
 } modes[] = {
     [AGENT_SIDECAR] = {"sidecar", "beside an application: waits for work until it is told to end"},
-    [AGENT_INIT] = {"init", "before an application: ends when that may start"},
+    [AGENT_INIT] = {"init", "before an application: restores, ends when that may start"},
+    [AGENT_TRIGGER] = {"trigger", "in a CronJob: asks for the session of its slot"},
 };
 
 static bool take_host(const char *text, void *member, struct error *detail)
@@ -28,13 +30,35 @@ static bool take_host(const char *text, void *member, struct error *detail)
     return true;
 }
 
-/* Behind the first ones, all are of init only. */
-enum { COMMON = 1 };
+/* Milliseconds. No schedule that is spread has a longer step than a day. */
+#define JITTER_MAX_MS (24 * 3600000L)
+#define DEADLINE_MS 600000
+#define DEADLINE_MAX_MS (24 * 3600000L)
+
+static bool take_jitter(const char *text, void *member, struct error *detail)
+{
+    struct agent_options *options = member;
+    int64_t ns;
+
+    if (!duration_parse(span_of(text), &ns, detail))
+        return false;
+    if (ns < 0 || ns / 1000000 > JITTER_MAX_MS)
+        return error_set(detail, ERROR_INVALID, "expected 0 to 24h");
+    options->jitter_ms = ns / 1000000;
+    return true;
+}
+
+#define RESTIC "/usr/bin/restic"
+#define MOUNTINFO "/proc/self/mountinfo"
 
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct agent_options, member)
     {"identity", FLAG_TEXT, AT(identity), "DIR",
      "token, ca.crt and addresses (default " MOUNT_IDENTITY ")"},
+    {"scratch", FLAG_TEXT, AT(scratch), "DIR",
+     "restic's cache and temporary files (default " MOUNT_SCRATCH ")"},
+    {"restic", FLAG_TEXT, AT(restic), "FILE", "the program (default " RESTIC ")"},
+    {"mountinfo", FLAG_TEXT, AT(mountinfo), "FILE", "list of the volumes (default " MOUNTINFO ")"},
     {"target-kind", FLAG_TEXT, AT(target_kind), "KIND", "of the workload: StatefulSet"},
     {"session", FLAG_TEXT, AT(session), "NAME", "the RestoreSession to wait for"},
     {"session-namespace", FLAG_TEXT, AT(session_namespace), "NAME", "where it is"},
@@ -43,17 +67,20 @@ static const struct flag rows[] = {
     {"host", FLAG_BY(take_host), 0, "HOST", "one that it covers; again for more"},
     {"restore-if-exists", FLAG_SWITCH, AT(restore_if_exists), NULL,
      "an empty volume is restored from the newest backup, if there is one"},
+    {"jitter", FLAG_BY(take_jitter), 0, "DURATION", "begin at a random moment within it"},
+    {"deadline", FLAG_TIME(1000, DEADLINE_MAX_MS), AT(deadline_ms), "DURATION",
+     "give up after it (default 10m)"},
 #undef AT
 };
 
-static bool is_given(const struct agent_options *options, const struct flag *row)
-{
-    const void *member = (const char *)options + row->offset;
-
-    if (row->value.kind == FLAG_IS_TEXT)
-        return *(const char *const *)member;
-    return row->value.kind == FLAG_IS_SWITCH ? *(const bool *)member : options->host_count > 0;
-}
+/* Where each of them may stand: options that nothing reads would be mistakes that nobody sees. */
+#define IN(mode) (1u << (mode))
+#define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT))
+#define INIT IN(AGENT_INIT)
+#define TRIGGER IN(AGENT_TRIGGER)
+static const unsigned places[COUNT(rows)] = {
+    WORKS | TRIGGER, WORKS,  WORKS, INIT, INIT, INIT, INIT, INIT, INIT, INIT, INIT,
+    TRIGGER,         TRIGGER};
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
 {
@@ -62,14 +89,43 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
             options->mode = (enum agent_mode)i;
             return true;
         }
-    return error_set(err, ERROR_INVALID, "the first word must be sidecar or init");
+    return error_set(err, ERROR_INVALID, "the first word must be sidecar, init or trigger");
+}
+
+static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
+                                              .scratch = MOUNT_SCRATCH,
+                                              .restic = RESTIC,
+                                              .mountinfo = MOUNTINFO,
+                                              .deadline_ms = DEADLINE_MS};
+
+static bool is_given(const struct agent_options *options, const struct flag *row)
+{
+    const void *now = (const char *)options + row->offset;
+    const void *before = (const char *)&defaults + row->offset;
+
+    switch (row->value.kind) {
+    case FLAG_IS_TEXT:
+        return *(const char *const *)now != *(const char *const *)before;
+    case FLAG_IS_SWITCH:
+        return *(const bool *)now;
+    case FLAG_IS_TIME:
+        return *(const int64_t *)now != *(const int64_t *)before;
+    default:
+        return row->value.parse == take_host ? options->host_count > 0 : options->jitter_ms > 0;
+    }
 }
 
 static bool check_mode(const struct agent_options *options, struct error *err)
 {
-    for (size_t i = COMMON; options->mode != AGENT_INIT && i < COUNT(rows); i++)
-        if (is_given(options, &rows[i]))
-            return error_set(err, ERROR_INVALID, "--%s is for init only", rows[i].name);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if ((places[i] & IN(options->mode)) || !is_given(options, &rows[i]))
+            continue;
+        if (places[i] == INIT || places[i] == TRIGGER)
+            return error_set(err, ERROR_INVALID, "--%s is for %s only", rows[i].name,
+                             modes[places[i] == INIT ? AGENT_INIT : AGENT_TRIGGER].name);
+        return error_set(err, ERROR_INVALID, "--%s is not for %s", rows[i].name,
+                         modes[options->mode].name);
+    }
     return true;
 }
 
@@ -108,7 +164,7 @@ static enum agent_verdict take_options(int argc, char **argv, struct agent_optio
 enum agent_verdict agent_options_parse(int argc, char **argv, struct agent_options *options,
                                        struct error *err)
 {
-    struct agent_options read = {.identity = MOUNT_IDENTITY};
+    struct agent_options read = defaults;
     const char *first = argc > 1 ? argv[1] : NULL;
 
     if (first && (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0))
@@ -129,7 +185,7 @@ void agent_help(FILE *out)
 {
     fputs("granary-agent: takes and restores backups from inside a pod.\n"
           "\n"
-          "usage: granary-agent sidecar|init [OPTION...]\n"
+          "usage: granary-agent sidecar|init|trigger [OPTION...]\n"
           "\n",
           out);
     for (size_t i = 0; i < COUNT(modes); i++)
@@ -140,12 +196,12 @@ void agent_help(FILE *out)
           "  --version                version and commit\n"
           "\n"
           "It starts without the controller, and waits until its identity is there: a kubelet may\n"
-          "take two minutes to show it. This release finds no work yet: sidecar only waits, and\n"
-          "init lets an application start for which no restore is asked, and holds every other\n"
-          "one, since a start into an empty volume could not be taken back.\n"
+          "take two minutes to show it. What it is asked to do comes from the agent API.\n"
           "\n"
-          "exit: 0 told to end (sidecar), the application may start (init)\n"
-          "      1 told to end before that was known (init), 2 could not run\n",
+          "exit: 0 told to end (sidecar), the application may start (init), the session of this\n"
+          "        slot is there (trigger)\n"
+          "      1 told to end before that (init), refused or too late (trigger)\n"
+          "      2 could not run\n",
           out);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -9,12 +10,12 @@
 
 /** Exit codes of granary-agent. */
 enum agent_exit {
-    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start */
-    AGENT_ENDED = 1,  /* init: a signal came before that was known */
+    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start; trigger: done */
+    AGENT_ENDED = 1,  /* init: a signal came before that; trigger: no session */
     AGENT_CANNOT = 2, /* could not run: arguments */
 };
 
-enum agent_mode { AGENT_SIDECAR, AGENT_INIT };
+enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_TRIGGER };
 
 /**
  * What the command line says, as admission wrote it into the pod: pods live on for years, so what
@@ -29,6 +30,10 @@ struct agent_options {
     size_t host_count;                                     /* 0: all */
     const char *target_kind;                               /* of the workload; NULL: not said */
     bool restore_if_exists;
+    int64_t jitter_ms, deadline_ms; /* of trigger */
+    const char *scratch;            /* folder for restic's cache and temporary files */
+    const char *restic;             /* path of the program */
+    const char *mountinfo;          /* list of mounts */
 };
 
 enum agent_verdict { AGENT_RUN, AGENT_HELP, AGENT_VERSION, AGENT_BAD };

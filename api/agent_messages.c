@@ -184,6 +184,7 @@ static const struct message_field repository_fields[] = {
     MUST_TEXT(struct message_repository, url, "url", PATH_MAX_BYTES, version),
     FLAG(struct message_repository, initialize, "initialize", false),
     TEXT(struct message_repository, cluster, "cluster", UID_CHARS, uid),
+    FLAG(struct message_repository, insecure_tls, "insecureTLS", false),
 };
 static const struct message_shape repository_shape =
     MESSAGE_SHAPE(struct message_repository, repository_fields, NULL);

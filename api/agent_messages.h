@@ -90,6 +90,7 @@ struct message_repository {
     const char *url;
     bool initialize;     /* allowed, on proof that there is none */
     const char *cluster; /* UID of the owning one, or NULL */
+    bool insecure_tls;   /* the server's certificate is not looked at */
 };
 
 struct message_backup {

@@ -76,7 +76,7 @@ def run(*arguments):
 def agent_help_and_version():
     answer = run("--help")
     check_equal(answer.returncode, 0, "exit code")
-    for word in (b"usage:", b"sidecar", b"init", b"--restore-if-exists", b"exit:"):
+    for word in (b"usage:", b"sidecar", b"init", b"trigger", b"--restore-if-exists", b"exit:"):
         check(word in answer.stdout, f"--help does not say {word}")
     check(re.fullmatch(rb"granary-agent \d+\.\d+\.\d+ \([0-9a-z]+\)\n", run("--version").stdout), "version")
     wrong = run("sidecar", "--nonsense")
@@ -93,7 +93,7 @@ def sidecar_waits_for_its_identity():
         agent.says("addresses: not there")
         agent.put(token="t", ca_crt=CA, addresses="nonsense\n")
         agent.says("a line is not host:port")
-        agent.put(token="t", ca_crt=CA, addresses="granary-agents.granary-system.svc:443\n10.96.0.9:443\n")
+        agent.put(token="t", ca_crt=CA, addresses="127.0.0.1:1\n[::1]:1\n")
         agent.says("identity is there")
         check_equal(sum("not there" in line for line in agent.lines), 2, "the same is said once")
         agent.ends(signal.SIGTERM, 0)
@@ -122,7 +122,7 @@ def init_holds_what_it_can_not_know():
     for words in (["--restore-if-exists"], SESSION, ["--target-kind=DaemonSet", *SESSION, "--host=n"]):
         with Agent("init", *words) as agent:
             agent.says("does not start yet")
-            agent.put(token="t", ca_crt=CA, addresses="a:1\n")
+            agent.put(token="t", ca_crt=CA, addresses="127.0.0.1:1\n")
             agent.says("identity is there")
             check(agent.process.poll() is None, "the application was let start")
             agent.ends(signal.SIGTERM, 1)
@@ -144,7 +144,7 @@ def children_of_others_are_taken_leave_of():
 @test("-", serial=True)
 def sidecar_is_small():
     with Agent("sidecar") as agent:
-        agent.put(token="t", ca_crt=CA * 50, addresses="a:1\n")
+        agent.put(token="t", ca_crt=CA * 50, addresses="127.0.0.1:1\n")
         agent.says("identity is there")
         with open(f"/proc/{agent.process.pid}/status") as status:
             facts = dict(line.split(":", 1) for line in status)

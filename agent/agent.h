@@ -1,0 +1,32 @@
+#pragma once
+
+#include "agent/child.h"
+#include "agent/client.h"
+#include "agent/identity.h"
+#include "agent/options.h"
+
+/* Hex digits of an instance, with NUL. Spec: docs/agent-api.md. */
+#define INSTANCE_BYTES 33
+
+/** What the modes share. All of it belongs to the thread that works, but for `children`. */
+struct agent {
+    const struct agent_options *options;
+    int stop_fd; /* readable: end */
+    struct children *children;
+    struct agent_client *client;
+    char instance[INSTANCE_BYTES];
+    struct identity_addresses known; /* those that were logged last */
+    char said[256];                  /* what hindered us last, so that it is logged once */
+};
+
+/** Waits for work and does it, until it is told to end. */
+enum agent_exit agent_sidecar(struct agent *agent);
+
+/** Ends when the application may start. */
+enum agent_exit agent_init(struct agent *agent);
+
+/** Asks for the BackupSession of this pod's slot. */
+enum agent_exit agent_trigger(struct agent *agent);
+
+/** Logs what hinders us, unless it was logged last. */
+void agent_say(struct agent *agent, const char *message, const char *reason);

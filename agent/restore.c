@@ -1,0 +1,229 @@
+#include "agent/work.h"
+
+#include <string.h>
+
+#include "agent/mark.h"
+#include "base/auto.h"
+#include "base/log.h"
+#include "base/tree.h"
+
+/* One restore under way. */
+struct restore {
+    struct run *run;
+    const struct words *mounts; /* NULL: no marks */
+    struct message_report *report;
+    struct words *kept;
+    struct words marked; /* roots whose mark says "restoring" */
+};
+
+static bool list_snapshots(struct run *run, const char *host, const char *path, json_t **list)
+{
+    AUTO(words) struct words argv = {0};
+    AUTO(output) struct output output = {0};
+
+    restic_snapshots(&argv, &run->place, host, path);
+    if (!restic_must(run, &argv, READ_DOCUMENT, &output, "listing the snapshots"))
+        return false;
+    *list = TAKE(output.document);
+    return json_is_array(*list) ||
+           failure_set(&run->failure, "ResticFailed", "listing the snapshots: restic gave no list");
+}
+
+/* Nobody may start on what is written from now on. False: failed; *leave: not to be touched. */
+static bool begin_on(struct restore *restore, const char *path, bool *leave)
+{
+    struct run *run = restore->run;
+    struct error err = {.message = ""};
+    struct mark mark;
+
+    *leave = false;
+    if (!restore->mounts)
+        return true;
+
+    const char *root = mount_of(restore->mounts, path);
+
+    for (size_t i = 0; i < restore->marked.count; i++)
+        if (strcmp(restore->marked.list[i], root) == 0)
+            return true;
+    mark_read(root, &mark);
+    *leave = run->work->restore.if_exists && mark.state != MARK_RESTORING &&
+             (mark.state == MARK_DONE || !volume_is_empty(root));
+    if (*leave) {
+        log_info("volume is in use and left alone", LOG_S("volume", root));
+        return true;
+    }
+    if (!mark_write(root, MARK_RESTORING, run->work->session.uid, &err))
+        return failure_set(&run->failure, "MarkNotWritten", "%s", err.message);
+    words_add(&restore->marked, root);
+    return true;
+}
+
+static bool add_snapshot(struct restore *restore, const char *id, const char *path,
+                         const struct restic_line *summary)
+{
+    struct message_report *report = restore->report;
+
+    if (report->snapshot_count == PATHS_MAX)
+        return failure_set(&restore->run->failure, "TooMuch", "more than %u paths", PATHS_MAX);
+    words_add(restore->kept, id);
+    words_add(restore->kept, path);
+    report->snapshots[report->snapshot_count++] =
+        (struct message_snapshot){.id = restore->kept->list[restore->kept->count - 2],
+                                  .path = restore->kept->list[restore->kept->count - 1],
+                                  .total_bytes = summary->total_bytes,
+                                  .processing_ms = summary->duration_ms,
+                                  .files_total = summary->total_files};
+    return true;
+}
+
+/* True when the snapshot says of itself that it holds no file. */
+static bool holds_nothing(const json_t *snapshot)
+{
+    return tree_int(tree_get(snapshot, "summary"), "total_files_processed", -1) == 0;
+}
+
+static bool restore_one(struct restore *restore, const json_t *snapshot, const char *path,
+                        const struct message_rule *rule)
+{
+    struct run *run = restore->run;
+    const char *id = tree_text(snapshot, "id");
+    AUTO(words) struct words argv = {0};
+    AUTO(output) struct output output = {0};
+    AUTO(free) char *doing = text_format("the restore of %s", path);
+    bool leave;
+
+    if (!begin_on(restore, path, &leave))
+        return false;
+    if (leave)
+        return true;
+    restic_restore(&argv, &run->place, id, path, path, rule);
+    if (!restic_must(run, &argv, READ_LINES, &output, doing)) {
+        if (output.items > 0)
+            text_addf(&run->failure.message, " Not written: %s%s.", text_get(&output.names),
+                      output.items > ITEMS_MAX ? " and more" : "");
+        return false;
+    }
+    if (output.items > 0)
+        return failure_set(&run->failure, "PartlyRestored", "%s: not written as it was: %s (%s)",
+                           doing, text_get(&output.names), text_get(&output.message));
+    if (output.summary.files_restored == 0 && !holds_nothing(snapshot))
+        return failure_set(&run->failure, "NothingRestored",
+                           "%s: nothing of the snapshot matches. What to do: check include and "
+                           "exclude of the rule.",
+                           doing);
+    return add_snapshot(restore, id, path, &output.summary);
+}
+
+/* The newest snapshot of this path that the rule allows. */
+static bool restore_path(struct restore *restore, const char *path, const struct message_rule *rule)
+{
+    struct run *run = restore->run;
+    const char *host =
+        rule->source_host && *rule->source_host ? rule->source_host : run->work->host;
+    AUTO(json) json_t *list = NULL;
+
+    if (!list_snapshots(run, host, path, &list))
+        return false;
+
+    const json_t *snapshot = restic_newest(list, rule->as_of);
+
+    if (snapshot)
+        return restore_one(restore, snapshot, path, rule);
+    if (run->work->restore.if_exists)
+        return true; /* it starts fresh */
+    return failure_set(&run->failure, "NoSnapshot",
+                       "the restore of %s: the repository has no snapshot of it for host %s%s%s. "
+                       "What to do: check sourceHost and asOf of the rule.",
+                       path, host, rule->as_of ? " before " : "", rule->as_of ? rule->as_of : "");
+}
+
+/* "latest", or an id or its beginning; of two that begin so, none. */
+static const json_t *find(const json_t *list, const char *wanted)
+{
+    const json_t *one, *found = NULL;
+    size_t i;
+
+    if (strcmp(wanted, "latest") == 0)
+        return restic_newest(list, NULL);
+    tree_items (list, i, one) {
+        const char *id = tree_text(one, "id");
+
+        if (!id || !restic_id_is(id) || strncmp(id, wanted, strlen(wanted)) != 0)
+            continue;
+        if (found)
+            return NULL;
+        found = one;
+    }
+    return found;
+}
+
+/* All that a snapshot holds. */
+static bool restore_snapshot(struct restore *restore, const json_t *list, const char *wanted,
+                             const struct message_rule *rule)
+{
+    const json_t *snapshot = find(list, wanted), *path;
+    size_t i;
+
+    if (!snapshot)
+        return failure_set(&restore->run->failure, "NoSnapshot",
+                           "the repository has no snapshot %s, or more than one that begins so",
+                           wanted);
+    tree_items (tree_get(snapshot, "paths"), i, path) {
+        const char *text = json_string_value(path);
+
+        if (!text || text[0] != '/' || !restore_one(restore, snapshot, text, rule))
+            return text && text[0] == '/'
+                       ? false
+                       : failure_set(&restore->run->failure, "NoSnapshot",
+                                     "snapshot %s holds no absolute path", wanted);
+    }
+    return true;
+}
+
+static bool restore_rule(struct restore *restore, const struct message_rule *rule)
+{
+    AUTO(json) json_t *list = NULL;
+
+    if (rule->snapshot_count > 0 && !list_snapshots(restore->run, NULL, NULL, &list))
+        return false;
+    for (size_t i = 0; i < rule->snapshot_count; i++)
+        if (!restore_snapshot(restore, list, rule->snapshots[i], rule))
+            return false;
+    for (size_t i = 0; rule->snapshot_count == 0 && i < rule->path_count; i++)
+        if (!restore_path(restore, rule->paths[i], rule))
+            return false;
+    return rule->snapshot_count + rule->path_count > 0 ||
+           failure_set(&restore->run->failure, "NothingRestored",
+                       "the rule names neither a path nor a snapshot");
+}
+
+/* Written last: whoever starts from now on finds all of it. */
+static bool finish(struct restore *restore)
+{
+    struct error err = {.message = ""};
+
+    for (size_t i = 0; i < restore->marked.count; i++)
+        if (!mark_write(restore->marked.list[i], MARK_DONE, restore->run->work->session.uid, &err))
+            return failure_set(&restore->run->failure, "MarkNotWritten", "%s", err.message);
+    return true;
+}
+
+bool restore_do(struct run *run, const struct words *mounts, struct message_report *report,
+                struct words *kept)
+{
+    struct restore restore = {.run = run, .mounts = mounts, .report = report, .kept = kept};
+    const struct message_restore *wanted = &run->work->restore;
+    bool good = repository_open(run, false);
+
+    run->progress.stage = MESSAGE_WORK;
+    if (good && !run_progress(run, true))
+        good = failure_set(&run->failure, "Cancelled", "the session was ended: %s", run->cancelled);
+    if (good && wanted->rule_count == 0)
+        good = failure_set(&run->failure, "NothingRestored", "no rule is meant for host %s",
+                           run->work->host);
+    for (size_t i = 0; good && i < wanted->rule_count; i++)
+        good = restore_rule(&restore, &wanted->rules[i]);
+    good = good && finish(&restore);
+    words_done(&restore.marked);
+    return good;
+}

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "agent/restic.h"
+
+/**
+ * Does one piece of work and reports it, until the report is recorded or refused, or the pod ends.
+ *
+ * @param mounts  Volumes of the application, for the marks of a restore; NULL: none are written.
+ * @return        True when it succeeded and that is recorded.
+ */
+bool work_do(struct agent *agent, const struct message_work *work, const struct words *mounts);
+
+/* The two kinds. Snapshots are filled in as far as it came; their texts live as long as `kept`. */
+
+/** True when each path has its snapshot, listed by restic. */
+bool backup_do(struct run *run, struct message_report *report, struct words *kept) MUST_CHECK;
+
+/** True when each rule of this host has restored something. */
+bool restore_do(struct run *run, const struct words *mounts, struct message_report *report,
+                struct words *kept) MUST_CHECK;
+
+/** Finds out whether there is a repository; makes one when that is allowed and it is proven that
+ *  there is none. `writes`: also whose it is. */
+bool repository_open(struct run *run, bool writes) MUST_CHECK;
