@@ -1,0 +1,14 @@
+#!/usr/bin/python3
+"""Runs the tests of the working agent: real restic, real storages, a scripted agent API, all on loopback.
+
+Usage: run.py [ID or part of a name...]. GRANARY_AGENT names the program; GRANARY_SLOW=N multiplies time limits."""
+
+import sys
+
+import running  # noqa: F401
+import harness
+import test_backup  # noqa: F401
+import test_client  # noqa: F401
+
+if __name__ == "__main__":
+    sys.exit(harness.run(sys.argv[1:]))
