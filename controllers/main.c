@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "controllers/dry_run.h"
 #include "controllers/run.h"
 
 int main(int argc, char **argv)
@@ -28,7 +29,8 @@ int main(int argc, char **argv)
     json_object_seed(0);
     log_setup(options.log_format, options.log_level);
 
-    enum controller_exit code = controller_run(&options, &err);
+    enum controller_exit code =
+        options.dry_run ? dry_run(&options, stdout, &err) : controller_run(&options, &err);
 
     if (code == CONTROLLER_CANNOT)
         log_error("can not run", LOG_S("error", err.message));

@@ -60,6 +60,10 @@ static const struct flag rows[] = {
      "who makes them (default self)"},
     {"ca-bundle", FLAG_TEXT, AT(bundle), "FILE",
      "with files: the CAs that clients have to trust, PEM; read again as it changes"},
+    {"catalog", FLAG_TEXT, AT(catalog), "DIR",
+     "with --dry-run: a folder of YAML, in the place of a cluster"},
+    {"dry-run", FLAG_SWITCH, AT(dry_run), NULL,
+     "write what would be written to standard output, and end"},
     {"settings", FLAG_TEXT, AT(settings), "FILE",
      "of the installation, YAML; read again as it changes (default: built in)"},
     {"admin-listen", FLAG_BY(take_address), AT(admin_listen), "ADDR:PORT",
@@ -94,8 +98,13 @@ static void defaults(struct controller_options *options)
 
 static bool check(const struct controller_options *options, struct error *err)
 {
+    bool cluster = options->kubeconfig || options->takeover;
     bool files = options->certificates == CERTIFICATES_FILES;
 
+    if ((options->catalog != NULL) != options->dry_run)
+        return error_set(err, ERROR_INVALID, "--catalog and --dry-run need each other");
+    if (options->dry_run && cluster)
+        return error_set(err, ERROR_INVALID, "--dry-run asks no cluster");
     if (options->context && !options->kubeconfig)
         return error_set(err, ERROR_INVALID, "--context needs --kubeconfig");
     if (files && !options->bundle)
@@ -130,23 +139,27 @@ void controller_help(FILE *out)
           "\n",
           out);
     flags_help(out, rows, COUNT(rows), 27);
-    fputs("  --help, -h               this text\n"
-          "  --version                version and commit\n"
-          "\n"
-          "Times are numbers with ms, s or m. Of several that run, one is the leader (Lease\n"
-          "granary-controller), and only that one writes; the others wait.\n"
-          "\n"
-          "The leader makes and renews the certificates of the webhook, publishes their CAs into\n"
-          "the webhook configurations and ConfigMap granary-agent, and puts back what somebody\n"
-          "overwrites there. It asks the API server whether the webhook is reached, and looks\n"
-          "whether Stash is installed: then workloads are not mutated without --takeover.\n"
-          "\n"
-          "SIGTERM and SIGINT end it: the step under way is finished or given up, the Lease is\n"
-          "given back. A second signal ends it at once.\n"
-          "\n"
-          "exit: 0 until a signal, 1 was the leader and is not any more (start it again),\n"
-          "      2 could not run, 3 ended before the Lease was given back\n",
-          out);
+    fputs(
+        "  --help, -h               this text\n"
+        "  --version                version and commit\n"
+        "\n"
+        "Times are numbers with ms, s or m. Of several that run, one is the leader (Lease\n"
+        "granary-controller), and only that one writes; the others wait.\n"
+        "\n"
+        "The leader makes and renews the certificates of the webhook, publishes their CAs into\n"
+        "the webhook configurations and ConfigMap granary-agent, and puts back what somebody\n"
+        "overwrites there. It asks the API server whether the webhook is reached, and looks\n"
+        "whether Stash is installed: then workloads are not mutated without --takeover.\n"
+        "\n"
+        "It keeps Repositories and BackupConfigurations as the annotations of their targets ask;\n"
+        "--catalog DIR --dry-run shows which, with no cluster.\n"
+        "\n"
+        "SIGTERM and SIGINT end it: the step under way is finished or given up, the Lease is\n"
+        "given back. A second signal ends it at once.\n"
+        "\n"
+        "exit: 0 until a signal, 1 was the leader and is not any more (start it again),\n"
+        "      2 could not run, 3 ended before the Lease was given back\n",
+        out);
 }
 
 void controller_version(FILE *out)

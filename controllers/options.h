@@ -22,6 +22,8 @@ struct controller_options {
     const char *bundle;               /* file, with CERTIFICATES_FILES */
     enum certificates_source certificates;
     const char *settings; /* file; NULL: the built-in ones */
+    const char *catalog;  /* folder, with dry_run; else NULL */
+    bool dry_run;
     struct address admin_listen;
     bool takeover;
     int64_t lease_ms, look_ms, settle_ms;
