@@ -549,12 +549,43 @@ static bool make_leaf(const struct view *view, struct certificates_plan *plan, s
     return true;
 }
 
+/* Of a CA that was published too, when the CAs were lost, a webhook may serve a certificate that is
+ * older than the one in the Secret. What every place trusts stays trusted, for as long as such a
+ * certificate may live; nobody trusts more than before. */
+static void keep_published(struct view *view, struct span cert)
+{
+    int64_t last_s = view->seen->now_s + ROTATION_LEAF_LIFE_S;
+    struct certs_about about;
+    struct error err;
+
+    if (span_equal(cert, certs_pem_span(&view->issuer)) || !is_everywhere(view, cert) ||
+        !certs_about(cert, &about, &err) || !about.authority || about.to_s <= view->seen->now_s)
+        return;
+    ring_keep(&view->ring, cert, about.to_s < last_s ? about.to_s : last_s);
+}
+
+/* The CAs were lost: of those that are published, what is needed. */
+static void adopt(struct view *view)
+{
+    enum certificates_object place =
+        is_place(view, CERTIFICATES_VALIDATING) ? CERTIFICATES_VALIDATING : CERTIFICATES_MUTATING;
+    AUTO(said) struct said said = {0};
+    AUTO(certs_list) struct certs_list list = {0};
+    struct error err;
+
+    if (said_next(view, place, &said) && certs_list_read(span(&said.text), &list, &err))
+        for (size_t i = 0; i < list.count; i++)
+            keep_published(view, certs_pem_span(&list.items[i]));
+    /* last: of too many the oldest go */
+    ring_keep(&view->ring, certs_pem_span(&view->issuer), view->leaf_about.to_s);
+}
+
 /* Changes the CAs as the step says. */
 static bool change_ring(struct view *view, enum rotation_step step, struct error *err)
 {
     switch (step) {
     case ROTATION_ADOPT:
-        ring_keep(&view->ring, certs_pem_span(&view->issuer), view->leaf_about.to_s);
+        adopt(view);
         return true;
     case ROTATION_MAKE_NEXT:
         return make_next(view, err);

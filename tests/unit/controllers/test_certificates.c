@@ -199,6 +199,43 @@ START_TEST(a_certificate_lost_in_a_rotation_is_still_trusted)
     }
 END_TEST
 
+/* The CAs are lost soon after a rotation: a webhook that has not heard of its new certificate goes
+ * on to serve the one before, so both issuers stay in every bundle. */
+START_TEST(both_issuers_outlive_the_loss_of_the_cas)
+    {
+        AUTO(world) struct world world;
+        AUTO(ring) struct ring before = {0};
+        AUTO(ring) struct ring after = {0};
+        struct error err;
+
+        start_well(&world);
+        for (int day = 0; day < 350 && !strstr(world.steps, "switch make-leaf"); day++) {
+            world_wait(&world, ROTATION_DAY_S);
+            ck_assert(world_turn(&world, SIZE_MAX));
+        }
+        ring_read(world.objects[CERTIFICATES_CA], &before, &err);
+        ck_assert_uint_eq(before.previous_count, 1);
+        world.steps[0] = '\0';
+        world_delete(&world, CERTIFICATES_CA);
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert_str_eq(world.steps, REBUILD);
+        world_wait(&world, 360);
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert(world_works(&world));
+        ring_read(world.objects[CERTIFICATES_CA], &after, &err);
+        ck_assert_uint_eq(after.previous_count, 2);
+        ck_assert_str_eq(after.previous[0].data, before.previous[0].data);
+        ck_assert_str_eq(after.previous[1].data, before.current.cert.data);
+
+        const char *agents =
+            tree_text(tree_get(world.objects[CERTIFICATES_AGENT], "data"), "ca.crt");
+
+        ck_assert_ptr_nonnull(strstr(agents, before.previous[0].data));
+        ck_assert_ptr_nonnull(strstr(agents, before.current.cert.data));
+        ck_assert_ptr_nonnull(strstr(agents, after.current.cert.data));
+    }
+END_TEST
+
 /* PF1: the leader dies before and behind every write of every repair; another one goes on. */
 START_TEST(a_death_at_every_write)
     {
@@ -409,6 +446,7 @@ SUITE(controllers_certificates)
     suite_rows(tests, damage_is_repaired, damages);
     tcase_add_test(tests, who_deletes_both_secrets_ends_the_trust);
     tcase_add_test(tests, a_certificate_lost_in_a_rotation_is_still_trusted);
+    tcase_add_test(tests, both_issuers_outlive_the_loss_of_the_cas);
     suite_rows(tests, a_death_at_every_write, damages);
     tcase_add_test(tests, a_death_at_every_write_of_the_first_start);
     tcase_add_test(tests, who_is_late_writes_nothing);
