@@ -104,10 +104,17 @@ BLUEPRINT = Kind(
     obj("What became of the blueprint. An addition of granary.", {
         "observedGeneration": OBSERVED,
         "matchedTargets": int32("How many targets use the blueprint.", 0, INT32_MAX),
+        "upToDateTargets": int32("How many of them are as this generation says.", 0, INT32_MAX),
+        "failingTargets": int32("How many of them are not backed up as wished.", 0, INT32_MAX),
+        "protectedVolumes": int32("How many of their claims are backed up.", 0, INT32_MAX),
+        "unprotectedVolumes": int32("How many of their claims nobody backs up, although somebody "
+                                    "should.", 0, INT32_MAX),
         "lastError": free("Why a target could not be served, in words; empty when all are.", 4096),
         "conditions": CONDITIONS,
     }),
-    (Column("Task", ".spec.task.name"), Column("Schedule", ".spec.schedule"), AGE),
+    (Column("Task", ".spec.task.name"), Column("Schedule", ".spec.schedule"),
+     Column("Targets", ".status.matchedTargets", "integer"),
+     Column("Failing", ".status.failingTargets", "integer"), AGE),
     short=("bb",), cluster=True)
 
 # ---- Repository ----
