@@ -1,5 +1,7 @@
 #include "controllers/configuration_loop.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/configuration_edge.h"
@@ -55,10 +57,61 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     return take(loops, key, &objects, err);
 }
 
+/* ---- metrics ---- */
+
+static void add_phases(struct loops *loops, struct text *text)
+{
+    static const char *const phases[] = {"Ready", "NotReady", "Invalid", ""};
+    AUTO(json) json_t *all = known_all(loops_known(loops), KNOWN_CONFIGURATION);
+    const json_t *configuration;
+    int64_t counts[4] = {0};
+    size_t i;
+
+    tree_items (all, i, configuration) {
+        struct span phase = tree_span(tree_get(configuration, "status"), "phase");
+        size_t p = 0;
+
+        while (p < 3 && !span_is(phase, phases[p]))
+            p++;
+        counts[p]++;
+    }
+    text_puts(text, "# HELP granary_controller_configurations BackupConfigurations by phase.\n"
+                    "# TYPE granary_controller_configurations gauge\n");
+    for (i = 0; i < 4; i++)
+        text_addf(text, "granary_controller_configurations{phase=\"%s\"} %" PRId64 "\n", phases[i],
+                  counts[i]);
+}
+
+static void metrics(struct loops *loops, struct text *text)
+{
+    struct configuration_figures figures =
+        configuration_book_look(loops_state(loops, &configuration_loop));
+    const struct {
+        const char *name, *help;
+        int64_t value;
+    } rows[] = {
+        {"cronjobs_applied_total", "CronJobs made or put back.", figures.applied},
+        {"cronjobs_deleted_total", "CronJobs deleted.", figures.deleted},
+        {"cronjobs_refused_total", "CronJobs that could not be written.", figures.refused},
+        {"configuration_statuses_total", "Status of BackupConfigurations written.",
+         figures.statuses},
+        {"sessions_missed_total", "Sessions of a schedule that did not begin.", figures.missed},
+        {"secret_reads_total", "Storage Secrets read.", figures.secret_reads},
+    };
+
+    add_phases(loops, text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        text_addf(text,
+                  "# HELP granary_controller_%s %s\n# TYPE granary_controller_%s counter\n"
+                  "granary_controller_%s %" PRId64 "\n",
+                  rows[i].name, rows[i].help, rows[i].name, rows[i].name, rows[i].value);
+}
+
 const struct loop configuration_loop = {
     .name = "configurations",
     .make = make,
     .free = unmake,
     .keys = configuration_keys,
     .step = step,
+    .metrics = metrics,
 };

@@ -20,11 +20,13 @@
 /* Between two looks at the loops, for metrics; until they are started again when they could not. */
 #define LOOPS_LOOK_MS 1000
 #define LOOPS_RETRY_MS 10000
+#define METRICS_EVERY_MS 5000
 
 struct leader {
     struct leader_plan plan;
     struct certificates_loop certificates;
     struct loops *loops; /* NULL: not started yet */
+    int64_t metrics_ms;  /* when its metrics were written last; 0: never */
     enum status_found stash, reached;
     const char *reached_reason;
     struct error stash_said; /* so that the same is logged once */
@@ -138,6 +140,19 @@ static bool start_loops(struct leader *leader)
     return leader->loops != NULL;
 }
 
+/* Now and then: series of claims may be thousands. */
+static void show_metrics(struct leader *leader)
+{
+    AUTO(text) struct text text = {0};
+    int64_t now_ms = clock_mono_ms();
+
+    if (leader->metrics_ms && now_ms - leader->metrics_ms < METRICS_EVERY_MS)
+        return;
+    leader->metrics_ms = now_ms;
+    loops_metrics(leader->loops, &text);
+    status_put_loops(leader->plan.status, text_take(&text));
+}
+
 static void show_loops(struct leader *leader)
 {
     struct loops_facts loops = loops_look(leader->loops);
@@ -156,6 +171,7 @@ static void show_loops(struct leader *leader)
             loop.steps, loop.failures,    loop.problems};
     }
     status_close(leader->plan.status);
+    show_metrics(leader);
 }
 
 /* New settings are a reason to look at everything. */
@@ -238,6 +254,7 @@ static void *work(void *context)
         status_close(leader->plan.status);
     }
     loops_stop(TAKE(leader->loops));
+    status_put_loops(leader->plan.status, NULL);
     pthread_mutex_lock(&leader->mutex);
     leader->ended = true;
     pthread_cond_broadcast(&leader->wake);

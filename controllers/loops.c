@@ -467,6 +467,13 @@ struct loops_facts loops_look(struct loops *loops)
     return facts;
 }
 
+void loops_metrics(struct loops *loops, struct text *text)
+{
+    for (size_t i = 0; i < loops->count; i++)
+        if (loops->lines[i].loop->metrics)
+            loops->lines[i].loop->metrics(loops, text);
+}
+
 struct loop_facts loops_look_at(struct loops *loops, size_t index)
 {
     struct line *line = &loops->lines[index];

@@ -36,6 +36,10 @@ struct loop {
     /** Takes a step for a key. In a thread of the loop, one at a time for each key. */
     int64_t (*step)(struct loops *loops, const char *key, struct error *err);
 
+    /** Appends metrics of its own. Any thread; NULL: it has none. Format: Prometheus text
+     *  exposition 0.0.4. */
+    void (*metrics)(struct loops *loops, struct text *text);
+
     size_t workers; /* 0: 2 */
 };
 
@@ -126,4 +130,7 @@ struct loops_facts {
     size_t count; /* of loops */
 };
 struct loops_facts loops_look(struct loops *loops);
+
+/** Appends the metrics of all loops that have some. Any thread. */
+void loops_metrics(struct loops *loops, struct text *text);
 struct loop_facts loops_look_at(struct loops *loops, size_t index);

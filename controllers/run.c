@@ -208,9 +208,11 @@ static unsigned readyz(void *context, struct text *body)
 
 static unsigned metrics(void *context, struct text *body)
 {
-    struct status_facts facts = look(context);
+    struct run *run = context;
+    struct status_facts facts = look(run);
 
     status_metrics(&facts, body);
+    status_show_loops(&run->status, body);
     return MHD_HTTP_OK;
 }
 

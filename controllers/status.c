@@ -1,6 +1,7 @@
 #include "controllers/status.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/auto.h"
@@ -17,6 +18,25 @@ struct status_facts *status_open(struct status *status)
 
 void status_close(struct status *status)
 {
+    pthread_mutex_unlock(&status->mutex);
+}
+
+void status_put_loops(struct status *status, char *metrics_new)
+{
+    char *before;
+
+    pthread_mutex_lock(&status->mutex);
+    before = status->loops;
+    status->loops = metrics_new;
+    pthread_mutex_unlock(&status->mutex);
+    free(before);
+}
+
+void status_show_loops(struct status *status, struct text *text)
+{
+    pthread_mutex_lock(&status->mutex);
+    if (status->loops)
+        text_puts(text, status->loops);
     pthread_mutex_unlock(&status->mutex);
 }
 

@@ -52,11 +52,19 @@ struct status_facts {
 struct status {
     pthread_mutex_t mutex;
     struct status_facts facts;
+    char *loops; /* owned: metrics of what the leader works on; NULL: none */
 };
 
 /** To change facts: between the two calls they are the caller's. */
 struct status_facts *status_open(struct status *status);
 void status_close(struct status *status);
+
+/** Puts the leader's further metrics in the place of the last ones; NULL: none. The text is taken
+ *  over. */
+void status_put_loops(struct status *status, char *metrics_new);
+
+/** Appends them. */
+void status_show_loops(struct status *status, struct text *text);
 
 /** A copy. */
 struct status_facts status_look(struct status *status);

@@ -234,7 +234,7 @@ static bool is_below(const char *path, const char *collection)
     const char *plural = strrchr(collection, '/') + 1;
 
     if (strncmp(path, collection, length) == 0 && path[length] == '/')
-        return true;
+        return !strchr(path + length + 1, '/');
 
     AUTO(free)
     char *all = text_format("%.*snamespaces/", (int)(plural - collection), collection);
