@@ -8,8 +8,8 @@ from harness import check, check_equal, test
 
 PAGE = "docs/test-catalogue.md"
 SOURCES = [path for kind in ("c", "h", "py") for path in glob.glob(f"tests/**/*.{kind}", recursive=True)]
-AREAS = {"H": 27, "J": 24, "JP": 7, "Y": 8}  # numbered without a gap
-ID = r"\b(?:H|J|JP|Y|SEC)[0-9]+\b"
+AREAS = {"H": 27, "J": 24, "JP": 7, "Y": 8, "AF": 20, "LD": 8}  # numbered without a gap
+ID = r"\b(?:H|J|JP|Y|SEC|AF|LD)[0-9]+\b"
 
 
 def read(path):

@@ -13,6 +13,7 @@ import test_drain  # noqa: F401
 import test_http  # noqa: F401
 import test_limits  # noqa: F401
 import test_live  # noqa: F401
+import test_load  # noqa: F401
 import test_program  # noqa: F401
 import test_tls  # noqa: F401
 

@@ -2,6 +2,7 @@
 changes. Catalogue AF1, AF13 to AF15, CR7 as far as one program shows them."""
 
 import base64
+import concurrent.futures
 import json
 import os
 import signal
@@ -270,6 +271,50 @@ def cut_watches_and_rotations_lose_no_request():
                 thread.join()
         check_equal(lost, [], f"lost, beside {len(answered)} answered")
         eventually(lambda: any('"9 3 * * *"' in line for line in webhook.judged()), "the last schedule")
+
+
+@test("H26")
+def certificates_of_two_authorities_lose_no_request():
+    """The Secret changes, the CA with every other one; clients trust both, as a bundle has them in a rotation. Half a
+    second for each: 100 by hand, with GRANARY_ROTATIONS=100."""
+    rotations = int(os.environ.get("GRANARY_ROTATIONS", str(24 // harness.SLOW)))
+    other = harness.Authority(temporary_folder(), "other-ca")
+    pairs = [(harness.WORLD.cert, harness.WORLD.key), other.issue("third"), harness.WORLD.second, other.issue("fourth")]
+    with filled(FakeCluster()) as cluster, Live(cluster, "--log-level", "info") as webhook:
+        stop, lost, answered, issuers = threading.Event(), [], [], set()
+
+        def traffic(number):
+            context, connection = harness.trusting(), None
+            context.load_verify_locations(other.cert)
+            while not stop.is_set():
+                if not connection:
+                    connection = webhook.tls(context=context)
+                    issuers.add(str(connection.getpeercert()["issuer"]))
+                connection.sendall(post(review()))
+                answer = read_answer(connection)
+                (answered if answer and answer.status == 200 else lost).append(answer and answer.body[:200])
+                if number % 2 or not answer:
+                    connection.close()
+                    connection = None
+            if connection:
+                connection.close()
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            tasks = [pool.submit(traffic, number) for number in range(4)]
+            try:
+                for n in range(1, rotations + 1):
+                    before, loads = len(answered), webhook.metric("certificate_loads_total")
+                    put_secret(cluster, pairs[n % len(pairs)])
+                    eventually(lambda: webhook.metric("certificate_loads_total") > loads, f"certificate {n} is taken")
+                    if n % 10 == 0:
+                        eventually(lambda: len(answered) > before + 4, "traffic goes on")
+            finally:
+                stop.set()
+            for task in tasks:
+                task.result(timeout=harness.PATIENCE_S * harness.SLOW)
+        check_equal(lost, [], f"lost, beside {len(answered)} answered")
+        check_equal(len(issuers), 2, "authorities that clients met")
+        check_equal(webhook.metric("tls_handshake_failures_total"), 0, "failed handshakes")
 
 
 @test("CR7")
