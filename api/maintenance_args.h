@@ -1,0 +1,60 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * What is run on a repository beside backups and restores, as argument vectors. Each value stands
+ * in one argument with its flag ("--host=x"), so none can become a flag. Pure.
+ */
+
+/** Days in which all data of a repository have been read once. */
+#define CHECK_PARTS 30
+
+/** Whose snapshots are judged: one host of one target. All borrowed. */
+struct forget_of {
+    const char *host;
+    const char *tag; /* that only this target's snapshots have; NULL: those of Stash have none */
+    const json_t *paths; /* of its backups; needed without a tag */
+};
+
+/**
+ * `restic forget` for one host, so that a repository which several targets share keeps what is not
+ * this one's. Paths that are not backed up any more are judged as groups of their own.
+ *
+ * @param policy  retentionPolicy. Borrowed.
+ * @param args    Set to a new array, or to NULL: there is no rule, and all is kept.
+ * @return        False: ERROR_INVALID: neither a tag nor paths say whose they are, no host, a rule
+ *                that restic would not take.
+ *
+ * Spec: restic's manual, forget; stash-behaviour 1.2 and 10.1.
+ */
+bool forget_args(const struct forget_of *of, const json_t *policy, json_t **args,
+                 struct error *err) MUST_CHECK;
+
+/** True when the policy has a rule that keeps something. Without any, nothing is forgotten. */
+bool forget_has_rules(const json_t *policy);
+
+/** `restic prune`, dry when the policy says so. New array. */
+json_t *prune_args(const json_t *policy);
+
+/** `restic check` of the structure, and of one part (1 to CHECK_PARTS) of the data; 0: of none. New
+ *  array. */
+json_t *check_args(int64_t part);
+
+/** `restic unlock`: of locks that restic itself takes for stale, or of all of them, which is for
+ *  those who have proof that all their owners are dead. New array. */
+json_t *unlock_args(bool all);
+
+/**
+ * What `rclone` deletes: a list of argument vectors, in their order. Only restic's own folders are
+ * named, so that what else lies below or beside them stays; the configuration goes last, so that
+ * what is left of a broken run is still a repository.
+ *
+ * @return  New array; NULL: ERROR_INVALID, a REST server or a local volume can not be wiped so, or
+ *          there is no backend.
+ */
+json_t *wipe_args(const json_t *backend, struct error *err) MUST_CHECK;

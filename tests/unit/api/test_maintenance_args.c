@@ -1,0 +1,154 @@
+#include "api/maintenance_args.h"
+
+#include <stdlib.h>
+
+#include "base/auto.h"
+#include "base/tree.h"
+#include "tests/unit/json.h"
+#include "tests/unit/suite.h"
+
+/* catalogue RS11: a policy without a rule keeps all */
+static const struct {
+    const char *what, *host, *tag, *paths, *policy;
+    const char *args, *error; /* both NULL: nothing is to be done */
+} forgets[] = {
+    {"rules", "host-0", "target-1", "[]", "{'keepLast': 5, 'keepDaily': 7}",
+     "['forget', '--json', '--host=host-0', '--tag=target-1', '--group-by=host,paths', "
+     "'--keep-last=5', '--keep-daily=7']",
+     NULL},
+    {"all of them", "h", "t", "[]",
+     "{'keepLast': 1, 'keepHourly': 2, 'keepDaily': 3, 'keepWeekly': 4, 'keepMonthly': 5, "
+     "'keepYearly': 6, 'keepWithin': '30d', 'keepTags': ['a', 'b c']}",
+     "['forget', '--json', '--host=h', '--tag=t', '--group-by=host,paths', '--keep-last=1', "
+     "'--keep-hourly=2', '--keep-daily=3', '--keep-weekly=4', '--keep-monthly=5', "
+     "'--keep-yearly=6', '--keep-within=30d', '--keep-tag=a', '--keep-tag=b c']",
+     NULL},
+    {"without a tag, by paths", "h", NULL, "['/a', '/b']", "{'keepLast': 1}",
+     "['forget', '--json', '--host=h', '--path=/a', '--path=/b', '--group-by=host,paths', "
+     "'--keep-last=1']",
+     NULL},
+    {"dry", "h", "t", "[]", "{'keepLast': 1, 'dryRun': true}",
+     "['forget', '--json', '--host=h', '--tag=t', '--group-by=host,paths', '--dry-run', "
+     "'--keep-last=1']",
+     NULL},
+    {"never prunes", "h", "t", "[]", "{'keepLast': 1, 'prune': true}",
+     "['forget', '--json', '--host=h', '--tag=t', '--group-by=host,paths', '--keep-last=1']", NULL},
+    {"no rule", "h", "t", "[]", "{'name': 'x', 'prune': true}", NULL, NULL},
+    {"zeros", "h", "t", "[]", "{'keepLast': 0, 'keepDaily': 0}", NULL, NULL},
+    {"no policy", "h", "t", "[]", "null", NULL, NULL},
+    {"nobody's", "h", NULL, "[]", "{'keepLast': 1}", NULL, "neither a tag nor paths"},
+    {"nobody's, with an empty tag", "h", "", "null", "{'keepLast': 1}", NULL, "neither a tag nor"},
+    {"no host", NULL, "t", "[]", "{'keepLast': 1}", NULL, "no host"},
+    {"an empty host", "", "t", "[]", "{'keepLast': 1}", NULL, "no host"},
+    {"a host that is a list of flags", "h --prune", "t", "[]", "{'keepLast': 1}", NULL, "no host"},
+    {"two tags", "h", "t,u", "[]", "{'keepLast': 1}", NULL, "no comma"},
+    {"no path", "h", NULL, "['a']", "{'keepLast': 1}", NULL, "path 0"},
+    {"no text", "h", NULL, "[7]", "{'keepLast': 1}", NULL, "path 0"},
+    {"below nothing", "h", "t", "[]", "{'keepLast': -1}", NULL, "keepLast can not be -1"},
+    {"text for a number", "h", "t", "[]", "{'keepLast': '5'}", NULL, "keepLast is no number"},
+    {"too large", "h", "t", "[]", "{'keepLast': 99999999999}", NULL, "keepLast can not be"},
+    {"no time", "h", "t", "[]", "{'keepWithin': 'soon'}", NULL, "keepWithin"},
+    {"no tags", "h", "t", "[]", "{'keepTags': ['a,b']}", NULL, "keepTags[0]"},
+    {"empty tags", "h", "t", "[]", "{'keepTags': ['']}", NULL, "keepTags[0]"},
+};
+
+START_TEST(test_forget)
+    {
+        AUTO(json) json_t *paths = json_row(forgets[_i].paths);
+        AUTO(json) json_t *policy = json_row(forgets[_i].policy);
+        AUTO(json) json_t *wanted = forgets[_i].args ? json_row(forgets[_i].args) : NULL;
+        AUTO(json) json_t *args = NULL;
+        struct forget_of of = {forgets[_i].host, forgets[_i].tag, paths};
+        struct error err = {0};
+        bool done = forget_args(&of, policy, &args, &err);
+        AUTO(free) char *shown = tree_format(args, NULL);
+
+        ck_assert_msg(done == !forgets[_i].error, "%s: %s", forgets[_i].what, err.message);
+        ck_assert_msg(done || strstr(err.message, forgets[_i].error), "%s: %s", forgets[_i].what,
+                      err.message);
+        ck_assert_msg(tree_equal(args, wanted), "%s: %s", forgets[_i].what,
+                      shown ? shown : "nothing");
+        if (args)
+            ck_assert(forget_has_rules(policy));
+        else if (done)
+            ck_assert(!forget_has_rules(policy));
+    }
+END_TEST
+
+static const struct {
+    const char *backend, *first, *last, *error;
+} wipes[] = {
+    {"{'s3': {'bucket': 'b', 'prefix': '/a//c/'}}", "['purge', ':s3:b/a/c/snapshots']",
+     "['deletefile', ':s3:b/a/c/config']", NULL},
+    {"{'gcs': {'bucket': 'b'}}", "['purge', ':gcs:b/snapshots']", "['deletefile', ':gcs:b/config']",
+     NULL},
+    {"{'azure': {'container': 'c', 'prefix': 'p'}}", "['purge', ':azureblob:c/p/snapshots']",
+     "['deletefile', ':azureblob:c/p/config']", NULL},
+    {"{'swift': {'container': 'c'}}", "['purge', ':swift:c/snapshots']",
+     "['deletefile', ':swift:c/config']", NULL},
+    {"{'b2': {'bucket': 'b'}}", "['purge', ':b2:b/snapshots']", "['deletefile', ':b2:b/config']",
+     NULL},
+    {"{'rest': {'url': 'http://h'}}", NULL, NULL, "data of backend rest can not be wiped"},
+    {"{'local': {'mountPath': '/m'}}", NULL, NULL, "data of backend local can not be wiped"},
+    {"{}", NULL, NULL, "can not be wiped"},
+    {"null", NULL, NULL, "can not be wiped"},
+    {"{'s3': {}}", NULL, NULL, "names no bucket"},
+    {"{'s3': {'bucket': ''}}", NULL, NULL, "names no bucket"},
+    {"{'s3': {'bucket': 'a/b'}}", NULL, NULL, "names no bucket"},
+    {"{'s3': {'bucket': 'a:b'}}", NULL, NULL, "names no bucket"},
+};
+
+START_TEST(test_wipe)
+    {
+        AUTO(json) json_t *backend = json_row(wipes[_i].backend);
+        struct error err = {0};
+        AUTO(json) json_t *all = wipe_args(backend, &err);
+
+        if (wipes[_i].error) {
+            ck_assert(!all && strstr(err.message, wipes[_i].error));
+            return;
+        }
+        AUTO(json) json_t *first = json_row(wipes[_i].first), *last = json_row(wipes[_i].last);
+
+        ck_assert_uint_eq(json_array_size(all), 6);
+        ck_assert(tree_equal(json_array_get(all, 0), first));
+        ck_assert(tree_equal(json_array_get(all, 5), last));
+    }
+END_TEST
+
+START_TEST(test_others)
+    {
+        static const struct {
+            int64_t part;
+            const char *args;
+        } checks[] = {
+            {0, "['check']"},
+            {1, "['check', '--read-data-subset=1/30']"},
+            {30, "['check', '--read-data-subset=30/30']"},
+            {31, "['check']"},
+            {-1, "['check']"},
+        };
+
+        for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+            AUTO(json)
+            json_t *made = check_args(checks[i].part), *wanted = json_row(checks[i].args);
+
+            ck_assert(tree_equal(made, wanted));
+        }
+        AUTO(json) json_t *dry = json_row("{'dryRun': true}"), *plain = prune_args(NULL);
+        AUTO(json)
+        json_t *prune = prune_args(dry), *all = unlock_args(true), *some = unlock_args(false);
+
+        ck_assert_uint_eq(json_array_size(plain), 1);
+        ck_assert_str_eq(json_string_value(json_array_get(prune, 1)), "--dry-run");
+        ck_assert_str_eq(json_string_value(json_array_get(all, 1)), "--remove-all");
+        ck_assert_uint_eq(json_array_size(some), 1);
+    }
+END_TEST
+
+SUITE(maintenance_args)
+{
+    suite_rows(tests, test_forget, forgets);
+    suite_rows(tests, test_wipe, wipes);
+    tcase_add_test(tests, test_others);
+}
