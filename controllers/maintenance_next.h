@@ -1,0 +1,97 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What is to be done on a repository beside backups and restores, and when: retention after each
+ * session that succeeded, prune once a week, a check a day that reads another thirtieth of the data
+ * each time, unlock on proof, wipeOut. One at a time, alone on the repository (see
+ * repository_holders.h), in a Job. Pure: what is found goes in, one step comes out; each step is
+ * one write with a precondition, so any of them may fail or be the last before a crash.
+ */
+
+#define PRUNE_EVERY_S (7 * 86400)
+#define CHECK_EVERY_S 86400
+
+/* Seconds until what failed is tried again, doubled with each failure, at most a day. */
+#define MAINTENANCE_RETRY_S 3600
+#define MAINTENANCE_RETRY_MAX_S 86400
+
+/* Seconds between two looks when nothing tells of a change. */
+#define MAINTENANCE_LOOK_S 300
+
+/** In the order in which they are done when several are due. */
+enum maintenance_kind {
+    MAINTENANCE_WIPE,
+    MAINTENANCE_UNLOCK,
+    MAINTENANCE_FORGET,
+    MAINTENANCE_PRUNE,
+    MAINTENANCE_CHECK,
+    MAINTENANCE_KINDS,
+};
+
+/** One kind's past, from the status of the Repository. */
+struct maintenance_past {
+    int64_t succeeded_s; /* 0: never */
+    int64_t failed_s;    /* of the last failure since */
+    int64_t failures;    /* since the last success */
+    int64_t successes;   /* all of them */
+};
+
+/** Whose lock lies in the repository, that is none of who works now. */
+enum maintenance_lock {
+    LOCK_NONE,
+    LOCK_OF_DEAD,    /* a pod that is proven to be gone */
+    LOCK_OF_LIVING,  /* a pod that is there */
+    LOCK_OF_UNKNOWN, /* nobody of this cluster */
+};
+
+/** The Job that has been made, if any. */
+enum maintenance_run { RUN_NONE, RUN_GOES_ON, RUN_SUCCEEDED, RUN_FAILED };
+
+/** The repository's ledger: somebody else or nobody works; it says that we want to; we are in. */
+enum maintenance_hold { HOLD_NONE, HOLD_WANTED, HOLD_OURS };
+
+/** What is found. */
+struct maintenance {
+    bool initialized; /* proven to be there */
+    bool owned;       /* has the mark of this cluster */
+    bool deleted, wipe_out;
+    bool leaving;      /* its CRD or its namespace is being deleted: nobody asked for its data */
+    bool keeps;        /* the retention policy has a rule */
+    bool prunes;       /* and asks for prune */
+    bool removed;      /* snapshots were forgotten since the last prune */
+    int64_t session_s; /* end of the last session that succeeded; 0: none */
+    bool unlock_asked; /* a new value of the annotation */
+    enum maintenance_lock lock;
+    enum maintenance_hold hold;
+    enum maintenance_run run;
+    enum maintenance_kind running; /* with a run */
+    bool recorded;                 /* the result of the run stands in the status */
+    struct maintenance_past past[MAINTENANCE_KINDS];
+};
+
+enum maintenance_action {
+    MAINTENANCE_WAIT,    /* until something changes, at most until look_s */
+    MAINTENANCE_WANT,    /* ask the ledger to be let in alone */
+    MAINTENANCE_UNWANT,  /* tell it that this is not needed any more */
+    MAINTENANCE_RUN,     /* make the Job of `kind` */
+    MAINTENANCE_RECORD,  /* write what came of the run into the status */
+    MAINTENANCE_RELEASE, /* take our holder out, on proof that the Job's pod has ended */
+};
+
+struct maintenance_step {
+    enum maintenance_action action;
+    enum maintenance_kind kind;
+    int64_t part;        /* of a check, 1 to CHECK_PARTS */
+    bool all;            /* of an unlock: all owners are proven to be dead, or a person said so */
+    int64_t look_s;      /* with WAIT: when at the latest */
+    const char *message; /* with WAIT: why nothing can be done; NULL: nothing has to be. Static */
+};
+
+/** The next step. */
+struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t now_s);
+
+/** `forget`, `prune` ...; static. */
+const char *maintenance_word(enum maintenance_kind kind);

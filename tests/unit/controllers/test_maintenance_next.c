@@ -1,0 +1,408 @@
+#include "controllers/maintenance_next.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/maintenance_args.h"
+#include "tests/unit/suite.h"
+
+#define NOW INT64_C(1714570200)
+#define DAY 86400
+
+#define GOOD .initialized = true, .owned = true, .keeps = true
+#define LATELY(kind) .past[kind] = {.succeeded_s = NOW - 60, .successes = 3}
+#define CHECKED LATELY(MAINTENANCE_CHECK)
+#define FORGOT LATELY(MAINTENANCE_FORGET)
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const struct {
+    const char *what;
+    struct maintenance seen;
+    enum maintenance_action action;
+    enum maintenance_kind kind;
+    const char *message; /* a piece of it */
+    int64_t look_s;      /* after now; 0: not looked at */
+} rows[] = {
+    {"nothing yet", {GOOD}, MAINTENANCE_WAIT, 0, NULL, MAINTENANCE_LOOK_S},
+    {"no repository",
+     {.owned = true, .session_s = NOW},
+     MAINTENANCE_WAIT,
+     0,
+     "no repository yet",
+     0},
+    {"another cluster's",
+     {.initialized = true, .session_s = NOW, .keeps = true},
+     MAINTENANCE_WAIT,
+     0,
+     "granary.dev/adopt",
+     0},
+    /* retention */
+    {"after a session",
+     {GOOD, CHECKED, .session_s = NOW},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"still waiting",
+     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_WANTED},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"let in",
+     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_OURS},
+     MAINTENANCE_RUN,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"done", {GOOD, CHECKED, FORGOT, .session_s = NOW - 100}, MAINTENANCE_WAIT, 0, NULL, 0},
+    {"no rule keeps anything",
+     {GOOD, CHECKED, .keeps = false, .session_s = NOW},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"failed a minute ago",
+     {GOOD, CHECKED, .session_s = NOW,
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 60, .failures = 1}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     MAINTENANCE_LOOK_S},
+    {"failed an hour ago",
+     {GOOD, CHECKED, .session_s = NOW,
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 3600, .failures = 1}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"failed for the second time",
+     {GOOD, CHECKED, .session_s = NOW,
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 3600, .failures = 2}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"failed for ever",
+     {GOOD, CHECKED, .session_s = NOW,
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - DAY, .failures = INT64_MAX}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"a failure keeps nothing else waiting",
+     {GOOD, .session_s = NOW, .past[MAINTENANCE_FORGET] = {.failed_s = NOW, .failures = 9}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_CHECK,
+     NULL,
+     0},
+    /* prune */
+    {"never pruned",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .prunes = true, .removed = true},
+     MAINTENANCE_WANT,
+     MAINTENANCE_PRUNE,
+     NULL,
+     0},
+    {"nothing was forgotten",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .prunes = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"nobody wants it",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .removed = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"in a minute",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .prunes = true, .removed = true,
+      .past[MAINTENANCE_PRUNE] = {.succeeded_s = NOW - PRUNE_EVERY_S + 60}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     60},
+    {"after a week",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .prunes = true, .removed = true,
+      .past[MAINTENANCE_PRUNE] = {.succeeded_s = NOW - PRUNE_EVERY_S}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_PRUNE,
+     NULL,
+     0},
+    /* check */
+    {"never checked", {GOOD, FORGOT, .session_s = 1}, MAINTENANCE_WANT, MAINTENANCE_CHECK, NULL, 0},
+    {"after a prune",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .past[MAINTENANCE_PRUNE] = {.succeeded_s = NOW}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_CHECK,
+     NULL,
+     0},
+    {"after a day",
+     {GOOD, FORGOT, .session_s = 1, .past[MAINTENANCE_CHECK] = {.succeeded_s = NOW - DAY}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_CHECK,
+     NULL,
+     0},
+    {"nothing to check yet", {GOOD, .keeps = false}, MAINTENANCE_WAIT, 0, NULL, 0},
+    /* locks */
+    {"a dead one's lock",
+     {GOOD, CHECKED, .lock = LOCK_OF_DEAD, .session_s = NOW},
+     MAINTENANCE_WANT,
+     MAINTENANCE_UNLOCK,
+     NULL,
+     0},
+    {"a living one's lock",
+     {GOOD, CHECKED, .lock = LOCK_OF_LIVING, .session_s = NOW},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_FORGET,
+     "has locked it",
+     0},
+    {"somebody's lock",
+     {GOOD, CHECKED, .lock = LOCK_OF_UNKNOWN, .session_s = NOW},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_FORGET,
+     "granary.dev/unlock",
+     0},
+    {"somebody's lock, and a person who knows",
+     {GOOD, CHECKED, FORGOT, .lock = LOCK_OF_UNKNOWN, .unlock_asked = true},
+     MAINTENANCE_WANT,
+     MAINTENANCE_UNLOCK,
+     NULL,
+     0},
+    {"a living one's lock, and a person who errs",
+     {GOOD, CHECKED, FORGOT, .lock = LOCK_OF_LIVING, .unlock_asked = true},
+     MAINTENANCE_WAIT,
+     0,
+     "is at work",
+     0},
+    {"a dead one's lock that can not be removed",
+     {GOOD, CHECKED, .lock = LOCK_OF_DEAD, .session_s = NOW,
+      .past[MAINTENANCE_UNLOCK] = {.failed_s = NOW, .failures = 1}},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_FORGET,
+     "lock of a dead pod",
+     0},
+    /* wipeOut */
+    {"deleted", {GOOD, .session_s = NOW, .deleted = true}, MAINTENANCE_WAIT, 0, NULL, 0},
+    {"wipeOut",
+     {GOOD, .session_s = NOW, .deleted = true, .wipe_out = true},
+     MAINTENANCE_WANT,
+     MAINTENANCE_WIPE,
+     NULL,
+     0},
+    {"wipeOut, not deleted",
+     {GOOD, CHECKED, FORGOT, .wipe_out = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"wipeOut, with the namespace",
+     {GOOD, .deleted = true, .wipe_out = true, .leaving = true},
+     MAINTENANCE_WAIT,
+     0,
+     "the data stay",
+     0},
+    {"wipeOut of another cluster's data",
+     {.initialized = true, .deleted = true, .wipe_out = true},
+     MAINTENANCE_WAIT,
+     0,
+     "another cluster",
+     0},
+    {"wipeOut beside a living one",
+     {GOOD, .deleted = true, .wipe_out = true, .lock = LOCK_OF_LIVING},
+     MAINTENANCE_WAIT,
+     0,
+     "has locked it",
+     0},
+    /* what goes on */
+    {"a run",
+     {GOOD, .session_s = NOW, .hold = HOLD_OURS, .run = RUN_GOES_ON, .running = MAINTENANCE_PRUNE},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_PRUNE,
+     NULL,
+     MAINTENANCE_LOOK_S},
+    {"a run that is not ours any more",
+     {.hold = HOLD_OURS, .run = RUN_GOES_ON, .running = MAINTENANCE_PRUNE},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_PRUNE,
+     NULL,
+     0},
+    {"a result",
+     {GOOD, .hold = HOLD_OURS, .run = RUN_SUCCEEDED, .running = MAINTENANCE_PRUNE},
+     MAINTENANCE_RECORD,
+     MAINTENANCE_PRUNE,
+     NULL,
+     0},
+    {"a failure",
+     {GOOD, .hold = HOLD_OURS, .run = RUN_FAILED, .running = MAINTENANCE_CHECK},
+     MAINTENANCE_RECORD,
+     MAINTENANCE_CHECK,
+     NULL,
+     0},
+    {"a failure, of a repository that is being deleted",
+     {.deleted = true, .hold = HOLD_OURS, .run = RUN_FAILED, .running = MAINTENANCE_CHECK},
+     MAINTENANCE_RECORD,
+     MAINTENANCE_CHECK,
+     NULL,
+     0},
+    {"it is recorded",
+     {GOOD, .session_s = NOW, .hold = HOLD_OURS, .run = RUN_FAILED, .recorded = true},
+     MAINTENANCE_RELEASE,
+     MAINTENANCE_WIPE,
+     NULL,
+     0},
+    {"nothing to do any more, and alone",
+     {GOOD, .hold = HOLD_OURS},
+     MAINTENANCE_RELEASE,
+     0,
+     NULL,
+     0},
+    {"nothing to do any more, and waiting",
+     {GOOD, .hold = HOLD_WANTED},
+     MAINTENANCE_UNWANT,
+     0,
+     NULL,
+     0},
+    {"an obstacle, and waiting", {.hold = HOLD_WANTED}, MAINTENANCE_UNWANT, 0, NULL, 0},
+};
+#pragma GCC diagnostic pop
+
+START_TEST(test_step)
+    {
+        struct maintenance_step step = maintenance_next(&rows[_i].seen, NOW);
+
+        ck_assert_msg(step.action == rows[_i].action, "%s: action %d", rows[_i].what, step.action);
+        if (step.action != MAINTENANCE_RELEASE)
+            ck_assert_msg(step.kind == rows[_i].kind, "%s: kind %d", rows[_i].what, step.kind);
+        ck_assert_msg(!rows[_i].message == !step.message &&
+                          (!step.message || strstr(step.message, rows[_i].message)),
+                      "%s: %s", rows[_i].what, step.message ? step.message : "no message");
+        if (rows[_i].look_s)
+            ck_assert_int_eq(step.look_s, NOW + rows[_i].look_s);
+        if (step.action == MAINTENANCE_WAIT)
+            ck_assert(step.look_s > NOW && step.look_s <= NOW + MAINTENANCE_LOOK_S);
+    }
+END_TEST
+
+/* ---- a hundred days: a session a day; backups hold the repository for a while; runs fail ---- */
+
+struct days {
+    struct maintenance seen;
+    int64_t now_s, busy_until_s, run_until_s;
+    bool ended, fails;
+    int runs[MAINTENANCE_KINDS];
+    bool parts[CHECK_PARTS + 1];
+    int64_t last_prune_s;
+    unsigned seed;
+};
+
+static unsigned draw(struct days *days)
+{
+    return days->seed = days->seed * 1103515245u + 12345u;
+}
+
+static void record(struct days *days)
+{
+    struct maintenance *seen = &days->seen;
+    struct maintenance_past *past = &seen->past[seen->running];
+
+    seen->recorded = true;
+    if (seen->run == RUN_FAILED) {
+        past->failed_s = days->now_s;
+        past->failures++;
+        return;
+    }
+    *past = (struct maintenance_past){.succeeded_s = days->now_s, .successes = past->successes + 1};
+    seen->removed = seen->running == MAINTENANCE_FORGET ||
+                    (seen->removed && seen->running != MAINTENANCE_PRUNE);
+}
+
+static void start(struct days *days, const struct maintenance_step *step)
+{
+    ck_assert_int_eq(days->seen.hold, HOLD_OURS);
+    ck_assert(days->busy_until_s <= days->now_s);
+    ck_assert_int_eq(days->seen.run, RUN_NONE);
+    days->seen.run = RUN_GOES_ON;
+    days->seen.running = step->kind;
+    days->seen.recorded = false;
+    days->run_until_s = days->now_s + 1800;
+    days->fails = (draw(days) >> 16) % 4 == 0;
+    days->runs[step->kind]++;
+    if (step->kind == MAINTENANCE_CHECK && !days->fails)
+        days->parts[step->part] = true;
+    if (step->kind == MAINTENANCE_PRUNE && !days->fails) {
+        ck_assert(!days->last_prune_s || days->now_s - days->last_prune_s >= PRUNE_EVERY_S);
+        days->last_prune_s = days->now_s;
+    }
+}
+
+/* Carries one step out; true when there is more to do at once. */
+static bool turn(struct days *days)
+{
+    struct maintenance_step step = maintenance_next(&days->seen, days->now_s);
+    struct maintenance *seen = &days->seen;
+
+    switch (step.action) {
+    case MAINTENANCE_WAIT:
+        return false;
+    case MAINTENANCE_WANT:
+        seen->hold = days->busy_until_s > days->now_s ? HOLD_WANTED : HOLD_OURS;
+        return seen->hold == HOLD_OURS;
+    case MAINTENANCE_UNWANT:
+        seen->hold = HOLD_NONE;
+        return true;
+    case MAINTENANCE_RUN:
+        start(days, &step);
+        return true;
+    case MAINTENANCE_RECORD:
+        record(days);
+        return true;
+    case MAINTENANCE_RELEASE:
+        ck_assert_int_ne(seen->run, RUN_GOES_ON);
+        seen->hold = HOLD_NONE;
+        seen->run = RUN_NONE;
+        return true;
+    }
+    return false;
+}
+
+static void pass(struct days *days)
+{
+    struct maintenance *seen = &days->seen;
+
+    days->now_s += MAINTENANCE_LOOK_S;
+    if (seen->run == RUN_GOES_ON && days->now_s >= days->run_until_s)
+        seen->run = days->fails ? RUN_FAILED : RUN_SUCCEEDED;
+    if ((days->now_s - NOW) % DAY < MAINTENANCE_LOOK_S && seen->hold != HOLD_OURS) {
+        days->busy_until_s = days->now_s + 7200;
+        seen->session_s = days->now_s + 7200;
+    }
+}
+
+START_TEST(test_days)
+    {
+        struct days days = {.seen = {GOOD, .prunes = true}, .now_s = NOW, .seed = (unsigned)_i + 1};
+
+        while (days.now_s < NOW + 100 * DAY) {
+            int steps = 0;
+
+            pass(&days);
+            while (turn(&days))
+                ck_assert_int_lt(++steps, 20);
+        }
+        ck_assert_int_ge(days.runs[MAINTENANCE_FORGET], 90);
+        ck_assert_int_ge(days.runs[MAINTENANCE_PRUNE], 10);
+        ck_assert_int_le(days.runs[MAINTENANCE_PRUNE], 30); /* with those that failed */
+        ck_assert_int_ge(days.runs[MAINTENANCE_CHECK], 90);
+        ck_assert_int_eq(days.runs[MAINTENANCE_WIPE] + days.runs[MAINTENANCE_UNLOCK], 0);
+        for (int part = 1; part <= CHECK_PARTS; part++)
+            ck_assert_msg(days.parts[part], "part %d was never read", part);
+    }
+END_TEST
+
+SUITE(maintenance_next)
+{
+    suite_rows(tests, test_step, rows);
+    tcase_add_loop_test(tests, test_days, 0, 8);
+}
