@@ -626,26 +626,35 @@ static int compare(const struct version *a, const struct version *b)
     return 0;
 }
 
-/* How well a version does for the wanted one; the least is the best, NOT_AT_ALL none. */
-enum fit { FIT_NOT_OLDER, FIT_OLDER, FIT_NEXT_MAJOR, NOT_AT_ALL };
-
-static enum fit fit_of(const struct version *has, const struct version *wanted)
+/* Tools read what older servers have, not what newer ones have: of another major version only a
+ * newer one will do. */
+static bool is_fit(const struct version *has, const struct version *wanted)
 {
-    bool older = compare(has, wanted) < 0;
-
-    if (has->part[0] == wanted->part[0])
-        return older ? FIT_OLDER : FIT_NOT_OLDER;
-    return older ? NOT_AT_ALL : FIT_NEXT_MAJOR;
+    return has->part[0] == wanted->part[0] || compare(has, wanted) > 0;
 }
 
+/* In how many parts they agree, from the first on. */
+static size_t agreement(const struct version *a, const struct version *b)
+{
+    size_t parts = 0;
+
+    while (parts < VERSION_PARTS && a->part[parts] == b->part[parts])
+        parts++;
+    return parts;
+}
+
+/* The nearer relative; then one that is not older, then the one that is less far away. */
 static bool is_better(const struct version *a, const struct version *b,
                       const struct version *wanted)
 {
-    enum fit one = fit_of(a, wanted), other = fit_of(b, wanted);
+    size_t one = agreement(a, wanted), other = agreement(b, wanted);
+    bool older = compare(a, wanted) < 0, other_older = compare(b, wanted) < 0;
 
     if (one != other)
-        return one < other;
-    return one == FIT_OLDER ? compare(a, b) > 0 : compare(a, b) < 0;
+        return one > other;
+    if (older != other_older)
+        return other_older;
+    return older ? compare(a, b) > 0 : compare(a, b) < 0;
 }
 
 const char *task_nearest(const char *name, const json_t *tasks)
@@ -661,7 +670,7 @@ const char *task_nearest(const char *name, const json_t *tasks)
         const char *other = tree_text(tree_get(task, "metadata"), "name");
 
         if (!other || !version_in(other, &has, &own) || own != stem ||
-            strncmp(other, name, stem) != 0 || fit_of(&has, &wanted) == NOT_AT_ALL)
+            strncmp(other, name, stem) != 0 || !is_fit(&has, &wanted))
             continue;
         if (!found || is_better(&has, &best, &wanted)) {
             found = other;

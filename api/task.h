@@ -65,9 +65,9 @@ char *task_name(const json_t *invoker, const json_t *app, bool restore, const js
 json_t *task_params(const json_t *invoker, const json_t *app, bool restore);
 
 /**
- * The Task that can take the place of one that nobody has: of the same name but for its version.
- * Of the same major version the nearest that is not older, else the newest; of others the nearest
- * newer one, since tools read older servers, not newer ones.
+ * The Task that can take the place of one that nobody has: of the same name but for its version,
+ * which agrees in as many parts as possible (3.5.9 for 3.5.10 before 3.6.0); then one that is not
+ * older. Of another major version only a newer one, since tools read older servers, not newer ones.
  *
  * @param tasks  Array of Tasks.
  * @return       Its name, borrowed; NULL: none can.
