@@ -77,11 +77,16 @@ static const json_t *object_named(const json_t *objects, const char *name)
     return NULL;
 }
 
+/* Those of Stash run programs that are not in our image; what they do is one step of ours. A Task
+ * of that name that came with granary is resolved, so that people may change it. */
 static bool is_built_in(const struct making_job *making, const char *name)
 {
     const char *own = making->request->restore ? "pvc-restore" : "pvc-backup";
+    const json_t *task = object_named(making->request->tasks, name);
+    const json_t *labels = tree_at(task, "metadata.labels");
 
-    return making->class == TARGET_CLAIM && !strcmp(name, own);
+    return making->class == TARGET_CLAIM && !strcmp(name, own) &&
+           !span_is(tree_span(labels, "app.kubernetes.io/name"), "granary");
 }
 
 /* The Task of that name, or one of a version that can do the same. */
@@ -129,7 +134,7 @@ static bool settle_task(struct making_job *making)
         fail(making, REASON_INVALID, "spec.task.name", err.message);
         return false;
     }
-    if (*name && !(is_built_in(making, name) && !object_named(request->tasks, name)))
+    if (*name && !is_built_in(making, name))
         return resolve_task(making, name);
     if (making->class == TARGET_APP)
         fail(making, REASON_REQUIRED, "spec.task.name",

@@ -48,7 +48,11 @@
     "'upload'}], 'volumes': [{'name': 'work', 'emptyDir': {}}]}}, {'metadata': {'name': "          \
     "'taken-1'}, 'spec': {'steps': [{'name': 'upload'}], 'volumes': [{'name': 'stash-tmp-dir', "   \
     "'emptyDir': {}}]}}, {'metadata': {'name': 'broken-1'}, 'spec': {'steps': [{'name': "          \
-    "'nobody'}]}}]"
+    "'nobody'}]}}, {'metadata': {'name': 'pvc-backup'}, 'spec': {'steps': [{'name': "              \
+    "'nobody'}]}}, "                                                                               \
+    "{'metadata': {'name': 'pvc-restore', 'labels': {'app.kubernetes.io/name': 'granary'}}, "      \
+    "'spec': "                                                                                     \
+    "{'steps': [{'name': 'upload'}, {'name': 'nobody'}]}}]"
 #define FUNCTIONS                                                                                  \
     "[{'metadata': {'name': 'dump'}, 'spec': {'image': 'pg:15', 'args': "                          \
     "['--dir=${INTERIM_DATA_DIR}', '${args:=}'], 'volumeMounts': [{'name': 'work', 'mountPath': "  \
@@ -304,8 +308,12 @@ static const struct {
     {"application gone", APP(TASK), NULL, NO_NODE, -1, HERE, "the target is not there", false},
     {"no such Task", APP("}, 'task': {'name': 'redis-backup-7'}"), APP_OBJECT, NO_NODE, -1, HERE,
      "there is no Task redis-backup-7", false},
-    {"no such Task of a claim", CLAIM("}, 'task': {'name': 'pvc-restore'}"), NULL, NO_NODE, -1,
-     HERE, "there is no Task pvc-restore", false},
+    {"no such Task of a claim", CLAIM("}, 'task': {'name': 'pvc-dump'}"), NULL, NO_NODE, -1, HERE,
+     "there is no Task pvc-dump", false},
+    {"Stash's Task of a claim", CLAIM("}, 'task': {'name': 'pvc-backup'}"), NULL, NO_NODE, -1, HERE,
+     NULL, true},
+    {"ours, changed", CLAIM("}, 'task': {'name': 'pvc-restore'}"), NULL, NO_NODE, -1, HERE,
+     "there is no Function nobody", false},
     {"of an older version", APP("}, 'task': {'name': 'pg-backup-16.0'}"), APP_OBJECT, NO_NODE, -1,
      HERE, "there is no Task pg-backup-16.0", false},
     {"of the same major version", APP(TASK), APP_OBJECT, NO_NODE, -1, HERE,
