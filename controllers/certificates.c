@@ -14,9 +14,11 @@
 #define KEY_CERT "tls.crt"
 #define KEY_KEY "tls.key"
 #define KEY_BUNDLE "ca.crt"
+#define KEY_ADDRESSES "addresses"
 
 static const struct kube_resource secrets = {"", "v1", "secrets", "Secret", true};
 static const struct kube_resource config_maps = {"", "v1", "configmaps", "ConfigMap", true};
+static const struct kube_resource services = {"", "v1", "services", "Service", true};
 static const struct kube_resource mutating = {"admissionregistration.k8s.io", "v1",
                                               "mutatingwebhookconfigurations",
                                               "MutatingWebhookConfiguration", false};
@@ -34,6 +36,7 @@ static const struct {
     [CERTIFICATES_MUTATING] = {&mutating, "granary-webhook", NULL, true},
     [CERTIFICATES_VALIDATING] = {&validating, "granary-webhook", NULL, true},
     [CERTIFICATES_AGENT] = {&config_maps, IDENTITY_CONFIGMAP, NULL, true},
+    [CERTIFICATES_AGENTS] = {&services, CERTIFICATES_AGENTS_SERVICE, NULL, false},
 };
 
 const struct kube_resource *certificates_resource(enum certificates_object object)
@@ -53,6 +56,7 @@ struct view {
     struct text bundle;            /* what has to be everywhere; empty: not known */
     struct certs_pem leaf, issuer; /* the issuer is set when it is one that we do not keep */
     struct certs_about leaf_about;
+    struct text addresses; /* of the agent API, one a line; empty: not known */
     struct rotation_seen rotation;
 };
 
@@ -60,6 +64,7 @@ static void auto_view(struct view *view)
 {
     ring_done(&view->ring);
     text_done(&view->bundle);
+    text_done(&view->addresses);
     certs_pem_done(&view->leaf);
     certs_pem_done(&view->issuer);
 }
@@ -157,11 +162,19 @@ static void read_text(const struct view *view, enum certificates_object object, 
     text_add(out, text.data ? text.data : "", text.length);
 }
 
+/* Where agents find us stands beside whom they trust. */
+static bool has_addresses(const struct view *view, enum certificates_object object)
+{
+    return object != CERTIFICATES_AGENT || view->addresses.length == 0 ||
+           span_equal(tree_span(tree_get(found(view, object), "data"), KEY_ADDRESSES),
+                      span(&view->addresses));
+}
+
 static bool has_exactly(const struct view *view, enum certificates_object object)
 {
     AUTO(said) struct said said = {0};
 
-    if (!is_there(view, object))
+    if (!is_there(view, object) || !has_addresses(view, object))
         return false;
     if (!is_configuration(object)) {
         read_text(view, object, &said.text);
@@ -244,21 +257,30 @@ static bool find_published(struct view *view, enum certificates_object object)
     return false;
 }
 
-static bool signed_by(const struct view *view, const struct certs_pem *authority)
+static bool signed_by(struct span cert, const struct certs_pem *authority)
 {
-    return authority->data &&
-           certs_signed_by(certs_pem_span(&view->leaf), certs_pem_span(authority));
+    return authority->data && certs_signed_by(cert, certs_pem_span(authority));
+}
+
+/* Of those that we keep. */
+static enum rotation_issuer kept_issuer_of(const struct ring *ring, struct span cert)
+{
+    if (signed_by(cert, &ring->current.cert))
+        return ROTATION_BY_CURRENT;
+    if (signed_by(cert, &ring->next.cert))
+        return ROTATION_BY_NEXT;
+    for (size_t i = 0; i < ring->previous_count; i++)
+        if (signed_by(cert, &ring->previous[i]))
+            return ROTATION_BY_PREVIOUS;
+    return ROTATION_UNKNOWN;
 }
 
 static enum rotation_issuer issuer_of(struct view *view)
 {
-    if (signed_by(view, &view->ring.current.cert))
-        return ROTATION_BY_CURRENT;
-    if (signed_by(view, &view->ring.next.cert))
-        return ROTATION_BY_NEXT;
-    for (size_t i = 0; i < view->ring.previous_count; i++)
-        if (signed_by(view, &view->ring.previous[i]))
-            return ROTATION_BY_PREVIOUS;
+    enum rotation_issuer kept = kept_issuer_of(&view->ring, certs_pem_span(&view->leaf));
+
+    if (kept != ROTATION_UNKNOWN)
+        return kept;
     return find_published(view, CERTIFICATES_VALIDATING) ||
                    find_published(view, CERTIFICATES_MUTATING)
                ? ROTATION_BY_PUBLISHED
@@ -279,6 +301,76 @@ static void name_webhook(const struct certificates_seen *seen, struct names *nam
     names->list[0] = names->text[0];
     names->list[1] = names->text[1];
     names->list[2] = NULL;
+}
+
+/* Agents ask for the second of them, or for the cluster IP where there is no DNS. */
+struct agent_names {
+    char text[4][sizeof CERTIFICATES_AGENTS_SERVICE + NAME_MAX_CHARS + 32];
+    const char *dns[5], *addresses[2];
+};
+
+static void name_agents(const struct certificates_seen *seen, const char *address,
+                        struct agent_names *names)
+{
+    static const char *const formats[] = {"%s.%s", "%s.%s.svc", "%s.%s.svc.cluster.local"};
+    size_t count = sizeof formats / sizeof *formats;
+
+    *names = (struct agent_names){.addresses = {*address ? address : NULL}};
+    for (size_t i = 0; i < count; i++) {
+        snprintf(names->text[i], sizeof names->text[i], formats[i], CERTIFICATES_AGENTS_SERVICE,
+                 seen->space);
+        names->dns[i] = names->text[i];
+    }
+    snprintf(names->text[count], sizeof names->text[count], "%s", CERTIFICATES_AGENTS_SERVICE);
+    names->dns[count] = names->text[count];
+}
+
+/* The cluster IP of the agents' Service; "" without one. What can not be read stays what it was. */
+static void find_address(const struct view *view, char address[CERTIFICATES_ADDRESS_BYTES])
+{
+    const json_t *service = found(view, CERTIFICATES_AGENTS);
+    const char *ip = tree_text(tree_get(service, "spec"), "clusterIP");
+
+    if (view->seen->objects[CERTIFICATES_AGENTS].state == CERTIFICATES_UNKNOWN)
+        ip = view->seen->agents->address;
+    if (!ip || strspn(ip, "0123456789abcdefABCDEF.:") != strlen(ip))
+        ip = "";
+    snprintf(address, CERTIFICATES_ADDRESS_BYTES, "%s", ip);
+}
+
+static void write_addresses(struct view *view)
+{
+    char address[CERTIFICATES_ADDRESS_BYTES];
+
+    if (!view->seen->agents)
+        return;
+    find_address(view, address);
+    text_addf(&view->addresses, "%s.%s.svc:%d\n", CERTIFICATES_AGENTS_SERVICE, view->seen->space,
+              CERTIFICATES_AGENTS_PORT);
+    if (*address)
+        text_addf(&view->addresses, strchr(address, ':') ? "[%s]:%d\n" : "%s:%d\n", address,
+                  CERTIFICATES_AGENTS_PORT);
+}
+
+static struct rotation_leaf look_at_agents(const struct view *view)
+{
+    const struct certificates_leaf *kept = view->seen->agents;
+    struct rotation_leaf leaf = {.managed = kept && view->seen->source == CERTIFICATES_SELF};
+    char address[CERTIFICATES_ADDRESS_BYTES];
+    struct certs_about about;
+    struct error err;
+
+    if (!leaf.managed || !kept->pair.cert.data ||
+        !certs_about(certs_pem_span(&kept->pair.cert), &about, &err))
+        return leaf;
+    find_address(view, address);
+    leaf.good = true;
+    leaf.fits = strcmp(kept->address, address) == 0;
+    leaf.issuer = kept_issuer_of(&view->ring, certs_pem_span(&kept->pair.cert));
+    leaf.from_s = about.from_s;
+    leaf.to_s = about.to_s;
+    leaf.seed = about.seed;
+    return leaf;
 }
 
 static struct rotation_leaf look_at_leaf(struct view *view)
@@ -373,6 +465,8 @@ static void look(struct view *view, struct certificates_memory *memory)
     rotation->previous = view->ring.previous_count;
     rotation->previous_until_s = view->ring.previous_until_s;
     rotation->leaves[ROTATION_WEBHOOK] = look_at_leaf(view);
+    rotation->leaves[ROTATION_AGENTS] = look_at_agents(view);
+    write_addresses(view);
     rotation->published = all_published(view);
     rotation->publish_fails = seen->publish_fails || any_unknown(view);
     *memory = after;
@@ -466,6 +560,8 @@ static void publish_in_data(const struct view *view, struct certificates_plan *p
         secret_put(data, KEY_BUNDLE, span(&view->bundle));
     else
         tree_put_text(data, KEY_BUNDLE, text_get(&view->bundle));
+    if (object == CERTIFICATES_AGENT && view->addresses.length > 0)
+        tree_put_text(data, KEY_ADDRESSES, text_get(&view->addresses));
     write_data_new(view, plan, object, data);
 }
 
@@ -580,6 +676,22 @@ static void adopt(struct view *view)
     ring_keep(&view->ring, certs_pem_span(&view->issuer), view->leaf_about.to_s);
 }
 
+/* It goes nowhere but into the memory of who serves. */
+static bool make_agents_leaf(const struct view *view, struct certificates_plan *plan,
+                             struct error *err)
+{
+    struct agent_names names;
+    struct certs_wish wish = {.name = CERTIFICATES_AGENTS_SERVICE,
+                              .from_s = view->seen->now_s - ROTATION_BACKDATE_S,
+                              .to_s = view->seen->now_s + ROTATION_LEAF_LIFE_S};
+
+    find_address(view, plan->agents.address);
+    name_agents(view->seen, plan->agents.address, &names);
+    wish.dns = names.dns;
+    wish.addresses = names.addresses[0] ? names.addresses : NULL;
+    return certs_make_leaf(&wish, &view->ring.current, &plan->agents.pair, err);
+}
+
 /* Changes the CAs as the step says. */
 static bool change_ring(struct view *view, enum rotation_step step, struct error *err)
 {
@@ -610,7 +722,8 @@ static bool carry_out(struct view *view, struct certificates_plan *plan, struct 
         publish(view, plan);
         return true;
     case ROTATION_MAKE_LEAF:
-        return make_leaf(view, plan, err);
+        return plan->next.who == ROTATION_AGENTS ? make_agents_leaf(view, plan, err)
+                                                 : make_leaf(view, plan, err);
     default:
         if (!change_ring(view, plan->next.step, err))
             return false;
@@ -695,6 +808,7 @@ void certificates_plan_done(struct certificates_plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)
         json_decref(plan->writes[i].body);
+    certs_pair_done(&plan->agents.pair);
     *plan = (struct certificates_plan){0};
 }
 

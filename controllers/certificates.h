@@ -18,11 +18,23 @@ enum certificates_object {
     CERTIFICATES_LEAF,       /* Secret granary-webhook-tls: what the webhook serves with */
     CERTIFICATES_MUTATING,   /* the webhook configurations: whom the API server trusts */
     CERTIFICATES_VALIDATING, /* */
-    CERTIFICATES_AGENT,      /* ConfigMap granary-agent: whom agents trust */
+    CERTIFICATES_AGENT,      /* ConfigMap granary-agent: whom agents trust, and where he is */
+    CERTIFICATES_AGENTS,     /* Service granary-agents: its address; only read */
     CERTIFICATES_OBJECTS
 };
 
 #define CERTIFICATES_SERVICE "granary-webhook"
+#define CERTIFICATES_AGENTS_SERVICE "granary-agents"
+#define CERTIFICATES_AGENTS_PORT 443
+
+/** Room for an IP address. */
+#define CERTIFICATES_ADDRESS_BYTES 46
+
+/** The leaf of the agent API: in the memory of the leader that serves it, each makes its own. */
+struct certificates_leaf {
+    struct certs_pair pair;                   /* {0}: none yet */
+    char address[CERTIFICATES_ADDRESS_BYTES]; /* cluster IP that it is for; "" */
+};
 
 /** Where they are. */
 const struct kube_resource *certificates_resource(enum certificates_object object);
@@ -55,7 +67,8 @@ struct certificates_seen {
     bool clock_doubted; /* as rotation_seen has it */
     bool publish_fails; /* likewise */
     int64_t settle_s;   /* likewise */
-    bool mutator_waits; /* Stash runs: the mutator gets no caBundle from us */
+    const struct certificates_leaf *agents; /* of the agent API; NULL: it is not served */
+    bool mutator_waits;                     /* Stash runs: the mutator gets no caBundle from us */
 };
 
 /** Since when CAs are in every place, as this leader saw it with its own eyes. {0} at its start. */
@@ -78,10 +91,11 @@ struct certificates_plan {
     struct rotation_next next;
     struct certificates_write writes[CERTIFICATES_OBJECTS];
     size_t count;
-    char problem[128];    /* of Secret granary-ca: what of it can not be used; "" */
-    int64_t ca_until_s;   /* end of the current CA; 0: there is none */
-    int64_t leaf_until_s; /* end of the webhook's certificate; 0: there is none */
-    bool published;       /* every place has what it has to have */
+    struct certificates_leaf agents; /* made anew, to be kept; `pair` {0}: not */
+    char problem[128];               /* of Secret granary-ca: what of it can not be used; "" */
+    int64_t ca_until_s;              /* end of the current CA; 0: there is none */
+    int64_t leaf_until_s;            /* end of the webhook's certificate; 0: there is none */
+    bool published;                  /* every place has what it has to have */
 };
 
 void certificates_plan_done(struct certificates_plan *plan);

@@ -69,6 +69,8 @@ static bool is_needed(const struct certificates_loop *loop, enum certificates_ob
 {
     if (object == CERTIFICATES_CA)
         return loop->source == CERTIFICATES_SELF;
+    if (object == CERTIFICATES_AGENTS)
+        return loop->agents != NULL;
     return object != CERTIFICATES_LEAF || loop->source != CERTIFICATES_FILES;
 }
 
@@ -138,6 +140,7 @@ static void look(struct certificates_loop *loop, struct reading *reading, bool p
     reading->seen.publish_fails = publish_fails;
     reading->seen.settle_s = loop->settle_s;
     reading->seen.mutator_waits = loop->mutator_waits;
+    reading->seen.agents = loop->agents ? &loop->agents_leaf : NULL;
 }
 
 static void note_look(struct certificates_loop *loop, const struct reading *reading,
@@ -238,6 +241,28 @@ static enum written write_all(struct certificates_loop *loop, const struct certi
     return outcome;
 }
 
+/* Connections that are there keep the one with which they began. */
+static void take_agents_leaf(struct certificates_loop *loop, struct certificates_plan *plan)
+{
+    const struct certs_parts parts = {
+        .cert = {"certificate of the agent API", certs_pem_span(&plan->agents.pair.cert)},
+        .key = {"key of the agent API", certs_pem_span(&plan->agents.pair.key)},
+    };
+
+    certs_store_give(loop->agents, &parts);
+    certificates_loop_done(loop);
+    loop->agents_leaf = plan->agents;
+    plan->agents.pair = (struct certs_pair){0};
+    note_step(loop, plan->next.step);
+    log_info("certificates", LOG_S("step", step_names[plan->next.step]),
+             LOG_S("for", CERTIFICATES_AGENTS_SERVICE), LOG_S("reason", plan->next.reason));
+}
+
+void certificates_loop_done(struct certificates_loop *loop)
+{
+    certs_pair_done(&loop->agents_leaf.pair);
+}
+
 static int64_t retry_ms(struct certificates_loop *loop)
 {
     int64_t pause_ms = RETRY_FIRST_MS;
@@ -284,6 +309,10 @@ int64_t certificates_turn(struct certificates_loop *loop)
             return retry_ms(loop);
         }
         note_look(loop, &reading, &plan);
+        if (plan.agents.pair.cert.data) {
+            take_agents_leaf(loop, &plan);
+            continue;
+        }
         if (plan.count == 0)
             return rest_ms(loop, &reading, &plan, failed);
         if (write_all(loop, &plan) == WRITTEN_NOT) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "certs/store.h"
 #include "controllers/certificates.h"
 #include "controllers/status.h"
 #include "kube/verbs.h"
@@ -9,8 +10,9 @@ struct certificates_loop {
     struct kube_client *client;
     const char *space, *bundle; /* our namespace; a file, or NULL */
     enum certificates_source source;
-    int64_t look_ms;  /* pause between two looks at most */
-    int64_t settle_s; /* as rotation_seen has it */
+    int64_t look_ms;            /* pause between two looks at most */
+    int64_t settle_s;           /* as rotation_seen has it */
+    struct certs_store *agents; /* gets the leaf of the agent API; NULL: that is not served */
     struct status *status;
 
     /** Asked right before every write: is this still the leader? */
@@ -22,9 +24,13 @@ struct certificates_loop {
     /* its own; {0} at first */
     bool mutator_waits; /* set by who looks for Stash */
     struct certificates_memory memory;
+    struct certificates_leaf agents_leaf;
     struct error said; /* what was logged last, so that it is logged once */
     int failures;      /* turns in a row */
 };
+
+/** Wipes what it keeps. */
+void certificates_loop_done(struct certificates_loop *loop);
 
 /** One turn: as many steps as are due now. @return Milliseconds until the next. */
 int64_t certificates_turn(struct certificates_loop *loop);

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "base/auto.h"
 #include "base/base64.h"
 #include "base/tree.h"
+#include "certs/inspect.h"
 #include "tests/unit/suite.h"
 
 #define BOOTSTRAP "make-next publish switch make-leaf"
@@ -438,6 +440,125 @@ START_TEST(certificates_of_others)
     }
 END_TEST
 
+static const char *addresses_of(const struct world *world)
+{
+    return tree_text(tree_get(world->objects[CERTIFICATES_AGENT], "data"), "addresses");
+}
+
+static bool agents_trust(const struct world *world)
+{
+    AUTO(certs_list) struct certs_list list = {0};
+    struct error err;
+    bool good = false;
+
+    ck_assert(certs_list_read(
+        tree_span(tree_get(world->objects[CERTIFICATES_AGENT], "data"), "ca.crt"), &list, &err));
+    for (size_t i = 0; i < list.count; i++)
+        good |= certs_signed_by(certs_pem_span(&world->agents.pair.cert),
+                                certs_pem_span(&list.items[i]));
+    return good && certs_pair_fits(certs_pem_span(&world->agents.pair.cert),
+                                   certs_pem_span(&world->agents.pair.key));
+}
+
+#define CLUSTER_IP "{\"metadata\": {}, \"spec\": {\"clusterIP\": \"%s\"}}"
+
+static void serve_at(struct world *world, const char *ip)
+{
+    AUTO(free) char *service = text_format(CLUSTER_IP, ip);
+
+    json_decref(world->objects[CERTIFICATES_AGENTS]);
+    world->objects[CERTIFICATES_AGENTS] = json_loads(service, 0, NULL);
+    world->serves = true;
+    ck_assert(world_turn(world, SIZE_MAX));
+}
+
+static const struct {
+    const char *ip, *addresses;
+} address_rows[] = {
+    {"10.96.0.9", "granary-agents.granary-system.svc:443\n10.96.0.9:443\n"},
+    {"fd00::9", "granary-agents.granary-system.svc:443\n[fd00::9]:443\n"},
+    {"None", "granary-agents.granary-system.svc:443\n"},
+    {"", "granary-agents.granary-system.svc:443\n"},
+    {"10.0.0.1\\nevil:1", "granary-agents.granary-system.svc:443\n"},
+};
+
+START_TEST(agents_are_told_where_we_are)
+    {
+        AUTO(world) struct world world;
+        size_t writes;
+
+        world_start(&world);
+        serve_at(&world, address_rows[_i].ip);
+        ck_assert_str_eq(addresses_of(&world), address_rows[_i].addresses);
+        ck_assert(agents_trust(&world));
+        ck_assert(world_is_well(&world));
+        /* the leaf is in nobody's memory but the leader's: another makes his own, and writes
+         * nothing */
+        writes = world.writes;
+        world.steps[0] = '\0';
+        world_elect(&world);
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert_str_eq(world.steps, "make-leaf");
+        ck_assert_uint_eq(world.writes, writes);
+        ck_assert(agents_trust(&world));
+        /* what somebody else writes there is put right */
+        world_set(&world, CERTIFICATES_AGENT, "/data/addresses", json_string("evil:1"));
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert_str_eq(addresses_of(&world), address_rows[_i].addresses);
+    }
+END_TEST
+
+START_TEST(another_address_is_another_leaf)
+    {
+        AUTO(world) struct world world;
+
+        start_well(&world);
+        serve_at(&world, "10.96.0.9");
+        world.steps[0] = '\0';
+        /* who can not read the Service keeps what he has */
+        world.unreadable[CERTIFICATES_AGENTS] = true;
+        ck_assert(world_turn(&world, SIZE_MAX));
+        ck_assert_str_eq(world.steps, "");
+        world.unreadable[CERTIFICATES_AGENTS] = false;
+        world_wait(&world, 600);
+        serve_at(&world, "10.96.0.10");
+        ck_assert_str_eq(world.steps, "publish make-leaf");
+        ck_assert_str_eq(world.agents.address, "10.96.0.10");
+        ck_assert(agents_trust(&world));
+    }
+END_TEST
+
+/* The CA in the ConfigMap is always one that signed the leaf in use. */
+START_TEST(a_year_of_agents)
+    {
+        AUTO(world) struct world world;
+
+        start_well(&world);
+        serve_at(&world, "10.96.0.9");
+        for (int day = 0; day < 400; day++) {
+            world_wait(&world, ROTATION_DAY_S);
+            for (int turn = 0; turn < 3; turn++) {
+                ck_assert(world_turn(&world, SIZE_MAX));
+                ck_assert(agents_trust(&world));
+                world_wait(&world, 400);
+            }
+        }
+        ck_assert(world_is_well(&world));
+    }
+END_TEST
+
+START_TEST(with_certificates_of_others_no_leaf_is_made)
+    {
+        AUTO(world) struct world world;
+
+        world_start(&world);
+        world.source = CERTIFICATES_CERT_MANAGER;
+        serve_at(&world, "10.96.0.9");
+        ck_assert_str_eq(world.steps, "");
+        ck_assert_ptr_null(world.agents.pair.cert.data);
+    }
+END_TEST
+
 SUITE(controllers_certificates)
 {
     tcase_set_timeout(tests, 60);
@@ -456,4 +577,8 @@ SUITE(controllers_certificates)
     tcase_add_test(tests, a_place_that_refuses_holds_nothing_up);
     tcase_add_test(tests, beside_stash_the_mutator_gets_nothing);
     tcase_add_loop_test(tests, certificates_of_others, 0, 2);
+    suite_rows(tests, agents_are_told_where_we_are, address_rows);
+    tcase_add_test(tests, another_address_is_another_leaf);
+    tcase_add_test(tests, a_year_of_agents);
+    tcase_add_test(tests, with_certificates_of_others_no_leaf_is_made);
 }

@@ -54,6 +54,7 @@ void world_done(struct world *world)
 {
     for (int i = 0; i < CERTIFICATES_OBJECTS; i++)
         json_decref(world->objects[i]);
+    certs_pair_done(&world->agents.pair);
     *world = (struct world){0};
 }
 
@@ -68,6 +69,7 @@ struct certificates_seen world_see(const struct world *world, bool publish_fails
         .clock_doubted = world->doubted,
         .publish_fails = publish_fails,
         .mutator_waits = world->stash,
+        .agents = world->serves ? &world->agents : NULL,
     };
 
     for (int i = 0; i < CERTIFICATES_OBJECTS; i++) {
@@ -136,6 +138,14 @@ bool world_turn(struct world *world, size_t lives)
 
         ck_assert_msg(certificates_next(&seen, &world->memory, &plan, &err), "%s", err.message);
         ck_assert_ptr_nonnull(plan.next.reason);
+        if (plan.agents.pair.cert.data) {
+            ck_assert_uint_eq(plan.count, 0);
+            note(world, plan.next.step);
+            certs_pair_done(&world->agents.pair);
+            world->agents = plan.agents;
+            plan.agents.pair = (struct certs_pair){0};
+            continue;
+        }
         if (plan.count == 0) {
             ck_assert_int_eq(plan.next.step, ROTATION_WAIT);
             ck_assert_int_gt(plan.next.look_s, 0);
@@ -163,6 +173,8 @@ void world_wait(struct world *world, int64_t seconds)
 void world_elect(struct world *world)
 {
     world->memory = (struct certificates_memory){0};
+    certs_pair_done(&world->agents.pair);
+    world->agents.address[0] = '\0';
 }
 
 static bool trusted(const json_t *configuration, struct span leaf)

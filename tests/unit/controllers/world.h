@@ -12,6 +12,8 @@ struct world {
     enum certificates_source source;
     const char *bundle; /* of files */
     bool doubted, stash, refuses;
+    bool serves; /* the agent API, with what follows: lost as the memory is */
+    struct certificates_leaf agents;
     int64_t version, now_s, mono_s;
     struct certificates_memory memory; /* the leader's; lost when he dies */
     size_t writes;                     /* so far, each object once */
