@@ -257,6 +257,9 @@ static const struct kube_watched table[KNOWN_KINDS] = {
     [KNOWN_POD] = {{"", "v1", "pods", "Pod", true}, .metadata_only = true, .cut = cut_foreign},
     [KNOWN_JOB] = {{BATCH, "v1", "jobs", "Job", true}, .labels = OURS, .cut = cut},
     [KNOWN_CRONJOB] = {{BATCH, "v1", "cronjobs", "CronJob", true}, .labels = OURS, .cut = cut},
+    [KNOWN_IDENTITY] = {{"", "v1", "configmaps", "ConfigMap", true},
+                        .fields = "metadata.name=" IDENTITY_CONFIGMAP,
+                        .cut = cut},
 };
 
 static const struct store_index *const indexes[KNOWN_KINDS] = {
@@ -344,7 +347,7 @@ struct known *known_start(const struct known_options *options, struct error *err
     known->options = *options;
     memcpy(known->kinds, table, sizeof table);
     for (size_t i = 0; !options->client && i < KNOWN_KINDS; i++)
-        known->kinds[i].labels = NULL; /* a folder knows no selectors */
+        known->kinds[i].labels = known->kinds[i].fields = NULL; /* a folder knows no selectors */
     known->stale = true;
     pthread_mutex_init(&known->starting, NULL);
     pthread_mutex_init(&known->lock, NULL);

@@ -34,6 +34,7 @@ enum known_kind {
     KNOWN_POD, /* metadata only; whole ones by known_whole() */
     KNOWN_JOB, /* ours, whole: those with the label app.kubernetes.io/managed-by */
     KNOWN_CRONJOB,
+    KNOWN_IDENTITY, /* ConfigMaps granary-agent */
     KNOWN_KINDS
 };
 #define KNOWN_TARGET_FIRST KNOWN_DEPLOYMENT
