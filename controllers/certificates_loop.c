@@ -70,7 +70,7 @@ static bool is_needed(const struct certificates_loop *loop, enum certificates_ob
     if (object == CERTIFICATES_CA)
         return loop->source == CERTIFICATES_SELF;
     if (object == CERTIFICATES_AGENTS)
-        return loop->agents != NULL;
+        return loop->agents_served;
     return object != CERTIFICATES_LEAF || loop->source != CERTIFICATES_FILES;
 }
 
@@ -140,7 +140,7 @@ static void look(struct certificates_loop *loop, struct reading *reading, bool p
     reading->seen.publish_fails = publish_fails;
     reading->seen.settle_s = loop->settle_s;
     reading->seen.mutator_waits = loop->mutator_waits;
-    reading->seen.agents = loop->agents ? &loop->agents_leaf : NULL;
+    reading->seen.agents = loop->agents_served ? &loop->agents_leaf : NULL;
 }
 
 static void note_look(struct certificates_loop *loop, const struct reading *reading,

@@ -12,7 +12,8 @@ struct certificates_loop {
     enum certificates_source source;
     int64_t look_ms;            /* pause between two looks at most */
     int64_t settle_s;           /* as rotation_seen has it */
-    struct certs_store *agents; /* gets the leaf of the agent API; NULL: that is not served */
+    bool agents_served;         /* the agent API */
+    struct certs_store *agents; /* gets its leaf; NULL: that comes from elsewhere */
     struct status *status;
 
     /** Asked right before every write: is this still the leader? */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/wait.h"
+#include "controllers/agent_service.h"
 #include "controllers/loops.h"
 #include "controllers/loops_table.h"
 #include "controllers/probe.h"
@@ -25,8 +26,9 @@
 struct leader {
     struct leader_plan plan;
     struct certificates_loop certificates;
-    struct loops *loops; /* NULL: not started yet */
-    int64_t metrics_ms;  /* when its metrics were written last; 0: never */
+    struct loops *loops;          /* NULL: not started yet */
+    int64_t metrics_ms;           /* when its metrics were written last; 0: never */
+    struct agent_service *agents; /* NULL: they are not served */
     enum status_found stash, reached;
     const char *reached_reason;
     struct error stash_said; /* so that the same is logged once */
@@ -203,6 +205,12 @@ static int64_t loops_turn(struct leader *leader)
     return LOOPS_LOOK_MS;
 }
 
+/* Without a desk nobody is served. */
+static int64_t agents_turn(struct leader *leader)
+{
+    return agent_service_turn(leader->agents, NULL);
+}
+
 /* False when it is to end. */
 static bool rest(struct leader *leader, int64_t until_ms)
 {
@@ -242,6 +250,7 @@ static void *work(void *context)
         {stash_turn, now_ms},
         {certificates_task, now_ms},
         {loops_turn, now_ms},
+        {agents_turn, now_ms},
         {probe_turn, now_ms + probe_first_ms(leader)},
     };
     size_t count = sizeof tasks / sizeof *tasks;
@@ -253,6 +262,7 @@ static void *work(void *context)
         status_open(leader->plan.status)->work_ms = clock_mono_ms();
         status_close(leader->plan.status);
     }
+    agent_service_end(leader->agents);
     loops_stop(TAKE(leader->loops));
     status_put_loops(leader->plan.status, NULL);
     pthread_mutex_lock(&leader->mutex);
@@ -279,18 +289,43 @@ static struct certificates_loop loop_of(const struct leader_plan *plan)
     };
 }
 
+static struct agent_service *service_of(const struct leader_plan *plan)
+{
+    struct agent_service_plan service = {
+        .client = plan->client,
+        .judge = plan->judge,
+        .options = plan->options,
+        .space = plan->space,
+        .status = plan->status,
+        .may_write = plan->may_write,
+        .context = plan->context,
+    };
+
+    return agent_service_make(&service);
+}
+
+static void release(struct leader *leader)
+{
+    agent_service_free(leader->agents);
+    certificates_loop_done(&leader->certificates);
+    pthread_cond_destroy(&leader->wake);
+    pthread_mutex_destroy(&leader->mutex);
+    free(leader);
+}
+
 struct leader *leader_start(const struct leader_plan *plan, struct error *err)
 {
     struct leader *leader = text_alloc(sizeof *leader);
 
     leader->plan = *plan;
+    leader->agents = service_of(plan);
     leader->certificates = loop_of(plan);
+    leader->certificates.agents_served = leader->agents != NULL;
+    leader->certificates.agents = agent_service_certs(leader->agents);
     pthread_mutex_init(&leader->mutex, NULL);
     wait_prepare(&leader->wake);
     if (pthread_create(&leader->thread, NULL, work, leader) != 0) {
-        pthread_cond_destroy(&leader->wake);
-        pthread_mutex_destroy(&leader->mutex);
-        free(leader);
+        release(leader);
         error_set(err, ERROR_UNAVAILABLE, "can not start the thread that works");
         return NULL;
     }
@@ -305,6 +340,7 @@ bool leader_finish(struct leader *leader, int64_t wait_ms)
 
     if (!leader)
         return true;
+    agent_service_drain(leader->agents);
     pthread_mutex_lock(&leader->mutex);
     leader->ending = true;
     pthread_cond_broadcast(&leader->wake);
@@ -321,7 +357,5 @@ void leader_stop(struct leader *leader)
         return;
     (void)leader_finish(leader, 0);
     pthread_join(leader->thread, NULL);
-    pthread_cond_destroy(&leader->wake);
-    pthread_mutex_destroy(&leader->mutex);
-    free(leader);
+    release(leader);
 }

@@ -9,6 +9,7 @@
 struct leader_plan {
     struct kube_client *client;
     struct kube_client *watcher; /* of the loops, see there */
+    struct kube_client *judge;   /* of agents' tokens: see controllers/agent_service.h */
     const struct controller_options *options;
     const char *space; /* our namespace */
     struct settings_store *settings;

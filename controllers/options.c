@@ -6,6 +6,7 @@
 #include "base/build.h"
 #include "base/flags.h"
 #include "base/limits.h"
+#include "controllers/agent_endpoint.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -43,6 +44,13 @@ static bool take_address(const char *text, void *member, struct error *detail)
     return address_parse(text, member, detail);
 }
 
+static bool take_ip(const char *text, void *member, struct error *detail)
+{
+    (void)detail;
+    *(const char **)member = text;
+    return agent_endpoint_possible(text);
+}
+
 static bool take_level(const char *text, void *member, struct error *detail)
 {
     (void)detail;
@@ -68,6 +76,13 @@ static const struct flag rows[] = {
      "of the installation, YAML; read again as it changes (default: built in)"},
     {"admin-listen", FLAG_BY(take_address), AT(admin_listen), "ADDR:PORT",
      "where /livez, /readyz and /metrics are, plain HTTP (default :8080)"},
+    {"agent-listen", FLAG_BY(take_address), AT(agent_listen), "ADDR:PORT",
+     "where agents are served while this is the leader, HTTPS (default: nowhere)"},
+    {"advertise-address", FLAG_BY(take_ip), AT(advertise), "IP",
+     "of this pod, for Service granary-agents (default: variable POD_IP)"},
+    {"agent-tls-cert", FLAG_TEXT, AT(agent_cert), "FILE",
+     "with cert-manager or files: certificate for agents, PEM; read again as it changes"},
+    {"agent-tls-key", FLAG_TEXT, AT(agent_key), "FILE", "its key, PEM"},
     {"takeover", FLAG_SWITCH, AT(takeover), NULL,
      "mutate workloads although Stash is installed too"},
     {"lease-duration", FLAG_TIME(2000, 600000), AT(lease_ms), "TIME",
@@ -96,6 +111,27 @@ static void defaults(struct controller_options *options)
         abort();
 }
 
+static bool check_agents(const struct controller_options *options, struct error *err)
+{
+    bool serves = options->agent_listen.size > 0, self = options->certificates == CERTIFICATES_SELF;
+    bool files = options->agent_cert && options->agent_key;
+
+    if (!options->agent_cert != !options->agent_key)
+        return error_set(err, ERROR_INVALID,
+                         "--agent-tls-cert and --agent-tls-key belong together");
+    if (!serves && (files || options->advertise))
+        return error_set(err, ERROR_INVALID,
+                         "what is said of agents needs --agent-listen ADDR:PORT");
+    if (serves && self && files)
+        return error_set(err, ERROR_INVALID,
+                         "--agent-tls-cert is for --certificates cert-manager or files");
+    if (serves && !self && !files)
+        return error_set(err, ERROR_INVALID,
+                         "--agent-listen needs --agent-tls-cert and --agent-tls-key unless "
+                         "certificates are made here");
+    return true;
+}
+
 static bool check(const struct controller_options *options, struct error *err)
 {
     bool cluster = options->kubeconfig || options->takeover;
@@ -111,7 +147,7 @@ static bool check(const struct controller_options *options, struct error *err)
         return error_set(err, ERROR_INVALID, "--certificates files needs --ca-bundle FILE");
     if (!files && options->bundle)
         return error_set(err, ERROR_INVALID, "--ca-bundle is for --certificates files only");
-    return true;
+    return check_agents(options, err);
 }
 
 enum controller_verdict controller_options_parse(int argc, char **argv,

@@ -25,6 +25,9 @@ struct controller_options {
     const char *catalog;  /* folder, with dry_run; else NULL */
     bool dry_run;
     struct address admin_listen;
+    struct address agent_listen;        /* size 0: agents are not served */
+    const char *advertise;              /* where agents find this pod; NULL: as POD_IP says */
+    const char *agent_cert, *agent_key; /* files; NULL: made here */
     bool takeover;
     int64_t lease_ms, look_ms, settle_ms;
     enum log_format log_format;

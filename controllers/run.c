@@ -23,6 +23,11 @@
 #define LEASE_NAME "granary-controller"
 #define USER_AGENT "granary-controller/" GRANARY_VERSION
 
+/* Questions who shows a token, a second and at once. They have a budget of their own, so that a
+ * thousand agents that begin to work at the same time keep nothing else waiting. */
+#define JUDGE_RATE 50
+#define JUDGE_BURST 100
+
 /* What is under way may go on so long after a signal. */
 #define FINISH_MS 5000
 
@@ -32,7 +37,8 @@
 struct run {
     const struct controller_options *options;
     char *space;
-    struct kube_client *client, *lease_client, *watcher; /* of their own, so that none waits */
+    /* of their own, so that none waits */
+    struct kube_client *client, *lease_client, *watcher, *judge;
     struct kube_lease *lease;
     struct leader *leader;
     struct admin *admin;
@@ -156,7 +162,10 @@ static bool start_clients(struct run *run, struct error *err)
     run->watcher = kube_client_start(&config, &limits, err);
     limits.fence = kube_lease_fence(run->lease);
     run->client = kube_client_start(&config, &limits, err);
-    return run->watcher && run->client && start_events(run, err);
+    limits.rate = JUDGE_RATE;
+    limits.burst = JUDGE_BURST;
+    run->judge = kube_client_start(&config, &limits, err);
+    return run->watcher && run->client && run->judge && start_events(run, err);
 }
 
 /* The admin address. */
@@ -165,7 +174,8 @@ static void bring_up_to_date(struct run *run)
 {
     struct kube_client_facts api = kube_client_look(run->client);
     const struct kube_client_facts others[] = {kube_client_look(run->lease_client),
-                                               kube_client_look(run->watcher)};
+                                               kube_client_look(run->watcher),
+                                               kube_client_look(run->judge)};
     struct event_facts events = kube_events_look(run->events);
     bool stuck = kube_lease_look(run->lease).stuck;
     struct status_facts *facts = status_open(&run->status);
@@ -260,6 +270,7 @@ static bool begin_to_lead(struct run *run, struct error *err)
     struct leader_plan plan = {
         .client = run->client,
         .watcher = run->watcher,
+        .judge = run->judge,
         .options = run->options,
         .space = run->space,
         .status = &run->status,
@@ -282,11 +293,17 @@ static int read_signal(struct run *run)
     return read(run->signals, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
+static void cancel_calls(const struct run *run)
+{
+    kube_client_cancel(run->client);
+    kube_client_cancel(run->judge);
+}
+
 /* What is under way is finished, or given up after a while; then nothing writes any more. */
 static void stop_work(struct run *run, int64_t finish_ms)
 {
     if (!leader_finish(run->leader, finish_ms))
-        kube_client_cancel(run->client);
+        cancel_calls(run);
     leader_stop(TAKE(run->leader));
     set_leader(run, false);
 }
@@ -318,6 +335,7 @@ static enum controller_exit obey(struct run *run, int signal)
     /* who looks at the Lease, or is fenced by it, goes first */
     admin_stop(TAKE(run->admin));
     kube_events_stop(TAKE(run->events), TELL_MS);
+    kube_client_stop(TAKE(run->judge));
     kube_client_stop(TAKE(run->client));
     if (kube_lease_stop(TAKE(run->lease)))
         return CONTROLLER_FINE;
@@ -348,6 +366,7 @@ static void done(struct run *run)
     leader_stop(run->leader);
     kube_events_stop(run->events, 0);
     json_decref(run->self);
+    kube_client_stop(run->judge);
     kube_client_stop(run->client);
     (void)kube_lease_stop(run->lease);
     kube_client_stop(run->watcher);

@@ -136,6 +136,64 @@ static void format_loops(const struct status_facts *facts, struct text *text)
     }
 }
 
+static void format_agent_calls(const struct agent_api_facts *agents, struct text *text)
+{
+    static const char *const calls[AGENT_CALLS] = {"claim", "progress", "report", "trigger"};
+
+    head(text, "agent_requests_total", "counter", "Well-formed requests of agents.");
+    for (size_t i = 0; i < AGENT_CALLS; i++) {
+        AUTO(free) char *label = text_format("{call=\"%s\"}", calls[i]);
+
+        figure(text, "agent_requests_total", label, agents->calls[i]);
+    }
+    head(text, "agent_responses_total", "counter", "Answers to agents, by HTTP status.");
+    for (size_t i = 0; i < AGENT_STATUSES; i++) {
+        int status = agent_api_status(i);
+        AUTO(free)
+        char *label =
+            status ? text_format("{code=\"%d\"}", status) : text_format("{code=\"other\"}");
+
+        figure(text, "agent_responses_total", label, agents->statuses[i]);
+    }
+}
+
+/* Of who serves agents. */
+static void format_agents(const struct agent_api_facts *agents, struct text *text)
+{
+    const struct {
+        const char *name, *type, *help;
+        int64_t value;
+    } plain[] = {
+        {"agent_connections", "gauge", "Connections of agents.", agents->connections},
+        {"agent_waiting", "gauge", "Agents that wait for work.", agents->waiting},
+        {"agent_body_bytes", "gauge", "Bytes of requests that are being read.", agents->body_bytes},
+        {"agent_connections_accepted_total", "counter", "Connections taken.", agents->accepted},
+        {"agent_connections_turned_away_total", "counter",
+         "Connections closed at once: too many of one address, or no certificate.",
+         agents->turned_away},
+        {"agent_connections_evicted_total", "counter", "Connections that made room for others.",
+         agents->evicted},
+        {"agent_connections_cut_total", "counter", "Connections past a deadline.", agents->cut},
+        {"agent_connections_gone_total", "counter", "Agents that left while they waited.",
+         agents->gone},
+        {"agent_tls_handshake_failures_total", "counter", "Something came, and no handshake.",
+         agents->handshakes_bad},
+        {"agent_token_reviews_total", "counter", "Tokens that the API server was asked about.",
+         agents->reviews},
+        {"agent_tokens_refused_total", "counter", "Tokens that it refused.", agents->reviews_bad},
+        {"agent_verdicts_cached_total", "counter", "Tokens that it needed not be asked about.",
+         agents->verdicts_cached},
+        {"agent_certificate_expiry_timestamp_seconds", "gauge",
+         "When the certificate of the agent API expires.", agents->certificate_until_s},
+    };
+
+    for (size_t i = 0; i < COUNT(plain); i++) {
+        head(text, plain[i].name, plain[i].type, plain[i].help);
+        figure(text, plain[i].name, "", plain[i].value);
+    }
+    format_agent_calls(agents, text);
+}
+
 /* What is not known is not said. */
 static void format_found(struct text *text, const char *name, const char *help,
                          enum status_found found)
@@ -182,6 +240,8 @@ void status_metrics(const struct status_facts *facts, struct text *text)
     }
     format_certificates(facts, text);
     format_loops(facts, text);
+    if (facts->agents.certificate_until_s)
+        format_agents(&facts->agents, text);
     format_found(text, "stash_found", "1: Stash is installed in this cluster.", facts->stash);
     format_found(text, "webhook_reached", "1: the API server reaches the mutating webhook.",
                  facts->reached);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "certs/rotation.h"
+#include "controllers/agent_api.h"
 #include "kube/client.h"
 
 /*
@@ -45,6 +46,7 @@ struct status_facts {
     int64_t watch_errors;
     struct status_loop loops[STATUS_LOOPS_MAX];
     size_t loop_count;
+    struct agent_api_facts agents;
     int64_t events_lost;
     struct kube_client_facts api;
 };

@@ -92,5 +92,15 @@ def services_lead_to_pods_and_network_policies_let_through_what_they_need():
     check_equal([port["port"] for port in opened["ingress"][0]["ports"]],
                 [port["containerPort"] for port in pods["granary-webhook"]["spec"]["containers"][0]["ports"]
                  if port["name"] == "https"], "port")
+    agents, controller = named(objects, "Service", "granary-agents"), pods["granary-controller"]
+    (port,) = [each["containerPort"] for each in controller["spec"]["containers"][0]["ports"] if each["name"] == "agents"]
+    check("selector" not in agents["spec"], "the leader alone stands behind it")
+    check_equal([(each["name"], each["port"], each["targetPort"]) for each in agents["spec"]["ports"]],
+                [("agents", 443, port)], "ports of granary-agents")
+    check(f"--agent-listen=:{port}" in controller["spec"]["containers"][0]["args"], "where it listens")
+    opened = named(objects, "NetworkPolicy", "granary-agents")["spec"]
+    check(opened["podSelector"]["matchLabels"].items() <= controller["metadata"]["labels"].items(), "pods")
+    check_equal([each["port"] for each in opened["ingress"][0]["ports"]], [port], "port")
+    check("from" not in opened["ingress"][0], "agents are in any namespace")
     closed = named(objects, "NetworkPolicy", "granary-default")["spec"]
     check_equal((closed["podSelector"], closed.get("ingress")), ({}, None), "nothing comes in that is not named")
