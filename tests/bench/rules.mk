@@ -51,3 +51,10 @@ $(BENCH)/admit_bench: $(BENCH)/admit_bench.o $(BUILD)/libgranary.a
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
 
 -include $(BENCH)/floor.d $(BENCH)/admit_bench.d
+
+AGENTS ?= 10000
+
+.PHONY: bench-agents
+bench-agents: $(BUILD)/tests/integration/agent_desk ## AGENTS that wait for work: memory, and how long until all are served again
+	@tests/install.sh "measure" openssl python3
+	@PYTHONDONTWRITEBYTECODE=1 tests/bench/agent_wait.py $< $(AGENTS)
