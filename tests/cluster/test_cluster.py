@@ -281,6 +281,11 @@ def parts_stop_and_start_again(cluster):
         return "API server, etcd and kubelet killed in turn, the pod never noticed"
 
 
+def hears_ctrl_c():
+    """A shell has those whom it starts in the background ignore it, and whom they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Other:
     """A second cluster beside the first, whose starter is a process of its own."""
 
@@ -290,7 +295,7 @@ class Other:
 
     def start(self):
         return subprocess.Popen([*self.program, "up", "--attached"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+                                stderr=subprocess.DEVNULL, text=True, start_new_session=True, preexec_fn=hears_ctrl_c)
 
     def run(self, *words):
         return subprocess.run([*self.program, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
