@@ -270,6 +270,65 @@ def authorities_are_replaced_one_after_the_other(cluster):
     return f"{ROTATIONS} CAs: " + check_only(requests, "patched", "validated")
 
 
+def leaf_until(cluster, seconds):
+    """A certificate as the webhook has it, by the CA that signs, which ends so soon: data of its Secret."""
+    authority = data(cluster, AUTHORITY)
+    with tempfile.TemporaryDirectory(prefix="granary-ca-", dir="/dev/shm") as folder:
+        def path(name):
+            return os.path.join(folder, name)
+        moments = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + shift)) for shift in (-3600, seconds)]
+        node.write(path("ca.key"), pem(authority["current.key"]))
+        node.write(path("ca.crt"), pem(authority["current.crt"]))
+        node.write(path("index"), "")
+        node.write(path("conf"), f"[ca]\ndefault_ca=us\n[us]\ndatabase={path('index')}\nrand_serial=yes\n"
+                   f"new_certs_dir={folder}\npolicy=any\ndefault_md=sha256\n[any]\ncommonName=supplied\n[ext]\n"
+                   "basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n"
+                   f"subjectAltName=DNS:{WEBHOOK}.{SYSTEM}.svc,DNS:{WEBHOOK}.{SYSTEM}.svc.cluster.local\n")
+        node.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj",
+                     f"/CN={WEBHOOK}", "-keyout", path("key"), "-out", path("csr"))
+        node.openssl("ca", "-batch", "-notext", "-config", path("conf"), "-extensions", "ext", "-cert", path("ca.crt"),
+                     "-keyfile", path("ca.key"), "-startdate", moments[0], "-enddate", moments[1], "-in", path("csr"),
+                     "-out", path("crt"))
+        return {key: base64.b64encode(tools.file_text(path(name)).encode()).decode()
+                for key, name in (("tls.crt", "crt"), ("tls.key", "key"))}
+
+
+EXPIRY_S = 45  # until both replicas have taken it, however busy the machine is
+
+
+@test("CT7", alone=True)
+def expired_certificate_is_replaced(cluster):
+    """Nobody renews it in time: the controller is away. Whatever the API server makes of an expired one, no workload
+    fails, and all is well again soon after somebody leads."""
+    with running(cluster) as requests:
+        pods = ready(cluster)
+        cluster.kubectl("scale", "-n", SYSTEM, f"deployment/{CONTROLLER}", "--replicas=0")
+        eventually(lambda: not controllers(cluster), "no controller is left")
+        before = loads(pods)
+        short = leaf_until(cluster, EXPIRY_S)
+        cluster.patch("secrets", SYSTEM, LEAF, {"data": short})
+        eventually(lambda: all(now > then for now, then in zip(loads(pods), before)), "both replicas take it")
+        eventually(lambda: all(metrics(pod)["granary_webhook_certificate_expiry_timestamp_seconds"] < time.time() - 1
+                               for pod in pods), "it has expired")
+        requests.wait_for_more()
+        before = loads(pods)
+        cluster.kubectl("scale", "-n", SYSTEM, f"deployment/{CONTROLLER}", "--replicas=2")
+        eventually(lambda: data(cluster, LEAF)["tls.crt"] != short["tls.crt"] and is_well(cluster), "another one is made")
+        eventually(lambda: all(now > then for now, then in zip(loads(pods), before)), "both replicas take it")
+        cluster.ready_replicas("deployments", SYSTEM, CONTROLLER)
+        ready(cluster)
+        eventually(lambda: asked(cluster), "the API server asks again")
+        requests.wait_for_more(1)  # what was asked before that
+        healed = len(requests.seen)
+        requests.wait_for_more()
+    counts = requests.counted()
+    failed = {what: count for what, count in counts.items() if what.startswith(("workload", "the API server"))}
+    check_equal(failed, {}, "workloads that failed")
+    check_equal({what for _, what in requests.seen[healed:]}, {"patched", "validated"}, "answers afterwards")
+    return (f"{counts['patched']} patched, {counts.get('passed over', 0)} passed over; "
+            f"{sum(count for what, count in counts.items() if what.startswith('blueprint'))} objects of ours refused")
+
+
 def led_by_another(cluster, end):
     """Ends the leader. Returns the seconds until another one led, and whether the Lease was given back before."""
     leader = eventually(lambda: holder(cluster), "somebody leads")
@@ -289,6 +348,92 @@ def led_by_another(cluster, end):
 
 def moment(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+# --- cert-manager, as far as it goes without the program --------------------------------------------
+
+CERT_MANAGER = "cert-manager.io"
+
+
+def stand_in(kind, plural):
+    """A kind of cert-manager's, of which nobody makes anything."""
+    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{CERT_MANAGER}"}, "spec": {
+                "group": CERT_MANAGER, "scope": "Namespaced", "names": {
+                    "kind": kind, "plural": plural, "singular": kind.lower(), "listKind": kind + "List"},
+                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": {
+                        "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}}}]}}
+
+
+KINDS_OF_CERT_MANAGER = [stand_in("Certificate", "certificates"), stand_in("Issuer", "issuers")]
+
+
+def made_by_cert_manager(authority, certificate):
+    """Its Secret for a Certificate, with the annotations and the label that it writes."""
+    spec = certificate["spec"]
+    secret = authority.secret()
+    secret["metadata"] |= {"name": spec["secretName"], "labels": {f"controller.{CERT_MANAGER}/fao": "true"},
+                           "annotations": {f"{CERT_MANAGER}/{key}": value for key, value in {
+                               "alt-names": ",".join(spec["dnsNames"]), "certificate-name": certificate["metadata"]["name"],
+                               "common-name": "", "ip-sans": "", "uri-sans": "", "issuer-group": spec["issuerRef"]["group"],
+                               "issuer-kind": spec["issuerRef"]["kind"], "issuer-name": spec["issuerRef"]["name"]}.items()}}
+    return secret
+
+
+@contextlib.contextmanager
+def kinds_of_cert_manager(cluster):
+    names = [each["metadata"]["name"] for each in KINDS_OF_CERT_MANAGER]
+    cluster.apply(KINDS_OF_CERT_MANAGER)
+    try:
+        cluster.kubectl("wait", "--for=condition=Established", "--timeout=300s", *(f"crd/{name}" for name in names))
+        eventually(lambda: "issuers" in str(cluster.api("GET", f"/apis/{CERT_MANAGER}/v1")) and
+                   cluster.api("GET", f"/openapi/v3/apis/{CERT_MANAGER}/v1"), "they are served")
+        yield
+    finally:
+        cluster.kubectl("delete", "crd", *names, "--timeout=300s")
+
+
+@test("CT8", alone=True)
+def certificates_of_cert_manager_are_published(cluster):
+    policies(cluster)
+    forget(cluster)
+    try:
+        with kinds_of_cert_manager(cluster):
+            objects = rendered(cluster, "cert-manager")
+            (certificate, ) = [each for each in objects if each["kind"] == "Certificate" and
+                               each["metadata"]["name"] == WEBHOOK]
+            cluster.apply([each for each in objects if each["apiVersion"].startswith(CERT_MANAGER)], None,
+                          "--server-side")
+            theirs, local = ({each["metadata"]["name"]: each for each in of_kind(found, "Deployment")}
+                             for found in (objects, rendered(cluster)))
+            controller = impatient(local[CONTROLLER])
+            container = controller["spec"]["template"]["spec"]["containers"][0]
+            container["args"][0] = theirs[CONTROLLER]["spec"]["template"]["spec"]["containers"][0]["args"][0]
+            check_equal(container["args"][0], "--certificates=cert-manager", "first argument in the overlay")
+            mark, issuer = cluster.audit_mark(), Authority("issuer")
+            cluster.apply(blueprint(), None, "--server-side")
+            cluster.apply(of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget", *KINDS) +
+                          [controller, patient(local[WEBHOOK])], None, "--server-side")
+            cluster.apply(made_by_cert_manager(issuer, certificate), None, "--server-side")
+            eventually(lambda: set(places(cluster)) == {issuer.files["ca.crt"]}, "its CA is published")
+            pods = ready(cluster)
+            eventually(lambda: asked(cluster), "the API server asks the webhook")
+            with place(cluster) as space, Requests(cluster, space) as requests:
+                before = loads(pods)
+                cluster.apply(made_by_cert_manager(issuer, certificate), None, "--server-side")
+                eventually(lambda: all(now > then for now, then in zip(loads(pods), before)), "a renewed one is taken")
+                requests.wait_for_more()
+            text = check_only(requests, "patched", "validated")
+            other = Authority("other-issuer")
+            cluster.apply(made_by_cert_manager(other, certificate), None, "--server-side")
+            eventually(lambda: set(places(cluster)) == {other.files["ca.crt"]}, "another CA is published")
+            eventually(lambda: asked(cluster), "the API server asks the webhook")
+            check_equal([each for each in writes(cluster, mark) if each[1] == "secrets"], [], "Secrets that we wrote")
+            check(not cluster.exists("secrets", SYSTEM, AUTHORITY), "a CA of ours")
+    finally:
+        forget(cluster)
+    return f"its CA is published, and another one; renewed: {text}"
 
 
 @test("CT6", alone=True)
