@@ -191,10 +191,12 @@ static bool of_workload(struct job_volumes *volumes, const struct job_data *data
     size_t i;
 
     tree_items (wanted, i, mount) {
-        const char *name = tree_text(mount, "name");
+        const char *name = tree_text(mount, "name"), *path = tree_text(mount, "mountPath");
 
-        fine = name && tree_text(mount, "mountPath") &&
-               settle_volume(volumes, data, name, findings) &&
+        if (!name || !path)
+            findings_add(findings, FINDING_ERROR, REASON_REQUIRED, "spec.target.volumeMounts",
+                         "a mount has no name or no mountPath");
+        fine = name && path && settle_volume(volumes, data, name, findings) &&
                settle_mount(volumes, data, mount, variables, findings) && fine;
     }
     if (!json_array_size(wanted))
