@@ -41,6 +41,9 @@ extern char **environ;
 /* Times that restic may be refused the same before it is believed, while nothing is written yet. */
 #define HOPELESS 3
 
+/* Milliseconds that restic 0.18 has to end after the disk was full: sometimes it never does. */
+#define DOOMED_MS 5000
+
 /* Bytes of the cache: what outgrows it is fetched again. */
 #define CACHE_MAX_BYTES (INT64_C(512) << 20)
 
@@ -182,6 +185,7 @@ struct call {
     struct text lines, errors; /* what of a line has come */
     bool lines_cut, errors_cut;
     unsigned hopeless; /* repetitions of what stays refused */
+    int64_t doomed_ms; /* since when it can only end; 0: not */
     int64_t asked_ms;  /* when it was told to end; 0: not */
     bool killed, ended;
 };
@@ -214,16 +218,22 @@ static void take_line(struct call *call, struct span text)
         progress->files_total = line.files_total;
     } else if (line.kind == RESTIC_SUMMARY) {
         call->output->summary = line;
+    } else if (line.kind == RESTIC_ITEM && call->run->on_item && line.path[0]) {
+        call->run->on_item(call->run->context, line.path);
     } else if (line.kind == RESTIC_ITEM_ERROR) {
         add_name(call->output, &line);
-        keep_words(call->output, line.message);
+        /* the first one tells why, the rest is alike */
+        if (call->output->items == 1)
+            keep_words(call->output, line.message);
     } else if (line.kind == RESTIC_EXIT_ERROR) {
         /* it says all, unless it only says that we ended it */
-        if (!call->asked_ms)
+        if (!call->asked_ms && call->output->items == 0)
             text_done(&call->output->message);
         keep_words(call->output, line.message);
     } else {
         keep_words(call->output, line.message);
+        if (!call->doomed_ms && restic_is_doomed(line.message))
+            call->doomed_ms = clock_mono_ms();
         call->hopeless += progress->stage == MESSAGE_INITIALIZE && restic_is_hopeless(line.message);
     }
 }
@@ -322,7 +332,8 @@ static void look(struct call *call)
     else if (run->place.memory_bytes > 0 &&
              memory_of(call->child.pid) > run->place.memory_bytes / 100 * MEMORY_PERCENT)
         tell_to_end(call, RESTIC_MEMORY);
-    else if (call->hopeless >= HOPELESS)
+    else if (call->hopeless >= HOPELESS ||
+             (call->doomed_ms && now_ms > call->doomed_ms + DOOMED_MS))
         tell_to_end(call, RESTIC_HOPELESS);
     else if (!run_progress(run, false))
         tell_to_end(call, RESTIC_CANCELLED);

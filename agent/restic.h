@@ -24,6 +24,9 @@ struct run {
     struct message_progress progress;
     bool over;           /* the controller wants nothing of it any more: no report */
     char cancelled[256]; /* its reason, when it told to end */
+    /* told of each file that restic names with --verbose=2; or NULL */
+    void (*on_item)(void *context, const char *path);
+    void *context;
     struct failure failure;
 };
 

@@ -304,19 +304,25 @@ static void add_pattern(struct words *out, const char *option, const char *from,
 }
 
 void restic_restore(struct words *out, const struct restic_place *place, const char *id,
-                    const char *from, const char *to, const struct message_rule *rule)
+                    const char *path, const struct message_rule *rule, enum restic_care care)
 {
     begin(out, place, "restore");
     words_add(out, LOCK_WAIT);
-    words_addf(out, "--target=%s", to);
+    words_addf(out, "--target=%s", path);
     words_add(out, "--exclude-xattr=" MARK_ATTRIBUTE);
+    if (care == RESTIC_DRY) {
+        words_add(out, "--dry-run");
+        words_add(out, "--verbose=2");
+    }
+    if (care == RESTIC_VERIFY)
+        words_add(out, "--verify");
     for (size_t i = 0; i < rule->include_count; i++)
-        add_pattern(out, "include", from, rule->include[i]);
+        add_pattern(out, "include", path, rule->include[i]);
     for (size_t i = 0; i < rule->exclude_count; i++)
-        add_pattern(out, "exclude", from, rule->exclude[i]);
+        add_pattern(out, "exclude", path, rule->exclude[i]);
     /* restic takes either of the two kinds */
     if (rule->include_count == 0)
         words_add(out, "--exclude=/" MARK_FILE);
     words_add(out, "--");
-    words_addf(out, "%s:%s", id, from);
+    words_addf(out, "%s:%s", id, path);
 }

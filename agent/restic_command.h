@@ -79,7 +79,14 @@ void restic_listed(struct words *out, const struct restic_place *place, const ch
 void restic_snapshots(struct words *out, const struct restic_place *place, const char *host,
                       const char *path);
 
-/** Restores `from` of a snapshot into the folder `to`; patterns that begin with `from` are meant
- *  from the snapshot's root, and written anew. */
+/** How much a restore does. */
+enum restic_care {
+    RESTIC_PLAIN,
+    RESTIC_DRY,   /* only says which files it would write */
+    RESTIC_VERIFY /* reads again what it wrote */
+};
+
+/** Restores `path` of a snapshot to where it was; patterns that begin with it are meant from the
+ *  snapshot's root, and written anew. */
 void restic_restore(struct words *out, const struct restic_place *place, const char *id,
-                    const char *from, const char *to, const struct message_rule *rule);
+                    const char *path, const struct message_rule *rule, enum restic_care care);

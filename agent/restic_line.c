@@ -65,6 +65,7 @@ void restic_line_read(struct span text, struct restic_line *line)
         enum restic_message kind;
     } types[] = {{"status", RESTIC_STATUS},
                  {"summary", RESTIC_SUMMARY},
+                 {"verbose_status", RESTIC_ITEM},
                  {"error", RESTIC_ITEM_ERROR},
                  {"exit_error", RESTIC_EXIT_ERROR}};
     AUTO(json) json_t *object = json_loadb(text.data, text.length, 0, NULL);
@@ -80,6 +81,12 @@ void restic_line_read(struct span text, struct restic_line *line)
         read_status(object, line);
     if (line->kind == RESTIC_SUMMARY)
         read_summary(object, line);
+    if (line->kind == RESTIC_ITEM) {
+        const char *path = tree_text(object, "item");
+
+        if (path && strlen(path) < sizeof line->path)
+            memcpy(line->path, path, strlen(path) + 1);
+    }
     if (line->kind == RESTIC_ITEM_ERROR) {
         copy(line->item, tree_span(object, "item"));
         copy(line->message, tree_span(tree_get(object, "error"), "message"));

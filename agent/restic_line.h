@@ -12,12 +12,14 @@ enum restic_message {
     RESTIC_OTHER,  /* nothing that we need, or no JSON */
     RESTIC_STATUS, /* how far it is */
     RESTIC_SUMMARY,
+    RESTIC_ITEM,       /* one file that is, or would be, written */
     RESTIC_ITEM_ERROR, /* one file could not be read or written */
     RESTIC_EXIT_ERROR  /* the last word of one that failed */
 };
 
 #define RESTIC_ID_BYTES 65
 #define RESTIC_TEXT_BYTES 1024
+#define RESTIC_PATH_BYTES 4096
 
 /** One line. Counts are at least 0. */
 struct restic_line {
@@ -27,6 +29,7 @@ struct restic_line {
     int64_t total_bytes, total_files, files_restored;
     int64_t added_bytes, files_new, files_changed, files_unmodified, duration_ms;
     char id[RESTIC_ID_BYTES];        /* of the snapshot; "": none */
+    char path[RESTIC_PATH_BYTES];    /* of an item, as it is; "": too long */
     char item[RESTIC_TEXT_BYTES];    /* of an error; printable */
     char message[RESTIC_TEXT_BYTES]; /* of an error, or a line that is no JSON; printable */
 };

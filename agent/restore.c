@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/links.h"
 #include "agent/mark.h"
 #include "base/auto.h"
 #include "base/log.h"
@@ -82,6 +83,29 @@ static bool holds_nothing(const json_t *snapshot)
     return tree_int(tree_get(snapshot, "summary"), "total_files_processed", -1) == 0;
 }
 
+static void break_link(void *path, const char *item)
+{
+    links_break(path, item);
+}
+
+/* Removes what restic would write and would not write rightly. */
+static bool loosen(struct restore *restore, const char *id, const char *path,
+                   const struct message_rule *rule)
+{
+    struct run *run = restore->run;
+    AUTO(words) struct words argv = {0};
+    AUTO(output) struct output output = {0};
+
+    restic_restore(&argv, &run->place, id, path, rule, RESTIC_DRY);
+    run->on_item = break_link;
+    run->context = (char *)path;
+
+    bool good = restic_must(run, &argv, READ_LINES, &output, "looking at what is to be restored");
+
+    run->on_item = NULL;
+    return good;
+}
+
 static bool restore_one(struct restore *restore, const json_t *snapshot, const char *path,
                         const struct message_rule *rule)
 {
@@ -90,13 +114,16 @@ static bool restore_one(struct restore *restore, const json_t *snapshot, const c
     AUTO(words) struct words argv = {0};
     AUTO(output) struct output output = {0};
     AUTO(free) char *doing = text_format("the restore of %s", path);
-    bool leave;
+    bool leave, linked;
 
     if (!begin_on(restore, path, &leave))
         return false;
     if (leave)
         return true;
-    restic_restore(&argv, &run->place, id, path, path, rule);
+    linked = links_are_in(path);
+    if (linked && !loosen(restore, id, path, rule))
+        return false;
+    restic_restore(&argv, &run->place, id, path, rule, linked ? RESTIC_VERIFY : RESTIC_PLAIN);
     if (!restic_must(run, &argv, READ_LINES, &output, doing)) {
         if (output.items > 0)
             text_addf(&run->failure.message, " Not written: %s%s.", text_get(&output.names),

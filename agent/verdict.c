@@ -189,6 +189,14 @@ bool restic_is_hopeless(const char *words)
     return false;
 }
 
+bool restic_is_doomed(const char *words)
+{
+    const struct meaning *meaning = phrase_of(words, NULL);
+
+    return strncmp(words, "Save(", 5) == 0 && strstr(words, ") failed: ") && meaning &&
+           strcmp(meaning->reason, "DiskFull") == 0;
+}
+
 bool restic_judge(const struct restic_end *end, const char *doing, struct failure *failure)
 {
     bool exited = WIFEXITED(end->status);

@@ -56,6 +56,10 @@ bool restic_judge(const struct restic_end *end, const char *doing, struct failur
  *  that is wrong. restic repeats those for a quarter of an hour, too. */
 bool restic_is_hopeless(const char *words);
 
+/** True for words after which restic only ends, though it does not always manage to: it could not
+ *  save for want of room. */
+bool restic_is_doomed(const char *words);
+
 /** True when it says that there is no repository: exit status 10, nothing else does. */
 bool restic_proves_absence(const struct restic_end *end);
 

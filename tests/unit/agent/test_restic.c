@@ -111,6 +111,20 @@ START_TEST(backups_are_called)
     }
 END_TEST
 
+/* Compares what was added, and takes it away. */
+static void expect(struct words *argv, const char *wanted)
+{
+    AUTO(text) struct text joined = {0};
+
+    join(argv, &joined);
+    ck_assert_str_eq(text_get(&joined), wanted);
+    words_done(argv);
+}
+
+#define BEGIN(command) "restic|" command "|--json|--no-cache|"
+#define RESTORE                                                                                    \
+    BEGIN("restore") "--retry-lock=5m|--target=/data|--exclude-xattr=" MARK_ATTRIBUTE "|"
+
 START_TEST(other_commands_are_called)
     {
         struct message_work work;
@@ -119,74 +133,31 @@ START_TEST(other_commands_are_called)
         struct restic_place place = {.work = &work, .scratch = "/s"};
         struct message_rule rule = {.include = {"/data/a", "*.txt", "/database"},
                                     .include_count = 3};
-        AUTO(words) struct words argv = {0};
-        AUTO(text) struct text joined = {0};
+        struct words argv = {0};
 
         ck_assert_ptr_nonnull(document);
         restic_owners(&argv, &place);
+        expect(&argv, BEGIN("snapshots") "--no-lock|--host=granary|--tag=granary-cluster");
         restic_init(&argv, &place);
+        expect(&argv, "restic|init|--json|--no-cache");
         restic_mark_owner(&argv, &place);
+        expect(&argv, BEGIN("backup") "--retry-lock=5m|--host=granary|"
+                                      "--tag=granary-cluster,1b4e28ba-2fa1-11d2-883f-0016d3cca427|"
+                                      "--stdin|--stdin-filename=cluster");
         restic_listed(&argv, &place, ID);
+        expect(&argv, BEGIN("snapshots") "--no-lock|--|" ID);
         restic_snapshots(&argv, &place, "h", "/p");
+        expect(&argv, BEGIN("snapshots") "--no-lock|--host=h|--path=/p");
         restic_snapshots(&argv, &place, NULL, NULL);
-        restic_restore(&argv, &place, ID, "/data", "/data", &rule);
+        expect(&argv, BEGIN("snapshots") "--no-lock");
+        restic_restore(&argv, &place, ID, "/data", &rule, RESTIC_DRY);
+        expect(&argv, RESTORE "--dry-run|--verbose=2|--include=/a|--include=*.txt|"
+                              "--include=/database|--|" ID ":/data");
         rule = (struct message_rule){.exclude = {"/data/b"}, .exclude_count = 1};
-        restic_restore(&argv, &place, ID, "/data", "/data", &rule);
-        join(&argv, &joined);
-#define BEGIN(command) "restic|" command "|--json|--no-cache|"
-#define RESTORE                                                                                    \
-    BEGIN("restore") "--retry-lock=5m|--target=/data|--exclude-xattr=" MARK_ATTRIBUTE "|"
-        ck_assert_str_eq(
-            text_get(&joined),
-            BEGIN("snapshots") "--no-lock|--host=granary|--tag=granary-cluster|"
-                               "restic|init|--json|--no-cache|" BEGIN(
-                                   "backup") "--retry-lock=5m|--host=granary|"
-                                             "--tag=granary-cluster,1b4e28ba-2fa1-11d2-883f-"
-                                             "0016d3cca427|--stdin|--stdin-filename="
-                                             "cluster|" BEGIN(
-                                                 "snapshots") "--no-lock|--|" ID
-                                                              "|" BEGIN(
-                                                                  "snapshots") "--no-lock|--"
-                                                                               "host=h|--"
-                                                                               "path=/"
-                                                                               "p|" BEGIN(
-                                                                                   "snapshot"
-                                                                                   "s") "--"
-                                                                                        "no-"
-                                                                                        "lock"
-                                                                                        "|" RESTORE
-                                                                                        "--"
-                                                                                        "incl"
-                                                                                        "ude="
-                                                                                        "/a|-"
-                                                                                        "-inc"
-                                                                                        "lude"
-                                                                                        "=*."
-                                                                                        "txt|"
-                                                                                        "--"
-                                                                                        "incl"
-                                                                                        "ude="
-                                                                                        "/dat"
-                                                                                        "abas"
-                                                                                        "e|--"
-                                                                                        "|" ID ":/"
-                                                                                        "data"
-                                                                                        "|" RESTORE
-                                                                                        "--"
-                                                                                        "excl"
-                                                                                        "ude="
-                                                                                        "/b|-"
-                                                                                        "-exc"
-                                                                                        "lude"
-                                                                                        "=/"
-                                                                                        ".gra"
-                                                                                        "nary"
-                                                                                        "-res"
-                                                                                        "tore"
-                                                                                        "|--"
-                                                                                        "|" ID ":/"
-                                                                                        "dat"
-                                                                                        "a");
+        restic_restore(&argv, &place, ID, "/data", &rule, RESTIC_VERIFY);
+        expect(&argv, RESTORE "--verify|--exclude=/b|--exclude=/.granary-restore|--|" ID ":/data");
+        restic_restore(&argv, &place, ID, "/data", &rule, RESTIC_PLAIN);
+        expect(&argv, RESTORE "--exclude=/b|--exclude=/.granary-restore|--|" ID ":/data");
     }
 END_TEST
 
@@ -321,7 +292,7 @@ static const struct {
      "",
      "",
      "Fatal: wrong password"},
-    {"{'message_type':'verbose_status','item':'/a'}", RESTIC_OTHER, {0}, "", "", ""},
+    {"{'message_type':'verbose_status','item':'/a'}", RESTIC_ITEM, {0}, "", "", ""},
     {"{'message_type':7}", RESTIC_OTHER, {0}, "", "", ""},
     {"{'message_type':'summ", RESTIC_OTHER, {0}, "", "", "{\"message_type\":\"summ"},
     {"[1]", RESTIC_OTHER, {0}, "", "", "[1]"},

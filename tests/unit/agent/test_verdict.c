@@ -122,6 +122,11 @@ START_TEST(some_repetitions_are_hopeless)
         ck_assert(!restic_is_hopeless("dial tcp 127.0.0.1:1: connect: connection refused"));
         ck_assert(!restic_is_hopeless("SlowDown"));
         ck_assert(!restic_is_hopeless(""));
+        ck_assert(restic_is_doomed("Save(<data/7606>) failed: write /r: no space left on device"));
+        ck_assert(
+            !restic_is_doomed("Save(<data/7606>) returned error, retrying after 1s: write /r: "
+                              "no space left on device"));
+        ck_assert(!restic_is_doomed("Save(<data/7606>) failed: connection refused"));
     }
 END_TEST
 
