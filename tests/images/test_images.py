@@ -17,7 +17,7 @@ from harness import check, check_equal, test
 
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
-SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 27}
+SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31}
 
 
 def temporary_folder():
