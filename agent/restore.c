@@ -11,7 +11,7 @@
 /* One restore under way. */
 struct restore {
     struct run *run;
-    const struct words *mounts; /* NULL: no marks */
+    const struct words *mounts;
     struct message_report *report;
     struct words *kept;
     struct words marked; /* roots whose mark says "restoring" */
@@ -37,11 +37,9 @@ static bool begin_on(struct restore *restore, const char *path, bool *leave)
     struct error err = {.message = ""};
     struct mark mark;
 
-    *leave = false;
-    if (!restore->mounts)
-        return true;
-
     const char *root = mount_of(restore->mounts, path);
+
+    *leave = false;
 
     for (size_t i = 0; i < restore->marked.count; i++)
         if (strcmp(restore->marked.list[i], root) == 0)

@@ -71,6 +71,9 @@ static void cut(struct text *text, size_t max)
 static bool do_kind(struct run *run, const struct words *mounts, struct message_report *report,
                     struct words *kept)
 {
+    if (run->work->kind == MESSAGE_RESTORE && !mounts)
+        return failure_set(&run->failure, "WorkNotUnderstood",
+                           "nothing is restored below a running application");
     return check(run) &&
            (run->work->kind == MESSAGE_BACKUP ? backup_do(run, report, kept)
                                               : restore_do(run, mounts, report, kept));

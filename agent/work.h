@@ -5,7 +5,8 @@
 /**
  * Does one piece of work and reports it, until the report is recorded or refused, or the pod ends.
  *
- * @param mounts  Volumes of the application, for the marks of a restore; NULL: none are written.
+ * @param mounts  Volumes of an application that has not started, for the marks of a restore; NULL:
+ *                it runs, so nothing is restored.
  * @return        True when it succeeded and that is recorded.
  */
 bool work_do(struct agent *agent, const struct message_work *work, const struct words *mounts);

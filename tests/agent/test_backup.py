@@ -300,7 +300,7 @@ def a_report_is_sent_until_it_is_taken():
         agent.says("report refused")
 
 
-@test("SEC1")
+@test("-")
 def secrets_stay_in_restic():
     """With a restic that waits: nobody's command line and nobody's environment but its own holds a key."""
     data, repository, folder = temporary_folder(), temporary_folder(), temporary_folder()

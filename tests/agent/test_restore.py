@@ -52,6 +52,11 @@ def backed_up(*folders, host="host-0"):
     return repository
 
 
+def restoring(server):
+    """An agent that does every restore it is given: none is the session that it waits for."""
+    return Agent("init", *session(uid()), "--mountinfo=/dev/null", addresses=[server.address])
+
+
 def destroy(folder):
     for name in os.listdir(folder):
         subprocess.run(["rm", "-rf", "--", os.path.join(folder, name)], check=True)
@@ -213,6 +218,8 @@ def rules_are_followed():
         file.write("more")
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, data, host="db-1"))
+        fails(server, agent, restore(repository, {"paths": [data]}), "WorkNotUnderstood", "running application")
+    with api() as server, restoring(server) as agent:
         os.remove(f"{data}/plain")
 
         def again(rule, reason=None):
@@ -264,7 +271,7 @@ def files_of_several_names_are_restored_over_others():
             file.write("more")
     os.link(f"{data}/alone", f"{outside}/kept")
     os.link(f"{data}/one", f"{data}/new")
-    with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
+    with api() as server, restoring(server) as agent:
         for _ in range(2):
             succeeds(server, agent, restore(repository, {"paths": [data]}))
             now = picture(data)
@@ -284,7 +291,7 @@ def a_link_is_no_way_out_of_the_volume():
     repository = backed_up(data)
     destroy(data)
     os.symlink(outside, f"{data}/sub")
-    with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
+    with api() as server, restoring(server) as agent:
         succeeds(server, agent, restore(repository, {"paths": [data]}))
     check_equal(os.listdir(outside), [], "what is outside")
     check_equal(os.listdir(f"{data}/sub"), ["file"], "what is inside")
