@@ -38,8 +38,11 @@ void children_reap(struct children *children)
 
 static void be_modest(const struct child_spec *spec)
 {
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int fd;
 
+    /* or the file would be root's; execve(2) does the same */
+    prctl(PR_SET_DUMPABLE, 1);
+    fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     /* all of these are wishes: what is not granted changes no result */
     if (fd >= 0) {
         (void)!write(fd, OOM_SCORE, sizeof OOM_SCORE - 1);

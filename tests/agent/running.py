@@ -33,10 +33,17 @@ def uid():
     return f"5f0d8a3e-6b0f-4f0e-9a55-{next(numbers):012x}"
 
 
+def give(folder, user):
+    """A folder and what is in it becomes that user's."""
+    for root, folders, files in os.walk(folder):
+        for name in [".", *folders, *files]:
+            os.lchown(os.path.join(root, name), user, user)
+
+
 class Agent:
     """A running agent with an identity; its log is collected. Use as context."""
 
-    def __init__(self, *words, addresses=(), token="token-of-the-pod", environment=None, restic=RESTIC, prepare=None):
+    def __init__(self, *words, addresses=(), token="token-of-the-pod", environment=None, restic=RESTIC, user=None):
         self.folder = temporary_folder()
         self.identity, self.scratch = f"{self.folder}/identity", f"{self.folder}/scratch"
         os.mkdir(self.identity)
@@ -44,9 +51,13 @@ class Agent:
             self.put("ca.crt", ca.read())
         self.put("addresses", "".join(f"{address}\n" for address in addresses))
         self.put("token", token)
+        if user:
+            os.chmod(harness.WORLD.folder, 0o711)
+            give(self.folder, user)
         own = [] if words[0] == "trigger" else ["--scratch", self.scratch, "--restic", restic]
         self.process = subprocess.Popen([AGENT, *words, "--identity", self.identity, *own], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, env=environment or {}, preexec_fn=prepare)
+                                        stderr=subprocess.PIPE, env=environment or {},
+                                        user=user, group=user, extra_groups=[] if user else None)
         self.lines = []
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -1,12 +1,16 @@
 """Backups with real restic: what is kept, what is called a success, and how each fault is told."""
 
 import os
+import shutil
 import subprocess
 
+import harness
 from agent_api import Refuse
 from harness import check, check_equal, eventually, temporary_folder, test
-from running import (CLUSTER, PASSWORD, Agent, api, b64, do, fails, fill, free_port, picture, rest_server, restic,
-                     restore, s3_server, same, snapshots, succeeds, work)
+from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, picture,
+                     rest_server, restic, restore, s3_server, same, snapshots, succeeds, work)
+
+USER = 65532
 
 
 def destroy(folder):
@@ -337,6 +341,31 @@ def secrets_stay_in_restic():
                 check(PASSWORD.encode() not in content and b"file-secret" not in content, f"a secret in {name}")
         server.wait("/v1/report")
         check("file-secret" not in "".join(agent.lines), "log")
+
+
+@test("-")
+def an_agent_that_is_not_root():
+    data, repository, folder = fill(temporary_folder()), temporary_folder(), temporary_folder()
+    program = f"{folder}/restic"
+    with open(program, "w") as file:
+        file.write(f'#!/bin/sh\n[ -s "$RESTIC_CACERT" ] && cat /proc/self/oom_score_adj > {folder}/adj\nexec {folder}/real "$@"\n')
+    os.chmod(program, 0o755)
+    shutil.copy(RESTIC, f"{folder}/real")  # the cache may be another user's
+    for one in (data, repository, folder):
+        give(one, USER)
+    with open(f"{data}/unreadable", "w") as file:
+        file.write("of root")
+    os.chmod(f"{data}/unreadable", 0o600)
+    with open(harness.WORLD.ca.cert) as file:
+        files = [{"name": "ca.crt", "data": b64(file.read())}]
+    variables = [{"name": "RESTIC_PASSWORD", "value": PASSWORD},
+                 {"name": "RESTIC_CACERT", "value": "$GRANARY_FILES/ca.crt"}]
+    with api() as server, Agent("sidecar", addresses=[server.address], user=USER, restic=program) as agent:
+        fails(server, agent, work(repository, data, environment=variables, files=files), "UnreadableFiles", "unreadable")
+        os.remove(f"{data}/unreadable")
+        succeeds(server, agent, work(repository, data, environment=variables, files=files))
+        with open(f"{folder}/adj") as file:
+            check_equal(file.read(), "1000\n", "whom the kernel would choose")
 
 
 @test("-")
