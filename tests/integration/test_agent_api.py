@@ -3,6 +3,7 @@ far as they apply, AG1 to AG14."""
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -57,7 +58,7 @@ class Desk:
         self.tell("work", pod, json.dumps(answer, separators=(",", ":")))
 
     def tcp(self, source="127.0.0.1"):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20 * SLOW, source_address=(source, 0))
+        return socket.create_connection(("127.0.0.1", self.port), timeout=harness.PATIENCE_S * SLOW, source_address=(source, 0))
 
     def tls(self, source="127.0.0.1", context=None):
         raw = self.tcp(source)
@@ -316,33 +317,49 @@ def what_the_desk_refuses_is_said():
         check(any("because of this" in line for line in desk.lines), "our own faults are in the log")
 
 
+def until_too_many(question, most):
+    """Asks until the answer is 429; returns how often it was another one, and that answer. What is allowed grows with
+    time: on a slow machine more is taken than at once."""
+    for count in range(most):
+        answer = question()
+        if answer.status == 429:
+            return count, answer
+    raise AssertionError(f"{most} requests are not too many")
+
+
 @test("AG5")
 def a_pod_has_its_share_and_no_more():
     with Desk() as desk, desk.tls() as connection:
-        statuses = []
-        for _ in range(60):
-            send(connection, call("/v1/trigger"))
-            answer = read_answer(connection)
-            statuses.append(answer.status)
-            if answer.status == 429:
-                break
+        def trigger(credentials=None):
+            send(connection, call("/v1/trigger", credentials=credentials))
+            return read_answer(connection)
+        count, answer = until_too_many(trigger, 2000)
         is_refused(answer, 429, "more requests")
         check(answer.json()["details"]["retryAfterSeconds"] >= 1, "when to come again")
-        check(len(statuses) > 30, f"only {len(statuses)} requests")
-        # another pod is not concerned, nor another token of this one excused
-        send(connection, call("/v1/trigger", credentials=token(2)))
-        check_equal(read_answer(connection).status, 200, "another pod")
-        send(connection, call("/v1/trigger", credentials=token(iat=1)))
-        is_refused(read_answer(connection), 429)
+        check(count >= 30, f"only {count} requests")
+        # another pod is not concerned, nor has another token of this one a share of its own
+        check_equal(trigger(token(2)).status, 200, "another pod")
+        until_too_many(lambda: trigger(token(iat=1)), 25)
 
 
 @test("AG6")
 def who_shows_bad_tokens_costs_few_reviews():
     with Desk() as desk:
-        answers = [ask(desk, call("/v1/trigger", credentials=token(n, "bad"))).status for n in range(30)]
-        check_equal((answers[:20], answers[-1]), ([401] * 20, 429), "statuses")
-        check(desk.fact("reviews") < 30, "each of them cost a review")
-        is_refused(ask(desk, call("/v1/trigger", credentials=token(77))), 429, "address")
+        tokens = (token(number, "bad") for number in itertools.count())
+        asked = []
+
+        def guess():
+            asked.append(ask(desk, call("/v1/trigger", credentials=next(tokens))))
+            return asked[-1]
+        count, _ = until_too_many(guess, 400)
+        check_equal((count >= 20, {answer.status for answer in asked[:-1]}), (True, {401}), "answers before")
+        check(desk.fact("reviews") < len(asked), "each of them cost a review")
+
+        def honest():
+            guess()  # uses up what time has brought
+            return ask(desk, call("/v1/trigger", credentials=token(len(asked) + 1000)))
+        _, answer = until_too_many(honest, 15)
+        is_refused(answer, 429, "address")
         check_equal(ask(desk, call("/v1/trigger", credentials=token(78)), "127.0.0.2").status, 200, "another address")
 
 
@@ -427,7 +444,7 @@ def the_end_waits_for_what_is_under_way():
         desk.process.stdin.close()
         check_equal(read_answer(held).json(), {"recorded": True}, "the report")
         is_refused(read_answer(waits), 503, "leader")
-        check(ends(idle, 20), "idle ones are closed")
+        check(ends(idle), "idle ones are closed")
 
 
 @test("H19")
@@ -483,7 +500,7 @@ def a_thousand_wait_at_once():
             connection = stack.enter_context(desk.tls(f"127.0.0.{2 + number % 8}"))
             connections.append(connection)
             send(connection, call("/v1/claim", waiting(300), token(number)))
-        eventually(lambda: desk.fact("waiting") == count, "all wait", 30)
+        eventually(lambda: desk.fact("waiting") == count, "all wait")
         check_equal(desk.fact("reviews"), 0, "reviews")
         with open(f"/proc/{desk.process.pid}/status") as file:
             check(int(re.search(r"Threads:\s+(\d+)", file.read()).group(1)) < 20, "threads")
