@@ -20,9 +20,8 @@ LOCK = threading.Lock()
 
 
 @functools.cache
-def rendered(cluster, overlay="local"):
-    """The objects of an overlay. Not to be changed: everybody gets the same."""
-    place = os.path.join(tools.ROOT, "manifests", "overlays", overlay)
+def kustomized(cluster, place):
+    """The objects of a kustomization."""
     listed = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-",
                              given=cluster.kubectl("kustomize", place))
     decoder, found, rest = json.JSONDecoder(), [], listed.strip()
@@ -30,6 +29,12 @@ def rendered(cluster, overlay="local"):
         value, end = decoder.raw_decode(rest)
         found += value["items"] if value["kind"] == "List" else [value]
         rest = rest[end:].lstrip()
+    return found
+
+
+def rendered(cluster, overlay="local"):
+    """The objects of an overlay. Not to be changed: everybody gets the same."""
+    found = kustomized(cluster, os.path.join(tools.ROOT, "manifests", "overlays", overlay))
     check(len(found) > 20, f"only {len(found)} objects in overlay {overlay}")
     return found
 
