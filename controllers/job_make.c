@@ -38,6 +38,8 @@ struct making_job {
     bool has_task;
     struct carry carry;
     json_t *variables;
+    json_t *claims; /* of volumeClaimTemplates; NULL: none */
+    json_t *made;   /* all claims that are made with the Job */
     struct findings *findings;
 };
 
@@ -48,6 +50,8 @@ static void making_job_done(struct making_job *making)
     carry_done(&making->carry);
     json_decref(making->variables);
     json_decref(making->unknown);
+    json_decref(making->claims);
+    json_decref(making->made);
 }
 
 static inline void auto_making_job(struct making_job *making)
@@ -408,7 +412,7 @@ static json_t *pod_spec(struct making_job *making)
     json_t *spec = job_pod_spec(chosen, request->settings->agent_pull_secrets);
     struct job_placing placing = {.claims = request->claims,
                                   .attached = request->attached,
-                                  .made = wants_interim(making) ? JOB_INTERIM_VOLUME : NULL,
+                                  .made = making->made,
                                   .node = request->node};
 
     put_account(making, chosen, spec);
@@ -575,26 +579,49 @@ static bool local_is_here(struct making_job *making)
     return false;
 }
 
+/* A restore into claims of its own: there is no target yet. */
+static bool has_templates(const struct making_job *making)
+{
+    const json_t *templates = tree_at(making->spec, "target.volumeClaimTemplates");
+
+    return making->request->restore && json_array_size(templates) > 0;
+}
+
 static bool is_whole(struct making_job *making)
 {
     const struct job_request *request = making->request;
     const struct target_kind *kind = target_kind_in(tree_at(request->invoker, "spec.target.ref"));
     const json_t *session = tree_get(request->session, "metadata");
 
-    if (!kind) {
+    if (!kind && !has_templates(making)) {
         fail(making, REASON_NOT_SUPPORTED, "spec.target.ref", "is no kind that granary backs up");
         return false;
     }
-    making->class = kind->class;
+    making->class = kind && !has_templates(making) ? kind->class : TARGET_CLAIM;
     if (!tree_text(session, "name") || !tree_text(session, "uid")) {
         fail(making, REASON_REQUIRED, "metadata", "the session has no name or UID");
         return false;
     }
-    if (!request->target && kind->class != TARGET_CLAIM) {
+    if (!request->target && making->class != TARGET_CLAIM) {
         fail(making, REASON_NOT_FOUND, "spec.target.ref", "the target is not there");
         return false;
     }
     return true;
+}
+
+/* Those that need not be there before. */
+static bool settle_claims(struct making_job *making)
+{
+    making->made = json_array();
+    if (has_templates(making)) {
+        making->claims =
+            job_claims_make(making->request->invoker, making->request->ordinal, making->findings);
+        if (making->claims)
+            json_array_extend(making->made, making->claims);
+    }
+    if (wants_interim(making))
+        tree_push_new(making->made, interim_of(making));
+    return making->claims || !has_templates(making);
 }
 
 static bool settle(struct making_job *making)
@@ -613,6 +640,9 @@ static bool settle(struct making_job *making)
                             .class = making->class,
                             .ordinal = request->ordinal};
 
+    if (!settle_claims(making))
+        return false;
+    data.claims = making->claims;
     making->unknown = nobody();
     making->owner = owner_of(making);
     making->variables = task_variables(&run);
@@ -643,6 +673,7 @@ bool job_make(const struct job_request *request, struct job_made *made, struct f
         return false;
     made->job = TAKE(job);
     made->interim = wants_interim(&making) ? interim_of(&making) : NULL;
+    made->claims = TAKE(making.claims);
     return true;
 }
 
@@ -650,5 +681,6 @@ void job_made_done(struct job_made *made)
 {
     json_decref(made->job);
     json_decref(made->interim);
+    json_decref(made->claims);
     *made = (struct job_made){0};
 }

@@ -35,10 +35,11 @@ struct job_request {
     const struct settings *settings;
 };
 
-/** What is to be created, the claim first. Release with job_made_done(). */
+/** What is to be created, the claims first. Release with job_made_done(). */
 struct job_made {
     json_t *job;
     json_t *interim; /* PersistentVolumeClaim from interimVolumeTemplate, or NULL */
+    json_t *claims;  /* array of those that are restored into, from volumeClaimTemplates, or NULL */
 };
 
 void job_made_done(struct job_made *made);

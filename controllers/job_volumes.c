@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/expand.h"
 #include "api/keys.h"
+#include "api/names.h"
 #include "api/pod.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/job_parts.h"
 
 void job_volumes_done(struct job_volumes *volumes)
 {
@@ -205,11 +208,104 @@ static bool of_workload(struct job_volumes *volumes, const struct job_data *data
     return fine && json_array_size(wanted) > 0;
 }
 
+/* ---- claims of a restore ---- */
+
+static const char name_field[] = "spec.target.volumeClaimTemplates";
+
+static bool expand_name(struct text *out, const char *name, int64_t ordinal, struct error *err)
+{
+    AUTO(free) char *number = text_format("%lld", (long long)ordinal);
+    const struct variable variable = {"POD_ORDINAL", span_of(number), "the replica"};
+    const struct expanding how = {.further = &variable, .further_count = ordinal >= 0};
+    AUTO(free) char *end = text_format("-%s", number);
+    size_t length = strlen(end);
+
+    if (!expand_text(out, span_of(name), &how, err))
+        return false;
+    if (!name_is_subdomain((struct span){text_get(out), out->length}))
+        return error_set(err, ERROR_INVALID, "\"%.63s\" is no name of a claim", text_get(out));
+    if (ordinal < 0)
+        return true;
+    return (out->length > length && !strcmp(text_get(out) + out->length - length, end)) ||
+           error_set(err, ERROR_INVALID, "claim %.63s needs -${POD_ORDINAL} at its end", name);
+}
+
+static json_t *claim_of(const json_t *template, const char *name, const char *space)
+{
+    static const char *const kept[] = {"labels", "annotations", NULL};
+    json_t *claim = json_object(), *metadata = json_object();
+
+    tree_put_text(claim, "apiVersion", "v1");
+    tree_put_text(claim, "kind", "PersistentVolumeClaim");
+    tree_put_text(metadata, "name", name);
+    tree_put_text(metadata, "namespace", space);
+    job_put_chosen(metadata, tree_get(template, "metadata"), kept);
+    tree_put_new(claim, "metadata", metadata);
+    tree_put_new(claim, "spec", tree_copy(tree_get(template, "spec")));
+    return claim;
+}
+
+json_t *job_claims_make(const json_t *session, int64_t ordinal, struct findings *findings)
+{
+    const json_t *templates = tree_at(session, name_field), *template;
+    const char *space = tree_text(tree_get(session, "metadata"), "namespace");
+    AUTO(json) json_t *claims = json_array();
+    size_t before = findings_count(findings, FINDING_ERROR), i;
+
+    tree_items (templates, i, template) {
+        AUTO(text) struct text name = {0};
+        struct error err = {0};
+
+        if (expand_name(&name, name_of(template), ordinal, &err))
+            tree_push_new(claims, claim_of(template, text_get(&name), space));
+        else
+            findings_add(findings, FINDING_ERROR, REASON_INVALID, name_field, "%s", err.message);
+    }
+    return findings_count(findings, FINDING_ERROR) > before ? NULL : TAKE(claims);
+}
+
+/* A volume is called like its claim, without the ordinal. */
+static char *volume_of(const char *claim, int64_t ordinal)
+{
+    AUTO(free) char *end = text_format("-%lld", (long long)ordinal);
+
+    return text_dup(claim, strlen(claim) - (ordinal >= 0 ? strlen(end) : 0));
+}
+
+static bool of_claims(struct job_volumes *volumes, const struct job_data *data,
+                      struct findings *findings)
+{
+    const json_t *mounts = tree_at(data->invoker, "spec.target.volumeMounts"), *claim, *mount;
+    size_t i;
+
+    tree_items (data->claims, i, claim) {
+        AUTO(free) char *volume = volume_of(name_of(claim), data->ordinal);
+
+        push_claim(volumes->volumes, volume, name_of(claim));
+    }
+    tree_items (mounts, i, mount) {
+        const char *name = tree_text(mount, "name"), *path = tree_text(mount, "mountPath");
+
+        if (name && path && tree_named(volumes->volumes, name))
+            push_mount(volumes->mounts, name, path, tree_text(mount, "subPath"));
+        else
+            findings_add(findings, FINDING_ERROR, REASON_NOT_FOUND, "spec.target.volumeMounts",
+                         "no claim of the restore is called %s", name ? name : "so");
+    }
+    if (!json_array_size(mounts))
+        findings_add(findings, FINDING_ERROR, REASON_REQUIRED, "spec.target.volumeMounts",
+                     "says where the new claims are mounted, and has to");
+    return json_array_size(mounts) > 0 &&
+           json_array_size(mounts) == json_array_size(volumes->mounts);
+}
+
 bool job_volumes_make(struct job_volumes *volumes, const struct job_data *data, bool by_task,
                       struct findings *findings)
 {
     volumes->volumes = json_array();
     volumes->mounts = json_array();
+    if (data->claims)
+        return of_claims(volumes, data, findings);
     if (data->class == TARGET_CLAIM)
         return of_claim(volumes, data);
     return by_task || of_workload(volumes, data, findings);
@@ -246,7 +342,7 @@ static const char *node_for(const char *name, const struct job_placing *placing,
     const json_t *claim = claim_named(placing->claims, name);
     const char *node = tree_text(placing->attached, name);
 
-    if (placing->claims && !claim)
+    if (placing->claims && !claim && !claim_named(placing->made, name))
         findings_add(findings, FINDING_ERROR, REASON_NOT_FOUND, "spec.target",
                      "there is no PersistentVolumeClaim %s", name);
     if (!node || has_mode(claim, "ReadWriteMany") || has_mode(claim, "ReadOnlyMany"))
@@ -319,9 +415,8 @@ void job_place(json_t *spec, const struct job_placing *placing, struct findings 
 
     tree_items (tree_get(spec, "volumes"), i, volume) {
         const char *claim = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
-        const char *name = tree_text(volume, "name");
 
-        if (claim && name && !(placing->made && !strcmp(placing->made, name)))
+        if (claim)
             one = join(&node, node_for(claim, placing, findings), claim, findings) && one;
     }
     if (chosen && *chosen)

@@ -22,7 +22,8 @@ struct job_data {
     const json_t *invoker, *target;
     const json_t *neighbour; /* a pod that mounts the claim which is the target, or NULL */
     enum target_class class;
-    int64_t ordinal; /* of the StatefulSet's pod whose claims are meant; -1: none */
+    int64_t ordinal;      /* of the StatefulSet's pod whose claims are meant; -1: none */
+    const json_t *claims; /* of job_claims_make(), which take the place of a target; or NULL */
 };
 
 /** Volumes and where they are mounted. Release with job_volumes_done(). */
@@ -46,11 +47,22 @@ void job_volumes_done(struct job_volumes *volumes);
 bool job_volumes_make(struct job_volumes *volumes, const struct job_data *data, bool by_task,
                       struct findings *findings) MUST_CHECK;
 
+/**
+ * The claims that a restore makes for itself, from target.volumeClaimTemplates: with the ordinal in
+ * place of ${POD_ORDINAL} at the end of their names. They are the result, so they belong to nobody.
+ *
+ * @param ordinal  Of the replica; -1: there are none.
+ * @return         New array of PersistentVolumeClaims; NULL with findings: a name that is none, or
+ *                 that would be the same for each replica.
+ */
+json_t *job_claims_make(const json_t *session, int64_t ordinal,
+                        struct findings *findings) MUST_CHECK;
+
 /** What is known of the claims of a pod. All borrowed. */
 struct job_placing {
     const json_t *claims;   /* array of PersistentVolumeClaims; NULL: not known */
     const json_t *attached; /* {claim: node} */
-    const char *made;       /* volume whose claim is made together with the pod, or NULL */
+    const json_t *made;     /* claims that are made together with the pod; array, or NULL */
     const char *node;       /* where it has to be anyhow, or NULL */
 };
 

@@ -472,6 +472,63 @@ START_TEST(test_restore)
     }
 END_TEST
 
+/* ---- a restore into claims of its own ---- */
+
+#define NEW(name, mounts)                                                                          \
+    "{'metadata': {'name': 'rs', 'namespace': 'shop', 'uid': 'u1'}, 'spec': {'target': {"          \
+    "'volumeMounts': [" mounts "], 'volumeClaimTemplates': [{'metadata': {'name': '" name "', "    \
+    "'labels': {'a': 'b'}}, 'spec': {'storageClassName': 'x'}}]}}}"
+#define AT_DATA "{'name': 'data', 'mountPath': '/data', 'subPath': 's'}"
+
+static const struct {
+    const char *session;
+    int64_t ordinal;
+    const char *claim, *finding; /* of the two one is NULL */
+} new_claims[] = {
+    {NEW("data-${POD_ORDINAL}", AT_DATA), 2, "data-2", NULL},
+    {NEW("data-x${POD_ORDINAL:=y}-${POD_ORDINAL}", "{'name': 'data-x2', 'mountPath': '/d'}"), 2,
+     "data-x2-2", NULL},
+    {NEW("data", AT_DATA), -1, "data", NULL},
+    {NEW("data", AT_DATA), 2, NULL, "needs -${POD_ORDINAL} at its end"},
+    {NEW("data-${POD_ORDINAL}", AT_DATA), -1, NULL, "unknown variable ${POD_ORDINAL}"},
+    {NEW("data-${TARGET_NAME}", AT_DATA), 2, NULL, "${TARGET_NAME}"},
+    {NEW("No-${POD_ORDINAL}", AT_DATA), 2, NULL, "is no name of a claim"},
+    {NEW("", AT_DATA), -1, NULL, "is no name of a claim"},
+    {NEW("data-${POD_ORDINAL}", ""), 2, NULL, "says where the new claims are mounted"},
+    {NEW("data-${POD_ORDINAL}", "{'name': 'other', 'mountPath': '/d'}"), 2, NULL,
+     "no claim of the restore is called other"},
+};
+
+START_TEST(test_new_claims)
+    {
+        AUTO(scene) struct scene scene;
+        AUTO(job_made) struct job_made made = {0};
+        AUTO(findings) struct findings findings = {0};
+        bool told = false;
+
+        scene_make(&scene, new_claims[_i].session, NULL, NO_NODE, new_claims[_i].ordinal);
+        scene.request.restore = true;
+        scene.request.session = scene.invoker;
+        /* nobody misses what is made with the Job */
+        scene.request.claims = scene.claims = json_array();
+        ck_assert(job_make(&scene.request, &made, &findings) == !new_claims[_i].finding);
+        for (size_t i = 0; i < findings.count; i++)
+            told = told || strstr(findings.items[i].message, new_claims[_i].finding);
+        ck_assert(told == (new_claims[_i].finding != NULL));
+        if (told)
+            return;
+        ck_assert_str_eq(tree_text(pointer_get(made.claims, "/0/metadata"), "name"),
+                         new_claims[_i].claim);
+        ck_assert_ptr_null(pointer_get(made.claims, "/0/metadata/ownerReferences"));
+        ck_assert_str_eq(tree_text(pointer_get(made.claims, "/0/metadata/labels"), "a"), "b");
+        ck_assert_str_eq(tree_text(pointer_get(made.claims, "/0/spec"), "storageClassName"), "x");
+        ck_assert_str_eq(
+            tree_text(pointer_get(made.job, SPEC "/volumes/2/persistentVolumeClaim"), "claimName"),
+            new_claims[_i].claim);
+        ck_assert(!tree_true(pointer_get(made.job, MAIN "/volumeMounts/2"), "readOnly"));
+    }
+END_TEST
+
 START_TEST(test_local)
     {
         AUTO(scene) struct scene scene;
@@ -514,6 +571,7 @@ SUITE(job_make)
     suite_rows(tests, test_user, users);
     tcase_add_test(tests, test_interim);
     tcase_add_test(tests, test_restore);
+    suite_rows(tests, test_new_claims, new_claims);
     tcase_add_test(tests, test_local);
     tcase_add_test(tests, test_name);
 }
