@@ -1,7 +1,7 @@
 /*
  * Makes the Jobs that a list of requests on standard input describes, as the controller would:
  * [{what, restore, invoker, session, repository, target, ordinal, node, tasks, functions, claims,
- * attached, neighbour, restricted, kind, runs}] gives [{what, job, interim, findings: [text]}].
+ * attached, neighbour, restricted, kind, runs}] gives [{what, job, claims, findings: [text]}].
  * With `kind` it is a Job of maintenance.
  */
 #include <stdio.h>
@@ -59,7 +59,10 @@ static void back_up(const json_t *in, const struct settings *settings, struct fi
     if (!job_make(&request, &made, findings))
         return;
     tree_put_new(out, "job", tree_copy(made.job));
-    tree_put_new(out, "interim", tree_copy(made.interim));
+    if (made.claims)
+        json_array_extend(json_object_get(out, "claims"), made.claims);
+    if (made.interim)
+        json_array_append(json_object_get(out, "claims"), made.interim);
 }
 
 static json_t *one(const json_t *in, const struct settings *settings)
@@ -68,6 +71,7 @@ static json_t *one(const json_t *in, const struct settings *settings)
     json_t *out = json_object(), *told = json_array();
 
     tree_put_text(out, "what", tree_text(in, "what"));
+    tree_put_new(out, "claims", json_array());
     (tree_get(in, "kind") ? maintain : back_up)(in, settings, &findings, out);
     for (size_t i = 0; i < findings.count; i++)
         tree_push_text(told, findings.items[i].message);

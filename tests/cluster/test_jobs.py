@@ -78,6 +78,15 @@ def request(space, level, target, repository, restore, settings):
             "restricted": level == "restricted", **more}
 
 
+def new_claims(space, level, repository, settings):
+    """A restore that makes its claims itself."""
+    it = request(space, level, "claim", repository, True, settings)
+    it["invoker"]["spec"]["target"] = {"volumeMounts": [{"name": "data", "mountPath": "/data"}], "volumeClaimTemplates": [
+        {"metadata": {"name": "data-${POD_ORDINAL}", "labels": {"a": "b"}}, "spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]}
+    return {**it, "what": f"{level}: new claims, {repository}, {settings}", "ordinal": 1}
+
+
 def maintenance(space, level, repository, kind):
     return {"what": f"{level}: {kind}, {repository}", "kind": kind, "runs": [[kind, "--a=$(B)"], ["check"]],
             "repository": {"metadata": {"name": "r", "namespace": space, "uid": "5e551011-0000-4000-8000-000000000001"},
@@ -88,6 +97,8 @@ def maintenance(space, level, repository, kind):
 def all_requests(space, level):
     for target, repository, restore, settings in itertools.product(TARGETS, REPOSITORIES, (False, True), SETTINGS):
         yield request(space, level, target, repository, restore, settings)
+    for repository, settings in itertools.product(REPOSITORIES, SETTINGS):
+        yield new_claims(space, level, repository, settings)
     for repository, kind in itertools.product(REPOSITORIES, ("wipe", "unlock", "forget", "prune", "check")):
         yield maintenance(space, level, repository, kind)
 
@@ -112,8 +123,8 @@ def an_api_server_takes_every_job_and_pod_security_its_pod(cluster):
                 spec = {key: value for key, value in template["spec"].items() if key != "priorityClassName"}
                 must_be_taken(cluster, it["what"], f"/api/v1/namespaces/{space}/pods",
                               {"metadata": {"name": "pod", "labels": template["metadata"]["labels"]}, "spec": spec})
-                if it.get("interim"):
-                    must_be_taken(cluster, it["what"], f"/api/v1/namespaces/{space}/persistentvolumeclaims", it["interim"])
+                for claim in it["claims"]:
+                    must_be_taken(cluster, it["what"], f"/api/v1/namespaces/{space}/persistentvolumeclaims", claim)
                 taken[level] += 1
     check(min(taken.values()) >= 50, f"{taken}")
     return ", ".join(f"{level} {count}" for level, count in taken.items())
