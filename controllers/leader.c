@@ -6,12 +6,14 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "base/wait.h"
 #include "controllers/agent_service.h"
 #include "controllers/loops.h"
 #include "controllers/loops_table.h"
 #include "controllers/probe.h"
 #include "controllers/stash.h"
+#include "kube/time.h"
 
 /* Between two questions whether the webhook is reached; the first comes when its certificate may
  * have reached it. */
@@ -22,6 +24,10 @@
 #define LOOPS_LOOK_MS 1000
 #define LOOPS_RETRY_MS 10000
 #define METRICS_EVERY_MS 5000
+
+/* Its creationTimestamp is when our mutator was first in force: workloads that are older wait for
+ * their owners. */
+#define ACTIVE "granary-active"
 
 struct leader {
     struct leader_plan plan;
@@ -194,6 +200,46 @@ static void heed_settings(struct leader *leader)
     }
 }
 
+static json_t *active_lease(struct leader *leader, struct error *err)
+{
+    static const struct kube_resource leases = {"coordination.k8s.io", "v1", "leases", "Lease",
+                                                true};
+    struct kube_ref ref = {.resource = &leases, .space = leader->plan.space, .name = ACTIVE};
+    AUTO(kube_result) struct kube_result result = {0};
+    AUTO(json) json_t *lease = kube_get(leader->plan.client, &ref, err), *metadata = NULL;
+
+    if (lease || err->code != ERROR_NOT_FOUND)
+        return TAKE(lease);
+    lease = json_object();
+    metadata = json_object();
+    tree_put_text(metadata, "name", ACTIVE);
+    tree_put_text(metadata, "namespace", leader->plan.space);
+    tree_put_text(lease, "apiVersion", "coordination.k8s.io/v1");
+    tree_put_text(lease, "kind", "Lease");
+    tree_put_new(lease, "metadata", TAKE(metadata));
+    if (!kube_create(leader->plan.client, &ref, lease, NULL, &result, err))
+        return NULL;
+    return TAKE(result.object);
+}
+
+/* Once, when everybody trusts the webhook. */
+static void find_active(struct leader *leader)
+{
+    bool published = status_look(leader->plan.status).published;
+    struct error err = {.message = ""};
+    int64_t active_s;
+
+    if (loops_active_s(leader->loops) > 0 || !published || leader->certificates.mutator_waits)
+        return;
+
+    AUTO(json) json_t *lease = active_lease(leader, &err);
+
+    if (!lease)
+        log_warn("not known since when workloads are mutated", LOG_S("error", err.message));
+    else if (time_parse(tree_span(tree_get(lease, "metadata"), "creationTimestamp"), &active_s))
+        loops_set_active(leader->loops, active_s);
+}
+
 /* Beside Stash nothing is written: two operators would fight. */
 static int64_t loops_turn(struct leader *leader)
 {
@@ -201,6 +247,7 @@ static int64_t loops_turn(struct leader *leader)
         return LOOPS_RETRY_MS;
     loops_pause(leader->loops, leader->certificates.mutator_waits);
     heed_settings(leader);
+    find_active(leader);
     show_loops(leader);
     return LOOPS_LOOK_MS;
 }

@@ -41,6 +41,7 @@ struct loops {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* of what follows */
     bool known_all, paused, ending, sweep_now;
+    atomic_llong active_s;
     struct log_limit limit;
 };
 
@@ -346,6 +347,17 @@ static struct line *line_of(struct loops *loops, const struct loop *loop)
         if (loops->lines[i].loop == loop)
             return &loops->lines[i];
     return NULL;
+}
+
+int64_t loops_active_s(struct loops *loops)
+{
+    return loops->active_s;
+}
+
+void loops_set_active(struct loops *loops, int64_t active_s)
+{
+    if (atomic_exchange(&loops->active_s, active_s) != active_s)
+        loops_sweep(loops);
 }
 
 void *loops_state(struct loops *loops, const struct loop *loop)

@@ -87,6 +87,10 @@ const char *loops_space(struct loops *loops);
 /** The settings in use, with a reference for the caller: AUTO(settings_held). */
 const struct settings *loops_settings(struct loops *loops);
 
+/** Since when our mutator is in force, seconds since 1970; 0: nobody knows. Any thread. */
+int64_t loops_active_s(struct loops *loops);
+void loops_set_active(struct loops *loops, int64_t active_s);
+
 /** What a loop of the table remembers. Borrowed; NULL when it has nothing, or is not there. */
 void *loops_state(struct loops *loops, const struct loop *loop);
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/stamp_next.h"
 #include "controllers/target_next.h"
 #include "controllers/write.h"
 
@@ -22,6 +23,11 @@
 #define SEEN_MS 1000
 #define TAKEN_MS 60000
 
+/* A stamp that changed nothing is repeated so often: a replica of the webhook may have been behind.
+ */
+#define STAMP_TRIES 5
+#define STAMP_AGAIN_MS 1000
+
 /* What the loop remembers. */
 struct memory {
     pthread_mutex_t lock;
@@ -29,6 +35,8 @@ struct memory {
     json_t *written; /* key -> {which object: {mark, at}}: what was written last */
     json_t *places;  /* location of a Repository, or name of an object -> {target, at} */
     int64_t pruned_ms;
+    json_t *stamps;   /* key -> {cause, tries}: stamps that had no effect yet */
+    int64_t stamp_ms; /* when the next one is allowed */
 };
 
 /* One step under way. */
@@ -39,6 +47,7 @@ struct targeting {
     char *space, *name;              /* owned */
     json_t *seen;                    /* owned: metadata as watched, NULL: gone */
     json_t *configurations;          /* owned: that are about it */
+    json_t *restores;                /* owned: RestoreSessions likewise */
     json_t *repositories;            /* owned: likewise */
     const struct cluster *cluster;   /* owned */
     const struct settings *settings; /* owned */
@@ -55,6 +64,7 @@ static void *make(struct loops *loops)
     memory->settled = json_object();
     memory->written = json_object();
     memory->places = json_object();
+    memory->stamps = json_object();
     return memory;
 }
 
@@ -65,6 +75,7 @@ static void unmake(void *state)
     json_decref(memory->settled);
     json_decref(memory->written);
     json_decref(memory->places);
+    json_decref(memory->stamps);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
 }
@@ -206,6 +217,25 @@ static void keys_of_made(const struct informer_change *change, json_t *list)
         push(list, known_target_of(change->after));
 }
 
+static const char *phase_of(const json_t *object)
+{
+    const char *phase = tree_text(tree_get(object, "status"), "phase");
+
+    return phase ? phase : "";
+}
+
+/* It waits for a workload, or does not any more. */
+static void keys_of_restore(const struct informer_change *change, json_t *list)
+{
+    if (change->before && change->after && same_generation(change->before, change->after) &&
+        strcmp(phase_of(change->before), phase_of(change->after)) == 0)
+        return;
+    if (change->before)
+        push(list, known_target_of(change->before));
+    if (change->after)
+        push(list, known_target_of(change->after));
+}
+
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
     const json_t *object = change->after ? change->after : change->before;
@@ -214,6 +244,8 @@ static void keys(struct known *known, const struct informer_change *change, json
         keys_of_target(known, change, list);
     else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_REPOSITORY)
         keys_of_made(change, list);
+    else if (change->kind == KNOWN_RESTORE)
+        keys_of_restore(change, list);
     else if (change->kind == KNOWN_BLUEPRINT)
         keys_of_blueprint(known, tree_text(tree_get(object, "metadata"), "name"), list);
     else if (change->kind == KNOWN_NAMESPACE)
@@ -229,6 +261,7 @@ static void auto_targeting(struct targeting *targeting)
     json_decref(targeting->seen);
     json_decref(targeting->configurations);
     json_decref(targeting->repositories);
+    json_decref(targeting->restores);
     cluster_unref(targeting->cluster);
     settings_release(targeting->settings);
     annotations_done(&targeting->annotations);
@@ -285,6 +318,7 @@ static void look(struct targeting *targeting)
     targeting->configurations =
         known_find(known, KNOWN_CONFIGURATION, KNOWN_BY_TARGET, targeting->key);
     targeting->repositories = known_find(known, KNOWN_REPOSITORY, KNOWN_BY_TARGET, targeting->key);
+    targeting->restores = known_find(known, KNOWN_RESTORE, KNOWN_BY_TARGET, targeting->key);
     find_named(targeting, targeting->seen);
 }
 
@@ -329,6 +363,8 @@ static void write_all(struct text *out, const json_t *objects)
 static void digest(const struct targeting *targeting, char hex[65])
 {
     AUTO(text) struct text text = {0};
+    const json_t *restore;
+    size_t i;
 
     write_object(&text, targeting->seen);
     write_object(&text, cluster_namespace(targeting->cluster, targeting->space));
@@ -336,6 +372,10 @@ static void digest(const struct targeting *targeting, char hex[65])
         write_object(&text, cluster_blueprint(targeting->cluster, *name));
     write_all(&text, targeting->configurations);
     write_all(&text, targeting->repositories);
+    write_all(&text, targeting->restores);
+    tree_items (targeting->restores, i, restore)
+        text_addf(&text, "%s\n", phase_of(restore));
+    text_addf(&text, "%lld", (long long)loops_active_s(targeting->loops));
     tree_write(&text, targeting->settings->excluded, true);
     text_sha256((struct span){text_get(&text), text.length}, hex);
 }
@@ -545,6 +585,8 @@ static int64_t stop_at(const struct targeting *targeting, const struct target_wr
 {
     if (end == WRITE_GONE && write->act == TARGET_DELETE_CONFIGURATION)
         return SEEN_MS;
+    if (end == WRITE_FAILED && err->code == ERROR_CONFLICT)
+        return SEEN_MS; /* somebody was faster, or the watch is behind */
     if (end == WRITE_GONE)
         return BLOCKED_MS; /* its namespace ends, and it with it */
     blame(targeting, end == WRITE_HELD ? "Conflict" : "WriteFailed", err->message);
@@ -607,8 +649,8 @@ static bool is_blocked(const char *reason)
            (strcmp(reason, "NameTaken") == 0 || strcmp(reason, "BackupBlueprintUnfit") == 0);
 }
 
-static int64_t act(const struct targeting *targeting, const struct target_seen *seen,
-                   const char hex[65], struct error *err)
+static int64_t act(const struct targeting *targeting, const struct target_seen *seen, bool *settled,
+                   struct error *err)
 {
     AUTO(target_writes) struct target_writes writes = {0};
     int64_t again_ms;
@@ -620,8 +662,129 @@ static int64_t act(const struct targeting *targeting, const struct target_seen *
     blame(targeting, writes.reason, writes.problem);
     tell_done(targeting, &writes);
     /* what was written comes back, and is looked at then */
-    settle(targeting, writes.count == 0 && !is_blocked(writes.reason) ? hex : NULL);
+    *settled = writes.count == 0 && !is_blocked(writes.reason);
     return is_blocked(writes.reason) ? BLOCKED_MS : LOOP_RESTS;
+}
+
+/* ---- what its pods carry ---- */
+
+/* Under the lock. How often the same was asked for without effect. */
+static int64_t tries_of(const struct memory *memory, const char *key, const char *cause)
+{
+    const json_t *last = json_object_get(memory->stamps, key);
+
+    return span_is(tree_span(last, "cause"), cause) ? tree_int(last, "tries", 0) : 0;
+}
+
+/* 0: now. All stamps together are held back, since each restarts pods. */
+static int64_t stamp_due_ms(struct memory *memory, const struct stamp_next *next)
+{
+    int64_t now_ms = clock_mono_ms(), wait_ms;
+
+    pthread_mutex_lock(&memory->lock);
+    wait_ms = memory->stamp_ms > now_ms ? memory->stamp_ms - now_ms : 0;
+    if (wait_ms == 0)
+        memory->stamp_ms = now_ms + 60000 / next->per_minute;
+    pthread_mutex_unlock(&memory->lock);
+    return wait_ms;
+}
+
+/* `cause` NULL: it had an effect. Returns the number of tries. */
+static int64_t note_stamp(const struct targeting *targeting, const char *cause)
+{
+    struct memory *memory = memory_of(targeting);
+    json_t *stamp = NULL;
+    int64_t tries = 0;
+
+    pthread_mutex_lock(&memory->lock);
+    if (cause) {
+        tries = tries_of(memory, targeting->key, cause) + 1;
+        stamp = json_object();
+        tree_put_text(stamp, "cause", cause);
+        tree_put_int(stamp, "tries", tries);
+        tree_put_new(memory->stamps, targeting->key, stamp);
+    } else {
+        json_object_del(memory->stamps, targeting->key);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return tries;
+}
+
+static json_t *stamp_patch(const json_t *whole)
+{
+    const json_t *seen = tree_get(whole, "metadata");
+    AUTO(free) char *value = text_format("%lld", (long long)clock_now_ms());
+    json_t *patch = json_object(), *metadata = json_object(), *annotations = json_object();
+
+    tree_put_text(annotations, KEY_STAMP, value);
+    tree_put_text(metadata, "uid", tree_text(seen, "uid"));
+    tree_put_text(metadata, "resourceVersion", tree_text(seen, "resourceVersion"));
+    tree_put_new(metadata, "annotations", annotations);
+    tree_put_new(patch, "metadata", metadata);
+    return patch;
+}
+
+static struct stamp_next judge_stamp(const struct targeting *targeting, const json_t *whole)
+{
+    return stamp_next(&(struct stamp_seen){.workload = whole,
+                                           .cluster = targeting->cluster,
+                                           .settings = targeting->settings,
+                                           .active_s = loops_active_s(targeting->loops)});
+}
+
+/* Whether it had an effect says the answer. */
+static int64_t heed_answer(const struct targeting *targeting, const json_t *answer,
+                           const char *cause)
+{
+    int64_t tries;
+
+    if (judge_stamp(targeting, answer).verdict != STAMP_IT) {
+        note_stamp(targeting, NULL);
+        tell(targeting, false, "Stamped", "admission has changed what its pods carry");
+        return LOOP_RESTS;
+    }
+    tries = note_stamp(targeting, cause);
+    return STAMP_AGAIN_MS << (tries < STAMP_TRIES ? tries : STAMP_TRIES);
+}
+
+static int64_t write_stamp(const struct targeting *targeting, const json_t *whole,
+                           const char *cause, struct error *err)
+{
+    struct kube_ref ref = {.resource = known_resource(targeting->kind),
+                           .space = targeting->space,
+                           .name = targeting->name};
+    struct kube_options how = {.manager = WRITE_MANAGER};
+    AUTO(kube_result) struct kube_result result = {0};
+    AUTO(json) json_t *patch = stamp_patch(whole);
+
+    if (kube_merge_patch(loops_client(targeting->loops), &ref, patch, &how, &result, err))
+        return heed_answer(targeting, result.object, cause);
+    if (err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND)
+        return SEEN_MS;
+    note_stamp(targeting, cause);
+    blame(targeting, "StampRefused", err->message);
+    return LOOP_FAILED;
+}
+
+/* Admission was missed, or the reason is not on the workload itself. */
+static int64_t stamp(const struct targeting *targeting, const json_t *whole, struct error *err)
+{
+    struct memory *memory = memory_of(targeting);
+    struct stamp_next next = judge_stamp(targeting, whole);
+    int64_t tries, wait_ms;
+
+    if (next.verdict != STAMP_IT || !loops_client(targeting->loops))
+        return LOOP_RESTS;
+    pthread_mutex_lock(&memory->lock);
+    tries = tries_of(memory, targeting->key, next.cause);
+    pthread_mutex_unlock(&memory->lock);
+    if (tries >= STAMP_TRIES) {
+        blame(targeting, "StampWithoutEffect",
+              "admission leaves its pods as they are: is the webhook reached?");
+        return BLOCKED_MS;
+    }
+    wait_ms = stamp_due_ms(memory, &next);
+    return wait_ms > 0 ? wait_ms : write_stamp(targeting, whole, next.cause, err);
 }
 
 /* `whole` NULL: it is gone. */
@@ -633,6 +796,8 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
                                .configurations = targeting->configurations,
                                .cluster = targeting->cluster};
     struct target target;
+    bool settled = false;
+    int64_t again_ms;
     AUTO(plan) struct plan plan = {0};
     struct plan_request request = {
         .settings = targeting->settings, .cluster = targeting->cluster, .target = &target};
@@ -642,7 +807,11 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
         plan_make(&plan, &request);
         seen.plan = &plan;
     }
-    return act(targeting, &seen, hex, err);
+    again_ms = act(targeting, &seen, &settled, err);
+    if (again_ms == LOOP_RESTS && whole)
+        again_ms = stamp(targeting, whole, err);
+    settle(targeting, settled && again_ms == LOOP_RESTS ? hex : NULL);
+    return again_ms;
 }
 
 static int64_t forget(const struct targeting *targeting)
@@ -657,13 +826,25 @@ static int64_t forget(const struct targeting *targeting)
     return LOOP_RESTS;
 }
 
+static bool is_workload(const struct targeting *targeting)
+{
+    return targeting->kind != KNOWN_CLAIM && targeting->kind != KNOWN_APP;
+}
+
+/* A workload may still carry what nothing asks for any more: that is not seen from afar. */
+static bool is_of_interest(const struct targeting *targeting)
+{
+    return targeting->named[0] || any_of_ours(targeting) ||
+           (targeting->seen && is_workload(targeting));
+}
+
 static int64_t take_step(struct targeting *targeting, struct error *err)
 {
     struct error failed = {.code = ERROR_NONE};
     char hex[65];
 
     look(targeting);
-    if (is_ending(targeting) || (!targeting->named[0] && !any_of_ours(targeting)))
+    if (is_ending(targeting) || !is_of_interest(targeting))
         return forget(targeting);
     if (is_early(targeting))
         return SEEN_MS;

@@ -313,6 +313,52 @@ START_TEST(an_ending_namespace)
     }
 END_TEST
 
+/* ---- stamps ---- */
+
+#define NOW_S INT64_C(1714570200)
+
+static size_t stamped(const struct stand *stand)
+{
+    AUTO(json)
+    json_t *all = fake_cluster_list(stand->cluster, "/apis/apps/v1/namespaces/shop/deployments");
+    const json_t *object;
+    size_t i, count = 0;
+
+    tree_items (all, i, object)
+        if (tree_get(tree_at(object, "metadata.annotations"), KEY_STAMP))
+            count++;
+    return count;
+}
+
+/* Workloads that admission has missed: one after the other, and none that is older. */
+START_TEST(stamps_one_after_the_other)
+    {
+        struct stand stand;
+        struct timespec pause = {.tv_nsec = 1000000};
+
+        prepare(&stand);
+        fake_cluster_clock(stand.cluster, NOW_S);
+        put(&stand, BLUEPRINT_PATH("daily"),
+            BLUEPRINT("daily", ", 'rollout': {'maxPerMinute': 1}"));
+        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+        start(&stand);
+        await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
+        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        must_rest(&stand);
+        ck_assert_uint_eq(stamped(&stand), 0); /* not known since when admission is ours */
+        loops_set_active(stand.loops, NOW_S + 1);
+        must_rest(&stand);
+        ck_assert_uint_eq(stamped(&stand), 0); /* they are older */
+        loops_set_active(stand.loops, NOW_S);
+        for (int i = 0; i < TIMEOUT_MS && stamped(&stand) == 0; i++)
+            nanosleep(&pause, NULL);
+        ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
+        ck_assert_uint_eq(stamped(&stand), 1);
+        done(&stand);
+    }
+END_TEST
+
 /* ---- each write fails once, and the end is the same ---- */
 
 #define FAILING_WRITES 6
@@ -386,5 +432,6 @@ SUITE(controllers_target_loop)
     tcase_add_test(tests, made_by_hand);
     tcase_add_test(tests, a_collision);
     tcase_add_test(tests, an_ending_namespace);
+    tcase_add_test(tests, stamps_one_after_the_other);
     tcase_add_loop_test(tests, converges, 0, FAILURES);
 }
