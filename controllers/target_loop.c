@@ -35,6 +35,7 @@ struct memory {
     json_t *written; /* key -> {which object: {mark, at}}: what was written last */
     json_t *places;  /* location of a Repository, or name of an object -> {target, at} */
     int64_t pruned_ms;
+    json_t *wholes;   /* key -> the whole object, while something is to be done about it */
     json_t *stamps;   /* key -> {cause, tries}: stamps that had no effect yet */
     int64_t stamp_ms; /* when the next one is allowed */
 };
@@ -65,6 +66,7 @@ static void *make(struct loops *loops)
     memory->written = json_object();
     memory->places = json_object();
     memory->stamps = json_object();
+    memory->wholes = json_object();
     return memory;
 }
 
@@ -76,6 +78,7 @@ static void unmake(void *state)
     json_decref(memory->written);
     json_decref(memory->places);
     json_decref(memory->stamps);
+    json_decref(memory->wholes);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
 }
@@ -406,6 +409,8 @@ static void settle(const struct targeting *targeting, const char *hex)
         tree_put_text(memory->settled, targeting->key, hex);
     else
         json_object_del(memory->settled, targeting->key);
+    if (hex)
+        json_object_del(memory->wholes, targeting->key);
     pthread_mutex_unlock(&memory->lock);
 }
 
@@ -710,6 +715,15 @@ static int64_t note_stamp(const struct targeting *targeting, const char *cause)
     return tries;
 }
 
+static void forget_whole(const struct targeting *targeting)
+{
+    struct memory *memory = memory_of(targeting);
+
+    pthread_mutex_lock(&memory->lock);
+    json_object_del(memory->wholes, targeting->key);
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static json_t *stamp_patch(const json_t *whole)
 {
     const json_t *seen = tree_get(whole, "metadata");
@@ -759,8 +773,10 @@ static int64_t write_stamp(const struct targeting *targeting, const json_t *whol
 
     if (kube_merge_patch(loops_client(targeting->loops), &ref, patch, &how, &result, err))
         return heed_answer(targeting, result.object, cause);
-    if (err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND)
+    if (err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND) {
+        forget_whole(targeting);
         return SEEN_MS;
+    }
     note_stamp(targeting, cause);
     blame(targeting, "StampRefused", err->message);
     return LOOP_FAILED;
@@ -820,6 +836,7 @@ static int64_t forget(const struct targeting *targeting)
 
     pthread_mutex_lock(&memory->lock);
     json_object_del(memory->written, targeting->key);
+    json_object_del(memory->wholes, targeting->key);
     pthread_mutex_unlock(&memory->lock);
     (void)loops_blame(targeting->loops, &target_loop, targeting->key, NULL, NULL);
     settle(targeting, NULL);
@@ -838,6 +855,72 @@ static bool is_of_interest(const struct targeting *targeting)
            (targeting->seen && is_workload(targeting));
 }
 
+/* Other people's annotations are not watched. */
+static bool has_ours(const json_t *there, const json_t *annotations)
+{
+    static const char *const prefixes[] = {KEY_STASH_PREFIX, KEY_PARAMS_PREFIX, KEY_PREFIX};
+    const json_t *value;
+    const char *key;
+
+    tree_each (annotations, key, value)
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+            if (strncmp(key, prefixes[i], strlen(prefixes[i])) == 0 &&
+                !tree_equal(tree_get(there, key), value))
+                return false;
+    return true;
+}
+
+static bool same_metadata(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"uid", "generation", "labels", "ownerReferences"};
+    const json_t *one = tree_get(a, "metadata"), *other = tree_get(b, "metadata");
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!tree_equal(tree_get(one, keys[i]), tree_get(other, keys[i])))
+            return false;
+    return has_ours(tree_get(one, "annotations"), tree_get(other, "annotations")) &&
+           has_ours(tree_get(other, "annotations"), tree_get(one, "annotations"));
+}
+
+/* As it was read last, while it is still that one. */
+static json_t *remembered(const struct targeting *targeting)
+{
+    struct memory *memory = memory_of(targeting);
+    json_t *whole;
+
+    pthread_mutex_lock(&memory->lock);
+    whole = json_incref(json_object_get(memory->wholes, targeting->key));
+    pthread_mutex_unlock(&memory->lock);
+    if (whole && tree_get(tree_get(whole, "metadata"), "generation") &&
+        same_metadata(whole, targeting->seen))
+        return whole;
+    json_decref(whole);
+    return NULL;
+}
+
+static void remember(const struct targeting *targeting, const json_t *whole)
+{
+    struct memory *memory = memory_of(targeting);
+
+    pthread_mutex_lock(&memory->lock);
+    tree_put_new(memory->wholes, targeting->key, tree_share(whole));
+    pthread_mutex_unlock(&memory->lock);
+}
+
+/* What is to be taken away is proven to be without reason: then it is read anew. */
+static json_t *whole_of(const struct targeting *targeting, struct error *err)
+{
+    json_t *whole = targeting->named[0] ? remembered(targeting) : NULL;
+
+    if (whole)
+        return whole;
+    whole = known_whole(loops_known(targeting->loops), targeting->kind, targeting->space,
+                        targeting->name, err);
+    if (whole)
+        remember(targeting, whole);
+    return whole;
+}
+
 static int64_t take_step(struct targeting *targeting, struct error *err)
 {
     struct error failed = {.code = ERROR_NONE};
@@ -852,10 +935,7 @@ static int64_t take_step(struct targeting *targeting, struct error *err)
     if (is_settled(targeting, hex))
         return LOOP_RESTS;
 
-    /* what is to be taken away is proven to be without reason */
-    AUTO(json)
-    json_t *whole = known_whole(loops_known(targeting->loops), targeting->kind, targeting->space,
-                                targeting->name, &failed);
+    AUTO(json) json_t *whole = whole_of(targeting, &failed);
 
     if (!whole && failed.code != ERROR_NOT_FOUND) {
         *err = failed;
