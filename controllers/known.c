@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/target_lease.h"
 #include "kube/verbs.h"
 
 #define BATCH "batch"
@@ -213,6 +214,11 @@ static const struct store_index of_made[] = {
     {0},
 };
 
+static const struct store_index of_leases[] = {
+    {KNOWN_BY_TARGET, by_target},
+    {0},
+};
+
 /* ---- the table ---- */
 
 #define WHOLE(group, version, plural, kind, namespaced)                                            \
@@ -260,6 +266,8 @@ static const struct kube_watched table[KNOWN_KINDS] = {
     [KNOWN_IDENTITY] = {{"", "v1", "configmaps", "ConfigMap", true},
                         .fields = "metadata.name=" IDENTITY_CONFIGMAP,
                         .cut = cut},
+    [KNOWN_LEASE] = {{"coordination.k8s.io", "v1", "leases", "Lease", true},
+                     .labels = TARGET_LEASE_SELECTOR},
 };
 
 static const struct store_index *const indexes[KNOWN_KINDS] = {
@@ -279,6 +287,7 @@ static const struct store_index *const indexes[KNOWN_KINDS] = {
     [KNOWN_POD] = of_made,
     [KNOWN_JOB] = of_made,
     [KNOWN_CRONJOB] = of_made,
+    [KNOWN_LEASE] = of_leases,
 };
 
 /* What api/cluster.h is made of. */
@@ -348,6 +357,7 @@ struct known *known_start(const struct known_options *options, struct error *err
     memcpy(known->kinds, table, sizeof table);
     for (size_t i = 0; !options->client && i < KNOWN_KINDS; i++)
         known->kinds[i].labels = known->kinds[i].fields = NULL; /* a folder knows no selectors */
+    known->kinds[KNOWN_LEASE].space = options->client ? options->space : NULL;
     known->stale = true;
     pthread_mutex_init(&known->starting, NULL);
     pthread_mutex_init(&known->lock, NULL);

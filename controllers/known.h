@@ -35,6 +35,7 @@ enum known_kind {
     KNOWN_JOB, /* ours, whole: those with the label app.kubernetes.io/managed-by */
     KNOWN_CRONJOB,
     KNOWN_IDENTITY, /* ConfigMaps granary-agent */
+    KNOWN_LEASE,    /* of targets, in our own namespace */
     KNOWN_KINDS
 };
 #define KNOWN_TARGET_FIRST KNOWN_DEPLOYMENT
@@ -58,6 +59,7 @@ struct known_options {
     struct kube_client *client;  /* borrowed; NULL: the folder */
     struct kube_client *watcher; /* for lists and watches; NULL: the same */
     const char *folder;
+    const char *space; /* ours; NULL: all */
     /** In a thread of its own, before known_synced() says anything. NULL: nobody. */
     void (*changed)(void *context, struct known *known, const struct informer_change *change);
     void *context;

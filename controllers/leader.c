@@ -12,6 +12,7 @@
 #include "controllers/loops.h"
 #include "controllers/loops_table.h"
 #include "controllers/probe.h"
+#include "controllers/session_loop.h"
 #include "controllers/stash.h"
 #include "kube/time.h"
 
@@ -252,10 +253,24 @@ static int64_t loops_turn(struct leader *leader)
     return LOOPS_LOOK_MS;
 }
 
-/* Without a desk nobody is served. */
+static void wake_agents(void *service)
+{
+    agent_service_wake(service);
+}
+
+/* Without a desk nobody is served, nor before all is known. */
 static int64_t agents_turn(struct leader *leader)
 {
-    return agent_service_turn(leader->agents, NULL);
+    struct desk *desk =
+        leader->loops && loops_may_write(leader->loops) ? session_loop_desk(leader->loops) : NULL;
+
+    if (!desk)
+        return agent_service_turn(leader->agents, NULL);
+
+    struct agent_desk calls = desk_callbacks(desk);
+
+    session_loop_attend(leader->loops, wake_agents, leader->agents);
+    return agent_service_turn(leader->agents, &calls);
 }
 
 /* False when it is to end. */

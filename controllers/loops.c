@@ -242,6 +242,7 @@ struct loops *loops_start(const struct loops_options *options, struct error *err
         .client = options->client,
         .watcher = options->watcher,
         .folder = options->folder,
+        .space = options->space,
         .changed = take_change,
         .context = loops,
         .limits = options->watching,
