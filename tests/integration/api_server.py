@@ -8,6 +8,7 @@ import datetime
 import email.utils
 import http.server
 import json
+import re
 import threading
 import time
 import urllib.parse
@@ -63,6 +64,12 @@ def merge_patch(document, patch):
     return merged
 
 
+KINDS = ("AppBinding BackupBlueprint BackupConfiguration BackupSession ConfigMap CronJob DaemonSet Deployment "
+         "DeploymentConfig Function Job Lease Namespace PersistentVolumeClaim Pod ReplicaSet ReplicationController "
+         "Repository RestoreSession StatefulSet Task").split()
+PLURALS = {kind.lower()[:-1] + "ies" if kind.endswith("y") else kind.lower() + "s": kind for kind in KINDS}
+
+
 class ApiServer:
     """Use as context. `objects` is by path; `requests` has (method, path, agent, code) of all of them."""
 
@@ -75,6 +82,8 @@ class ApiServer:
         self.forbidden = set()  # (method, part of a path)
         self.before_write = self.after_write = None  # called with (method, path), may raise Refusal
         self.reaches_webhook = True
+        self.lists = False  # collections can be listed, and watches end at once
+        self.judge_token = lambda token: {"authenticated": False}  # the status of a TokenReview
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -192,6 +201,8 @@ class ApiServer:
                 raise Refusal(403, f"{handler.path} is forbidden")
         if handler.command == "GET":
             with self.lock:
+                if self.lists and url.path.rsplit("/", 1)[1] in PLURALS:
+                    return 200, self.list(handler, url)
                 if url.path not in self.objects:
                     raise Refusal(404, f"{url.path} not found")
                 found = copy.deepcopy(self.objects[url.path])
@@ -206,6 +217,27 @@ class ApiServer:
             self.after_write(handler.command, url.path)
         return answer
 
+    def list(self, handler, url):
+        """All objects below a collection, of one namespace or of all; a watch has to begin anew."""
+        query = urllib.parse.parse_qs(url.query)
+        if "sendInitialEvents" in query:
+            raise Refusal(422, "streamed lists are not known here")
+        if "watch" in query:
+            return {"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410,
+                                                "reason": "Expired", "message": "list again"}}
+        base, plural = url.path.rsplit("/", 1)
+        below = re.compile(re.escape(base) + r"(/namespaces/[^/]+)?/" + plural + r"/[^/]+$")
+        metadata = "as=PartialObjectMetadataList" in handler.headers.get("Accept", "")
+        group = url.path.split("/")
+        found = [copy.deepcopy(value) for path, value in self.objects.items() if below.match(path)]
+        if metadata:
+            found = [{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": each["metadata"]}
+                     for each in found]
+        kind = PLURALS[plural]
+        return {"kind": "PartialObjectMetadataList" if metadata else kind + "List",
+                "apiVersion": "meta.k8s.io/v1" if metadata else group[2] if group[1] == "api" else "/".join(group[2:4]),
+                "metadata": {"resourceVersion": str(self.version)}, "items": found}
+
     def write(self, handler, path, body, dry):
         method = handler.command
         value = json.loads(body)
@@ -214,6 +246,8 @@ class ApiServer:
             whole = f"{path}/{name}"
             if path.endswith("/restoresessions"):
                 return 201, self.admit_restore(value, dry)
+            if path.endswith("/tokenreviews"):
+                return 201, {**value, "status": self.judge_token(value["spec"]["token"])}
             if whole in self.objects:
                 raise Refusal(409, f"{whole} already exists", "AlreadyExists")
             return 201, copy.deepcopy(self.store(whole, value))

@@ -16,6 +16,7 @@ import threading
 import time
 
 import harness
+import test_controller
 from harness import (SLOW, check, check_equal, check_refused, check_status_object, chunked, ends, eventually,
                      head, post, read_answer, send, temporary_folder, test, trusting)
 
@@ -518,3 +519,69 @@ def a_thousand_wait_at_once():
             check_equal(read_answer(connections[number]).json(), {"pass": True}, f"agent {number}")
         desk.tell("wake")
         check_equal(desk.fact("waiting"), count - len(range(0, count, 100)), "the others wait")
+
+
+# --- as the controller serves it ------------------------------------------------------------------
+
+SLICE = "/apis/discovery.k8s.io/v1/namespaces/granary-system/endpointslices/granary-agents-ipv4"
+
+
+def is_good(text):
+    """What an API server says of such a token."""
+    payload = json.loads(base64.urlsafe_b64decode(text.split(".")[1] + "=="))
+    bound = payload["kubernetes.io"]
+    if not text.endswith(".good"):
+        return {"authenticated": False, "error": "no such key"}
+    return {"authenticated": True, "audiences": ["granary"], "user": {
+        "username": f"system:serviceaccount:{bound['namespace']}:{bound['serviceaccount']['name']}", "uid": "u",
+        "groups": [], "extra": {"authentication.kubernetes.io/pod-name": [bound["pod"]["name"]],
+                                "authentication.kubernetes.io/pod-uid": [bound["pod"]["uid"]]}}}
+
+
+class Serving:
+    """A controller that leads, as agents reach it: by the CA and a name of the ConfigMap."""
+
+    def __init__(self, server, controller):
+        self.server = server
+        self.port = int(controller.says(r'listening.*for"?[=:]"?agents').split("address")[1].split()[0].rstrip('"').split(":")[-1])
+        data = eventually(lambda: server.get(test_controller.AGENT)["data"], "ConfigMap")
+        self.context = ssl.create_default_context(cadata=data["ca.crt"])
+
+    def tls(self, source=None, name="granary-agents.granary-system.svc"):
+        raw = socket.create_connection(("127.0.0.1", self.port), timeout=harness.PATIENCE_S * SLOW)
+        try:
+            return self.context.wrap_socket(raw, server_hostname=name)
+        except Exception:
+            raw.close()
+            raise
+
+
+@test("AG15")
+def the_leader_serves_agents_and_says_where():
+    with test_controller.installed() as server:
+        server.judge_token, server.lists = is_good, True
+        server.put("/api/v1/namespaces/granary-system/services/granary-agents",
+                   {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "granary-agents", "namespace": "granary-system"},
+                    "spec": {"clusterIP": "10.96.0.9"}})
+        options = ("--agent-listen", "127.0.0.1:0", "--advertise-address", "10.1.2.3")
+        with test_controller.Controller(server, *options) as controller:
+            found = eventually(lambda: server.get(SLICE), "an EndpointSlice")
+            serving = Serving(server, controller)
+            check_equal((found["endpoints"][0]["addresses"], found["ports"][0]["port"]), (["10.1.2.3"], serving.port), "slice")
+            check_equal(server.get(test_controller.AGENT)["data"]["addresses"],
+                        "granary-agents.granary-system.svc:443\n10.96.0.9:443\n", "addresses")
+            serving.tls(name="10.96.0.9").close()
+            check_equal(ask(serving, call("/v1/claim")).json(), {}, "a claim with nothing to do")
+            # judged by the API server, then by the desk: there is no such pod
+            is_refused(ask(serving, call("/v1/report")), 403)
+            is_refused(ask(serving, call("/v1/report", credentials=token(2, "bad"))), 401)
+            check(any("/tokenreviews" in path for _, path, _, _ in server.requests), "nobody was asked")
+            # somebody else's slice is put right
+            server.change(SLICE, {"op": "replace", "path": "/endpoints/0/addresses/0", "value": "10.9.9.9"})
+            eventually(lambda: server.get(SLICE)["endpoints"][0]["addresses"] == ["10.1.2.3"], "the slice")
+            check(controller.metric("agent_token_reviews_total") >= 2, "metrics")
+            with serving.tls() as connection:
+                send(connection, call("/v1/claim", waiting(), token(3)))
+                eventually(lambda: controller.metric("agent_waiting") == 1, "waits")
+                check_equal(controller.ends(), 0, "exit code")
+                is_refused(read_answer(connection), 503, "leader")
