@@ -260,7 +260,11 @@ static const struct kube_watched table[KNOWN_KINDS] = {
                    .metadata_only = true,
                    .optional = true,
                    .cut = cut_version},
-    [KNOWN_POD] = {{"", "v1", "pods", "Pod", true}, .metadata_only = true, .cut = cut_foreign},
+    /* those that have ended stay for days when they were evicted, and carry nothing */
+    [KNOWN_POD] = {{"", "v1", "pods", "Pod", true},
+                   .metadata_only = true,
+                   .fields = "status.phase!=Failed,status.phase!=Succeeded",
+                   .cut = cut_foreign},
     [KNOWN_JOB] = {{BATCH, "v1", "jobs", "Job", true}, .labels = OURS, .cut = cut},
     [KNOWN_CRONJOB] = {{BATCH, "v1", "cronjobs", "CronJob", true}, .labels = OURS, .cut = cut},
     [KNOWN_IDENTITY] = {{"", "v1", "configmaps", "ConfigMap", true},

@@ -31,7 +31,7 @@ enum known_kind {
     KNOWN_DEPLOYMENTCONFIG,
     KNOWN_CLAIM,
     KNOWN_APP,
-    KNOWN_POD, /* metadata only; whole ones by known_whole() */
+    KNOWN_POD, /* metadata only, without those that have ended; whole ones by known_whole() */
     KNOWN_JOB, /* ours, whole: those with the label app.kubernetes.io/managed-by */
     KNOWN_CRONJOB,
     KNOWN_IDENTITY, /* ConfigMaps granary-agent */
