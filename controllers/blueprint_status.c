@@ -38,7 +38,7 @@ static const char *fault_of(const json_t *configuration)
     tree_items (tree_get(status, "conditions"), i, condition) {
         const char *message = tree_text(condition, "message");
 
-        if (span_is(tree_span(condition, "status"), "False") && message && *message)
+        if (!span_is(tree_span(condition, "status"), "True") && message && *message)
             return message;
     }
     return "its BackupConfiguration is not ready";
