@@ -20,13 +20,16 @@
 /* After somebody else's write. */
 #define LATE_MS 200
 
+/* Until a CronJob that was applied is seen in the watch. */
+#define SEEN_MS 1000
+
 /* Until a CronJob that could not be written is tried again, when nothing changes: the foreign one
  * whose name it has may carry no label by which it would be seen. */
 #define REFUSED_MS 60000
 
 struct configuration_book {
     pthread_mutex_t lock;
-    json_t *memories; /* by key: {refused?, settled?, waited} */
+    json_t *memories; /* by key: {refused?, settled?, waited, applied} */
     struct secret_book *secrets;
     struct configuration_figures figures;
 };
@@ -36,9 +39,10 @@ struct step {
     const struct configuration_edge *edge;
     const char *key;
     const struct configuration_objects *objects;
-    char *refused; /* owned; why its CronJob could not be written; NULL */
-    char *settled; /* owned; see struct configuration_facts */
-    bool waited;   /* one look was let go by */
+    char *refused;      /* owned; why its CronJob could not be written; NULL */
+    char *settled;      /* owned; see struct configuration_facts */
+    bool waited;        /* one look was let go by */
+    int64_t applied_ms; /* when its CronJob was applied last; 0: never */
     enum seen secret;
     char *secret_message; /* owned */
     int64_t again_ms;     /* -1: when something changes */
@@ -105,6 +109,7 @@ static void recall(struct step *step)
     step->refused = copy(tree_text(entry, "refused"));
     step->settled = copy(tree_text(entry, "settled"));
     step->waited = tree_true(entry, "waited");
+    step->applied_ms = tree_int(entry, "applied", 0);
     pthread_mutex_unlock(&book->lock);
 }
 
@@ -116,6 +121,7 @@ static void remember(const struct step *step)
     tree_put_text(entry, "refused", step->refused);
     tree_put_text(entry, "settled", step->settled);
     tree_put_bool(entry, "waited", step->waited);
+    tree_put_int(entry, "applied", step->applied_ms);
     pthread_mutex_lock(&book->lock);
     tree_put_new(book->memories, step->key, entry);
     pthread_mutex_unlock(&book->lock);
@@ -309,6 +315,7 @@ static bool apply(struct step *step, const json_t *wanted, struct error *err)
     if (!kube_apply(step->edge->client, &ref, intent, &how, &result, err))
         return false;
     count(step, &step->edge->book->figures.applied, 1);
+    step->applied_ms = step->edge->now_ms;
     replace(&step->refused, NULL);
     if (there)
         tell(step, false, "CronJobApplied", "its CronJob is again as the backup needs it");
@@ -356,6 +363,13 @@ static bool delete_it(struct step *step, struct error *err)
     return true;
 }
 
+/* It was made a moment ago, and the watch is behind. */
+static bool is_on_its_way(const struct step *step)
+{
+    return !step->objects->cronjob && step->applied_ms &&
+           step->edge->now_ms - step->applied_ms < SEEN_MS;
+}
+
 /* Carries out what is next, and shows in the reading what came of it. */
 static bool act(struct step *step, struct configuration_reading *reading, struct error *err)
 {
@@ -364,6 +378,11 @@ static bool act(struct step *step, struct configuration_reading *reading, struct
 
     if (action == CONFIGURATION_WAIT)
         return true;
+    if (action == CONFIGURATION_APPLY && is_on_its_way(step)) {
+        seen->cronjob = CRONJOB_OURS;
+        sooner(step, SEEN_MS);
+        return true;
+    }
     if (action == CONFIGURATION_DELETE ? delete_it(step, err) : apply(step, reading->wanted, err)) {
         seen->cronjob = action == CONFIGURATION_DELETE ? CRONJOB_ABSENT : CRONJOB_OURS;
         return true;

@@ -520,6 +520,24 @@ START_TEST(a_late_cache_writes_nothing)
     }
 END_TEST
 
+/* What was made a moment ago is not made again, although no watch has seen it yet. */
+START_TEST(a_late_watch_makes_nothing_twice)
+    {
+        AUTO(world) struct world world;
+        AUTO(configuration_objects) struct configuration_objects objects = {0};
+
+        start(&world);
+        ck_assert(step(&world));
+        look(&world, &objects);
+        json_decref(objects.cronjob);
+        objects.cronjob = NULL;
+        ck_assert(step_with(&world, &objects));
+        ck_assert_int_eq(fake_cluster_asked(world.cluster), 2);
+        ck_assert_int_gt(world.again_ms, 0);
+        ck_assert_int_le(world.again_ms, 1000);
+    }
+END_TEST
+
 /* ---- Secrets ---- */
 
 /* SEC: no value of a Secret is anywhere but in the Secret. */
@@ -577,6 +595,7 @@ SUITE(controllers_configuration_edge)
     suite_rows(tests, every_write_may_be_the_last, failures);
     suite_rows(tests, every_write_of_a_change_may_be_the_last, failures);
     tcase_add_test(tests, a_late_cache_writes_nothing);
+    tcase_add_test(tests, a_late_watch_makes_nothing_twice);
     tcase_add_test(tests, secrets_are_not_kept);
     tcase_add_test(tests, missing_secrets_cost_little);
 }
