@@ -476,6 +476,7 @@ def selected(names):
 def run(names):
     """Those that wait run beside each other; those that measure, alone at the end."""
     global WORLD
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts behind ignores it, and so do its children
     folder = tempfile.mkdtemp(prefix="granary-")
     passed = failed = 0
     try:

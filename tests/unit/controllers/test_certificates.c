@@ -321,7 +321,10 @@ START_TEST(a_year)
             bundles_of_two += ring.previous_count > 0 || ring.next.cert.data;
         }
         ck_assert(world_is_well(&world));
-        ck_assert_ptr_nonnull(strstr(world.steps, "make-next publish switch make-leaf"));
+        /* a leaf may become due while the new CA settles, and is then one of the old */
+        ck_assert_msg(strstr(world.steps, "make-next publish switch make-leaf") ||
+                          strstr(world.steps, "make-next publish make-leaf switch make-leaf"),
+                      "steps: %s", world.steps);
         ck_assert_ptr_nonnull(strstr(world.steps, "retire publish"));
         /* about as long as a leaf lives */
         ck_assert_uint_gt(bundles_of_two, 20);

@@ -112,6 +112,20 @@ static bool has(const struct stand *stand, const char *path, const char *ca)
     return span_is(tree_span(data, "ca.crt"), ca) && span_is(tree_span(data, "addresses"), "a:1");
 }
 
+/* Until the copy is also known here: before that, looking again writes it again. */
+static void await_known(const struct stand *stand, const char *space)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    json_t *copy = NULL;
+
+    for (int i = 0; i < TIMEOUT_MS && !copy; i++) {
+        copy = known_get(loops_known(stand->loops), KNOWN_IDENTITY, space, "granary-agent");
+        nanosleep(&pause, NULL);
+    }
+    ck_assert_ptr_nonnull(copy);
+    json_decref(copy);
+}
+
 static void await(const struct stand *stand, const char *path, const char *ca)
 {
     struct timespec pause = {.tv_nsec = 1000000};
@@ -175,11 +189,12 @@ START_TEST(looking_again_writes_nothing)
         put_map(&stand, "granary-system", "one");
         start(&stand);
         await(&stand, MAP("shop"), "one");
+        await_known(&stand, "shop");
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
         asked = fake_cluster_asked(stand.cluster);
         loops_sweep(stand.loops);
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
-        ck_assert_int_le(fake_cluster_asked(stand.cluster), asked + 1);
+        ck_assert_int_eq(fake_cluster_asked(stand.cluster), asked);
         done(&stand);
     }
 END_TEST
