@@ -117,6 +117,9 @@ PATHS = {
     "deployments": "/apis/apps/v1", "replicasets": "/apis/apps/v1", "statefulsets": "/apis/apps/v1",
     "daemonsets": "/apis/apps/v1", "jobs": "/apis/batch/v1", "cronjobs": "/apis/batch/v1",
     "leases": "/apis/coordination.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+    "backupblueprints": "/apis/stash.appscode.com/v1beta1", "backupconfigurations": "/apis/stash.appscode.com/v1beta1",
+    "backupsessions": "/apis/stash.appscode.com/v1beta1", "restoresessions": "/apis/stash.appscode.com/v1beta1",
+    "repositories": "/apis/stash.appscode.com/v1alpha1",
 }
 
 

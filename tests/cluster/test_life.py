@@ -1,0 +1,153 @@
+"""The life of what is protected, with all of us installed from manifests/: one annotation, a schedule, a session, destroyed
+data, a restore. Nothing is faked: restic runs in the pods, its repository lies on another volume."""
+
+import contextlib
+
+from harness import check, check_equal, eventually, test
+from installed import ANNOTATION, blueprint, claim_of, place, protected, sidecar
+from test_certificates import forget, installed
+
+OURS = "stash.appscode.com"
+LATE_S = 240  # a schedule, the pod of its CronJob, and an agent that shows its identity
+
+# files of all sorts below /data, and what tells whether they came back
+WRITE = r"""
+set -e
+cd /data
+mkdir -p deep/er 'with blanks'
+echo one > deep/er/one; echo two > 'with blanks/two'
+printf 'odd' > "$(printf 'new\nline')"
+dd if=/dev/urandom of=random bs=1k count=700 2>/dev/null
+: > empty
+ln -s deep/er/one link; ln random hard
+chmod 640 deep/er/one; chmod 1777 deep; chown 1234:4321 random
+touch -d '2020-02-02 02:02:02' deep/er/one
+"""
+LOOK = r"""
+cd /data
+find . -mindepth 1 | sort | while read -r name; do
+    [ -e "$name" ] || [ -L "$name" ] || continue
+    stat -c '%n %F %a %u %g %h %N' "$name"
+    [ -L "$name" ] || [ -d "$name" ] || stat -c '%Y %s' "$name"
+done
+find . -type f -print0 | sort -z | xargs -0 sha256sum
+"""
+
+
+@contextlib.contextmanager
+def protectable(cluster, **more):
+    """A namespace with a claim, and a blueprint of its name that stores in another claim."""
+    with place(cluster, 2) as space:
+        cluster.create("persistentvolumeclaims", space, claim_of(space, "store"))
+        cluster.create("secrets", space, {"metadata": {"name": "keys"},
+                                          "stringData": {"RESTIC_PASSWORD": "secret-of-the-test"}})
+        cluster.kubectl("create", "rolebinding", "granary-secrets", f"--namespace={space}", "--clusterrole=granary-secrets",
+                        "--serviceaccount=granary-system:granary-controller")
+        local = {"persistentVolumeClaim": {"claimName": "store"}, "mountPath": "/safe",
+                 "subPath": "${TARGET_NAMESPACE}/${TARGET_KIND}/${TARGET_NAME}"}
+        cluster.apply(blueprint(space, backend={"local": local, "storageSecretName": "keys"}, **more), None, "--server-side")
+        try:
+            yield space
+        finally:
+            cluster.delete("backupblueprints", None, space)
+
+
+def the_only(cluster, resource, space):
+    def found():
+        objects = cluster.list(resource, space)
+        return len(objects) == 1 and objects[0]
+    return eventually(found, f"one of {resource}")
+
+
+def ready_configuration(cluster, space):
+    it = the_only(cluster, "backupconfigurations", space)
+    name = it["metadata"]["name"]
+
+    def is_ready():
+        now = cluster.get("backupconfigurations", space, name)
+        return now.get("status", {}).get("phase") == "Ready" and now or check(False, f"{name}: {now.get('status')}")
+    return eventually(is_ready, f"BackupConfiguration {name} is Ready")
+
+
+def ended(cluster, resource, space, name):
+    """The session when it has ended."""
+    def found():
+        it = cluster.get(resource, space, name)
+        return (it.get("status", {}).get("phase") in ("Succeeded", "Failed", "Skipped", "Unknown") and it or
+                check(False, f"{name}: {it.get('status')}"))
+    return eventually(found, f"{resource} {name} has ended", LATE_S)
+
+
+def back_up(cluster, space, configuration, name):
+    """A session by hand; returns it when it has succeeded."""
+    cluster.create("backupsessions", space, {
+        "apiVersion": f"{OURS}/v1beta1", "kind": "BackupSession", "metadata": {"name": name},
+        "spec": {"invoker": {"apiGroup": OURS, "kind": "BackupConfiguration", "name": configuration}}})
+    it = ended(cluster, "backupsessions", space, name)
+    check_equal(it["status"]["phase"], "Succeeded", f"phase of {name}, whose status is {it['status']}")
+    return it
+
+
+def running(cluster, space, app):
+    """The one pod of a workload."""
+    cluster.ready_replicas("deployments", space, app)
+    return eventually(lambda: [pod for pod in cluster.pods(space, f"app={app}")
+                               if "deletionTimestamp" not in pod["metadata"]], "a pod")[0]["metadata"]["name"]
+
+
+def protected_pod(cluster, space, app):
+    """The same when it carries the agent: a replica of the webhook may not know the blueprint yet when the workload is made,
+    then the controller sees to it."""
+    eventually(lambda: sidecar(cluster.get("deployments", space, app)), "the workload carries the agent", LATE_S)
+    return running(cluster, space, app)
+
+
+def sh(cluster, space, pod, script):
+    return cluster.execute(space, pod, "/bin/sh", "-c", script, container="main")
+
+
+@test("LF1", alone=True)
+def a_deployment_comes_back(cluster):
+    installed(cluster)
+    with protectable(cluster) as space:
+        cluster.apply(protected("Deployment", "web", "data", {ANNOTATION: space}, strategy={"type": "Recreate"}), space)
+        pod = protected_pod(cluster, space, "web")
+        sh(cluster, space, pod, WRITE)
+        before = sh(cluster, space, pod, LOOK)
+        configuration = ready_configuration(cluster, space)
+        repository = configuration["spec"]["repository"]["name"]
+        session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
+        sh(cluster, space, pod, "rm -rf /data/* && echo new > /data/new")
+        second = back_up(cluster, space, configuration["metadata"]["name"], "afterwards")
+
+        # the session before is what has to come back, not the newest
+        snapshot = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]
+        cluster.apply({"apiVersion": f"{OURS}/v1beta1", "kind": "RestoreSession", "metadata": {"name": "back"}, "spec": {
+            "repository": {"name": repository},
+            "target": {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                       "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                       "rules": [{"snapshots": [snapshot]}]}}}, space)
+        eventually(lambda: sidecar(cluster.get("deployments", space, "web"), "stash-init"), "the workload is to be restored",
+                   LATE_S)
+        restored = ended(cluster, "restoresessions", space, "back")
+        check_equal(restored["status"]["phase"], "Succeeded", f"phase of the restore, whose status is {restored['status']}")
+        pod = running(cluster, space, "web")
+        sh(cluster, space, pod, "rm -f /data/new")
+        check_equal(sh(cluster, space, pod, LOOK), before, "content, owners, modes, times and links")
+        return f"{len(before.splitlines())} lines equal; {second['status']['targets'][0]['stats'][0]['snapshots'][0]}"
+
+
+@test("LF2", alone=True)
+def the_schedule_runs(cluster):
+    installed(cluster)
+    try:
+        with protectable(cluster, schedule="* * * * *") as space:
+            cluster.apply(protected("Deployment", "web", "data", {ANNOTATION: space}), space)
+            protected_pod(cluster, space, "web")
+            ready_configuration(cluster, space)
+            first = eventually(lambda: cluster.list("backupsessions", space), "a session of the schedule", LATE_S)[0]
+            session = ended(cluster, "backupsessions", space, first["metadata"]["name"])
+            check_equal(session["status"]["phase"], "Succeeded", f"phase, of {session['status']}")
+            return first["metadata"]["name"]
+    finally:
+        forget(cluster)
