@@ -60,16 +60,16 @@ class Authority:
             with open(path("new.crt"), encoding="ascii") as crt, open(path("new.key"), encoding="ascii") as key:
                 return crt.read(), key.read()
 
-    def leaf(self):
+    def leaf(self, service=WEBHOOK):
         """(certificate, key) for the Service, PEM."""
-        return self._make(f"/CN={WEBHOOK}", ["basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth",
-                                             f"subjectAltName=DNS:{WEBHOOK}.{SYSTEM}.svc"], "7", signed=True)
+        return self._make(f"/CN={service}", ["basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth",
+                                             f"subjectAltName=DNS:{service}.{SYSTEM}.svc"], "7", signed=True)
 
-    def secret(self):
-        """What the webhook follows: a new leaf each time."""
-        crt, key = self.leaf()
+    def secret(self, service=WEBHOOK):
+        """What the webhook follows (or what serves agents): a new leaf each time."""
+        crt, key = self.leaf(service)
         return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
-                "metadata": {"name": f"{WEBHOOK}-tls", "namespace": SYSTEM},
+                "metadata": {"name": f"{service}-tls", "namespace": SYSTEM},
                 "stringData": {"tls.crt": crt, "tls.key": key, "ca.crt": self.files["ca.crt"]}}
 
     @property

@@ -8,6 +8,8 @@ import copy
 import datetime
 import os
 import signal
+import socket
+import ssl
 import tempfile
 import time
 
@@ -372,7 +374,7 @@ KINDS_OF_CERT_MANAGER = [stand_in("Certificate", "certificates"), stand_in("Issu
 def made_by_cert_manager(authority, certificate):
     """Its Secret for a Certificate, with the annotations and the label that it writes."""
     spec = certificate["spec"]
-    secret = authority.secret()
+    secret = authority.secret(certificate["metadata"]["name"])
     secret["metadata"] |= {"name": spec["secretName"], "labels": {f"controller.{CERT_MANAGER}/fao": "true"},
                            "annotations": {f"{CERT_MANAGER}/{key}": value for key, value in {
                                "alt-names": ",".join(spec["dnsNames"]), "certificate-name": certificate["metadata"]["name"],
@@ -394,6 +396,16 @@ def kinds_of_cert_manager(cluster):
         cluster.kubectl("delete", "crd", *names, "--timeout=300s")
 
 
+def serves_agents(cluster, authority):
+    """Whether a controller answers agents with a certificate of that CA."""
+    context = ssl.create_default_context(cadata=authority.files["ca.crt"])
+    for pod in controllers(cluster):
+        with contextlib.suppress(OSError), socket.create_connection((pod["status"]["podIP"], 9443), 10) as plain:
+            context.wrap_socket(plain, server_hostname=f"granary-agents.{SYSTEM}.svc").close()
+            return True
+    return False
+
+
 @test("CT8", alone=True)
 def certificates_of_cert_manager_are_published(cluster):
     policies(cluster)
@@ -401,24 +413,27 @@ def certificates_of_cert_manager_are_published(cluster):
     try:
         with kinds_of_cert_manager(cluster):
             objects = rendered(cluster, "cert-manager")
-            (certificate, ) = [each for each in objects if each["kind"] == "Certificate" and
-                               each["metadata"]["name"] == WEBHOOK]
+            certificate, of_agents = (next(each for each in objects if each["kind"] == "Certificate" and
+                                           each["metadata"]["name"] == name) for name in (WEBHOOK, "granary-agents"))
             cluster.apply([each for each in objects if each["apiVersion"].startswith(CERT_MANAGER)], None,
                           "--server-side")
             theirs, local = ({each["metadata"]["name"]: each for each in of_kind(found, "Deployment")}
                              for found in (objects, rendered(cluster)))
-            controller = impatient(local[CONTROLLER])
+            controller = impatient(theirs[CONTROLLER])
             container = controller["spec"]["template"]["spec"]["containers"][0]
-            container["args"][0] = theirs[CONTROLLER]["spec"]["template"]["spec"]["containers"][0]["args"][0]
             check_equal(container["args"][0], "--certificates=cert-manager", "first argument in the overlay")
+            container |= {key: local[CONTROLLER]["spec"]["template"]["spec"]["containers"][0][key]
+                          for key in ("image", "imagePullPolicy")}
             mark, issuer = cluster.audit_mark(), Authority("issuer")
             cluster.apply(blueprint(), None, "--server-side")
             cluster.apply(of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget", *KINDS) +
                           [controller, patient(local[WEBHOOK])], None, "--server-side")
-            cluster.apply(made_by_cert_manager(issuer, certificate), None, "--server-side")
+            for each in (certificate, of_agents):
+                cluster.apply(made_by_cert_manager(issuer, each), None, "--server-side")
             eventually(lambda: set(places(cluster)) == {issuer.files["ca.crt"]}, "its CA is published")
             pods = ready(cluster)
             eventually(lambda: asked(cluster), "the API server asks the webhook")
+            eventually(lambda: serves_agents(cluster, issuer), "agents are answered with its certificate")
             with place(cluster) as space, Requests(cluster, space) as requests:
                 before = loads(pods)
                 cluster.apply(made_by_cert_manager(issuer, certificate), None, "--server-side")
