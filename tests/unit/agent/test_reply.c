@@ -118,12 +118,14 @@ START_TEST(members_are_read)
                          REPLY_DONE);
         ck_assert_int_eq(reply.retry_after_s, 7);
         ck_assert(reply.json);
+        text_done(&reply.body);
         ck_assert_int_eq(reply_read(span_of("HTTP/1.1 429 Too Many\r\nRetry-After: 999999\r\n"
                                             "Content-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
                                     false, 16, &reply, &err),
                          REPLY_DONE);
         ck_assert_int_eq(reply.retry_after_s, REPLY_RETRY_MAX_S);
         ck_assert(!reply.json);
+        text_done(&reply.body);
     }
 END_TEST
 
