@@ -322,8 +322,9 @@ static enum desk_answer offer(const struct desk *desk, const struct agent_caller
 
 /* ---- claims of backups ---- */
 
-/* The session of this target that runs, as it was known, and its configuration. */
-static json_t *find_running(const struct desk *desk, const char *target, json_t **configuration)
+/* A session of this target that is in this phase, as it was known, and its configuration. */
+static json_t *find_session(const struct desk *desk, const char *target, enum session_phase phase,
+                            json_t **configuration)
 {
     const struct session_view *view = &desk->plan.view;
     AUTO(json) json_t *all = view->of_target(view->context, VIEW_CONFIGURATION, target);
@@ -335,8 +336,7 @@ static json_t *find_running(const struct desk *desk, const char *target, json_t 
         AUTO(json) json_t *sessions = view->of_invoker(view->context, key);
 
         tree_items (sessions, k, session) {
-            if (session_phase_of(tree_text(tree_get(session, "status"), "phase")) !=
-                SESSION_RUNNING)
+            if (session_phase_of(tree_text(tree_get(session, "status"), "phase")) != phase)
                 continue;
             *configuration = tree_share(one);
             return tree_share(session);
@@ -350,7 +350,7 @@ static enum desk_answer try_backup(const struct desk *desk, const struct agent_c
                                    struct text *answer, struct error *err)
 {
     AUTO(matter) struct matter matter = {.host = -1};
-    AUTO(json) json_t *known = find_running(desk, pod->text, &matter.invoker);
+    AUTO(json) json_t *known = find_session(desk, pod->text, SESSION_RUNNING, &matter.invoker);
     enum desk_answer what;
 
     if (!known)
@@ -457,6 +457,27 @@ static enum desk_answer try_restore(const struct desk *desk, const struct agent_
     return what;
 }
 
+/* restore-if-exists: without a session that has succeeded there is nothing that could exist. With
+ * one the application is held, since only a RestoreSession says today what comes back. */
+static enum desk_answer try_fresh(const struct desk *desk, const struct desk_pod *pod,
+                                  struct text *answer, struct error *err)
+{
+    AUTO(json) json_t *configuration = NULL;
+    AUTO(json)
+    json_t *session = find_session(desk, pod->text, SESSION_SUCCEEDED, &configuration);
+
+    if (!session)
+        return pass(answer);
+    log_warn("a pod is held: it has an empty volume, and a backup exists",
+             LOG_S("namespace", meta(pod->pod, "namespace")), LOG_S("pod", meta(pod->pod, "name")),
+             LOG_S("backup-session", meta(session, "name")));
+    error_set(err, ERROR_FORBIDDEN,
+              "BackupSession \"%s\" has backed this workload up: make a RestoreSession for it, or "
+              "take the annotation " KEY_RESTORE_IF_EXISTS " away to start without its data",
+              meta(session, "name"));
+    return DESK_REFUSED;
+}
+
 enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
                             const struct message_claim *message, struct text *answer,
                             struct error *err)
@@ -468,10 +489,10 @@ enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
 
     if (message->role == MESSAGE_JOB)
         return desk_refuse(err, ERROR_FORBIDDEN, "no Job was made for this work");
-    if (init && !message->session)
-        return desk_refuse(err, ERROR_INVALID, "session: is required of an init container");
     if (!desk_find_pod(desk, caller, init, &pod, err))
         return desk_failed(err);
+    if (init && !message->session)
+        return try_fresh(desk, &pod, answer, err);
     for (int i = 0; i < DESK_TRIES; i++) {
         what = (init ? try_restore : try_backup)(desk, caller, message, &pod, answer, err);
         if (what != DESK_REFUSED || err->code != ERROR_CONFLICT)

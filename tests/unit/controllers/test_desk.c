@@ -23,6 +23,7 @@ struct agent {
     const struct agent_caller *caller;
     const char *instance;
     int role;
+    bool fresh;   /* no RestoreSession is meant */
     json_t *read; /* of the last grant; owned */
     struct message_granted *granted;
     struct error err;
@@ -53,7 +54,7 @@ static enum desk_answer claim(struct stage *stage, struct agent *agent)
         .agent_version = "0.1.0",
         .instance = agent->instance,
         .role = agent->role,
-        .session = agent->role == MESSAGE_INIT ? STAGE_SESSION_UID : NULL,
+        .session = agent->role == MESSAGE_INIT && !agent->fresh ? STAGE_SESSION_UID : NULL,
     };
     AUTO(text) struct text answer = {0};
     enum desk_answer what =
@@ -507,6 +508,25 @@ START_TEST(a_restore_that_is_overruled)
     }
 END_TEST
 
+/* restore-if-exists, without a RestoreSession: only what was never backed up starts fresh. */
+START_TEST(an_empty_volume)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent sidecar = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_INIT);
+
+        agent.fresh = true;
+        stage_start(&stage);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert(agent.granted->pass && !agent.granted->has_work);
+        persist(&stage, &sidecar);
+        must_be(&stage, "s1", "Succeeded");
+        ck_assert_int_eq(claim(&stage, &agent), DESK_REFUSED);
+        ck_assert_int_eq(agent.err.code, ERROR_FORBIDDEN);
+        ck_assert_ptr_nonnull(strstr(agent.err.message, "\"s1\" has backed this workload up"));
+    }
+END_TEST
+
 /* ---- the trigger ---- */
 
 #define JOB "/apis/batch/v1/namespaces/shop/jobs/stash-trigger-c-1"
@@ -605,6 +625,7 @@ SUITE(desk)
     suite_rows(tests, bad_work, bad_rows);
     suite_rows(tests, refused, refused_rows);
     tcase_add_loop_test(tests, a_restore, 0, 2);
+    tcase_add_test(tests, an_empty_volume);
     tcase_add_loop_test(tests, a_restore_that_is_overruled, 0, 2);
     suite_rows(tests, triggers, trigger_rows);
 }
