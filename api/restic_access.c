@@ -272,10 +272,7 @@ json_t *restic_access_make(const json_t *backend, const json_t *secret, struct m
 
     if (!provider)
         return NULL;
-    if (tree_true(settings, "insecureTLS")) {
-        error_set(err, ERROR_INVALID, "insecureTLS is not served: put the CA into CA_CERT_DATA");
-        return NULL;
-    }
+    work->repository.insecure_tls = tree_true(settings, "insecureTLS");
     work->variable_count = work->file_count = 0;
     if (!put_url(provider, settings, kept, work, err) ||
         !put_keys(provider, tree_get(secret, "data"), kept, work, err))

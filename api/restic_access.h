@@ -11,11 +11,12 @@
  *
  * @param backend  Of a Repository. Borrowed.
  * @param secret   The Secret as the API has it (`data` in base64). Borrowed.
- * @param work     Its repository.url, environment, files and limits.connections are set.
+ * @param work     Its repository.url and .insecure_tls, environment, files and limits.connections
+ * are set.
  * @return         New reference to what the texts of `work` are borrowed from; it is secret, so
  *                 release it with restic_access_done(). NULL: ERROR_INVALID, no value of the Secret
  *                 is in the message: no provider, no RESTIC_PASSWORD, a required key is missing, a
- *                 value that can not be one, insecureTLS.
+ *                 value that can not be one.
  *
  * Spec: stash-behaviour 6.1; restic's manual, environment variables.
  */

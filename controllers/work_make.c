@@ -9,6 +9,10 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/hosts.h"
+#include "controllers/session_make.h"
+
+/* A tag in a message is one of 256 bytes; a namespace and a name may have 316. */
+#define TAG_TARGET_MAX_BYTES 240
 
 /* ---- lists ---- */
 
@@ -138,6 +142,40 @@ static bool take_args(const json_t *target, enum restic_command command, struct 
            take_texts(args, work->backup.args, &work->backup.arg_count, PARAMS_MAX, "args", err);
 }
 
+char *work_tag(const json_t *invoker)
+{
+    AUTO(json) json_t *target = session_target(invoker);
+    AUTO(free) char *text = target ? session_target_text(target) : NULL;
+
+    char hex[65];
+
+    if (!text || strlen(text) <= TAG_TARGET_MAX_BYTES)
+        return text ? text_format("target:%s", text) : NULL;
+    text_sha256(span_of(text), hex);
+    return text_format("target:%s", hex);
+}
+
+static void put_tag(json_t *kept, struct message_backup *backup, const char *tag)
+{
+    tree_push_text(kept, tag);
+    backup->tags[backup->tag_count++] =
+        json_string_value(json_array_get(kept, json_array_size(kept) - 1));
+}
+
+static void put_tags(const struct work_request *request, json_t *kept,
+                     struct message_backup *backup)
+{
+    const char *uid = tree_text(tree_get(request->session, "metadata"), "uid");
+    AUTO(free) char *target = work_tag(request->invoker);
+    AUTO(free) char *session = uid ? text_format("session:%s", uid) : NULL;
+
+    backup->tag_count = 0;
+    if (target)
+        put_tag(kept, backup, target);
+    if (session)
+        put_tag(kept, backup, session);
+}
+
 json_t *work_make_backup(const struct work_request *request, struct message_work *work,
                          struct error *err)
 {
@@ -154,7 +192,12 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
     work->repository.initialize = true;
     work->retry_left = within(left, 0, INT32_MAX);
     take_hooks(tree_get(spec, "hooks"), "preBackup", "postBackup", work);
-    return begin(request, MESSAGE_BACKUP, work, err);
+
+    json_t *kept = begin(request, MESSAGE_BACKUP, work, err);
+
+    if (kept)
+        put_tags(request, kept, backup);
+    return kept;
 }
 
 /* ---- restores ---- */

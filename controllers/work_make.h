@@ -39,6 +39,11 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
 json_t *work_make_restore(const struct work_request *request, struct message_work *work,
                           struct error *err) MUST_CHECK;
 
+/** The tag of a target's snapshots, and of no others: "target:<group>/<Kind>/<namespace>/<name>",
+ * of very long ones "target:<SHA-256 of that>". The caller frees it; NULL: the invoker names none.
+ */
+char *work_tag(const json_t *invoker);
+
 /** Whether a report proves what was asked for: a snapshot for each path of a backup, as many
  *  restored snapshots as were asked for. */
 bool work_is_proven(const struct message_report *report, const json_t *invoker, bool restore);

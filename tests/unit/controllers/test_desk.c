@@ -167,6 +167,9 @@ START_TEST(a_backup)
         ck_assert_str_eq(work->environment[0].value, "hush");
         ck_assert_str_eq(work->backup.paths[0], "/data");
         ck_assert_str_eq(work->backup.exclude[0], "*.tmp");
+        ck_assert_uint_eq(work->backup.tag_count, 2);
+        ck_assert_str_eq(work->backup.tags[0], "target:apps/Deployment/shop/web");
+        ck_assert_str_eq(work->backup.tags[1], "session:" STAGE_SESSION_UID);
         ck_assert_int_eq(work->deadline_s, -1);
         ck_assert(is_claimed(&stage));
         /* the same once more, for who did not hear it; nothing for the other pod of the host */

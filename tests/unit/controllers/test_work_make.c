@@ -1,0 +1,55 @@
+#include "controllers/work_make.h"
+
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "tests/unit/json.h"
+#include "tests/unit/suite.h"
+
+/* A tag tells the snapshots of one target from those of all others, and fits into a message. */
+
+static char *tag_of(const char *name_space, size_t name_bytes)
+{
+    AUTO(free) char *name = text_alloc(name_bytes + 1);
+    json_t *ref = json_object(), *target = json_object();
+    AUTO(json) json_t *invoker = json_object();
+    json_t *spec = json_object(), *metadata = json_object();
+
+    memset(name, 'n', name_bytes);
+    tree_put_text(ref, "apiVersion", "apps/v1");
+    tree_put_text(ref, "kind", "Deployment");
+    tree_put_text(ref, "name", name);
+    tree_put_new(target, "ref", ref);
+    tree_put_new(spec, "target", target);
+    tree_put_text(metadata, "namespace", name_space);
+    tree_put_new(invoker, "metadata", metadata);
+    tree_put_new(invoker, "spec", spec);
+    return work_tag(invoker);
+}
+
+START_TEST(tags_fit)
+    {
+        AUTO(free) char *plain = tag_of("shop", 3);
+        AUTO(free) char *longest = tag_of("shop", 253), *other = tag_of("show", 253);
+
+        ck_assert_str_eq(plain, "target:apps/Deployment/shop/nnn");
+        ck_assert_uint_eq(strlen(longest), strlen("target:") + 64);
+        ck_assert_str_ne(longest, other);
+    }
+END_TEST
+
+START_TEST(without_a_target_there_is_none)
+    {
+        AUTO(json) json_t *invoker = json_row("{'metadata':{'namespace':'shop'},'spec':{}}");
+
+        ck_assert_ptr_null(work_tag(invoker));
+    }
+END_TEST
+
+SUITE(controllers_work_make)
+{
+    tcase_add_test(tests, tags_fit);
+    tcase_add_test(tests, without_a_target_there_is_none);
+}
