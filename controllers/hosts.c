@@ -181,14 +181,22 @@ static bool is_expected(const struct hosts_seen *seen, const char *pod, enum ran
     return !is_set(seen) || is_within(seen, pod);
 }
 
-/* Of a StatefulSet a pod without the agent is known by its name; nodes and all others just have no
- * host. */
+/* A backup leaves a pod without the agent as it is, for a restore one comes in its place. */
+static bool is_replaced(const struct hosts_seen *seen)
+{
+    return seen->init && will_carry(seen);
+}
+
+/* Of a StatefulSet a pod without the agent is known by its name; of a restore also the node of a
+ * DaemonSet's; all others just have no host. */
 static bool is_candidate(const struct hosts_seen *seen, const json_t *pod, const char *name)
 {
     if (seen->job)
         return true;
-    return is_owned(seen, pod) && (!is_set(seen) || ordinal_of(seen, name) >= 0) &&
-           (hosts_carries(pod, seen->init) || (is_set(seen) && !is_leaving(pod)));
+    if (!is_owned(seen, pod) || (is_set(seen) && ordinal_of(seen, name) < 0))
+        return false;
+    return hosts_carries(pod, seen->init) || (is_daemon_set(seen) && is_replaced(seen)) ||
+           (is_set(seen) && !is_replaced(seen) && !is_leaving(pod));
 }
 
 static struct pod_trouble trouble_of(const struct hosts_seen *seen, const json_t *pod)
@@ -204,7 +212,7 @@ static void add_pod(const struct hosts_seen *seen, const json_t *pod, struct can
     const json_t *metadata = tree_get(pod, "metadata");
     const char *pod_name = tree_text(metadata, "name");
     bool carries = seen->job || hosts_carries(pod, seen->init);
-    struct candidate one = {.rank = RANK_LACKS};
+    struct candidate one = {.rank = is_replaced(seen) ? RANK_COMES : RANK_LACKS};
 
     if (!pod_name || !is_candidate(seen, pod, pod_name))
         return;
@@ -220,6 +228,8 @@ static void add_pod(const struct hosts_seen *seen, const json_t *pod, struct can
     one.host.expected = is_expected(seen, pod_name, one.rank);
     push(all, one);
 }
+
+static int compare(const void *left, const void *right);
 
 static void add_coming(struct candidates *all, char *name_new)
 {
@@ -242,13 +252,38 @@ static void add_ordinals(const struct hosts_seen *seen, struct candidates *all)
     }
 }
 
+/* Between two pods of a node nobody names it, but the DaemonSet counts it: until it is named, one
+ * stands for all of these. Only a restore must not miss it. */
+#define NODES_UNNAMED "(a node whose pod is being replaced)"
+
+static size_t count_names(struct candidates *all)
+{
+    size_t names = 0;
+
+    if (all->count)
+        qsort(all->list, all->count, sizeof *all->list, compare);
+    for (size_t i = 0; i < all->count; i++)
+        names += i == 0 || strcmp(all->list[i - 1].host.name, all->list[i].host.name) != 0;
+    return names;
+}
+
+static void add_nodes(const struct hosts_seen *seen, struct candidates *all)
+{
+    int64_t wanted = tree_int(tree_get(seen->workload, "status"), "desiredNumberScheduled", 0);
+
+    if (is_replaced(seen) && wanted > (int64_t)count_names(all))
+        add_coming(all, text_dup(NODES_UNNAMED, strlen(NODES_UNNAMED)));
+}
+
 /* Nodes come with their pods. */
 static void add_others(const struct hosts_seen *seen, struct candidates *all)
 {
     if (is_set(seen) && will_carry(seen))
         add_ordinals(seen, all);
+    else if (is_daemon_set(seen))
+        add_nodes(seen, all);
     else if (seen->job || !seen->workload ||
-             (!is_set(seen) && !is_daemon_set(seen) && will_carry(seen) && replicas_of(seen) > 0))
+             (!is_set(seen) && will_carry(seen) && replicas_of(seen) > 0))
         add_coming(all, name_of(seen, NULL, NULL));
 }
 

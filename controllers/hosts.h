@@ -46,9 +46,11 @@ struct hosts {
 };
 
 /**
- * Lists the hosts, and those of a StatefulSet whose pods lack the agent as not expected. Of several
- * pods that stand for one host (a Deployment's, two of a node in an
- * update) it is one that works; when none does, the one whose trouble is the youngest.
+ * Lists the hosts, and those of a StatefulSet whose pods lack the agent as not expected: a backup
+ * leaves them alone. Of a restore whose container stands in the template they are expected, since
+ * pods that have it come in their place; it must not end before. Of several pods that stand for one
+ * host (a Deployment's, two of a node in an update) it is one that works; when none does, the one
+ * whose trouble is the youngest.
  *
  * @param hosts  Filled on success; release with hosts_done().
  * @return       False: ERROR_INVALID, more than HOSTS_MAX.

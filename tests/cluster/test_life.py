@@ -2,8 +2,9 @@
 data, a restore. Nothing is faked: restic runs in the pods, its repository lies on another volume."""
 
 import contextlib
+import os
 
-from harness import check, check_equal, eventually, test
+from harness import check, check_equal, eventually, is_ready, test
 from installed import ANNOTATION, blueprint, claim_of, place, protected, sidecar
 from test_certificates import forget, installed
 
@@ -122,19 +123,80 @@ def a_deployment_comes_back(cluster):
 
         # the session before is what has to come back, not the newest
         snapshot = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]
-        cluster.apply({"apiVersion": f"{OURS}/v1beta1", "kind": "RestoreSession", "metadata": {"name": "back"}, "spec": {
-            "repository": {"name": repository},
-            "target": {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
-                       "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-                       "rules": [{"snapshots": [snapshot]}]}}}, space)
-        eventually(lambda: sidecar(cluster.get("deployments", space, "web"), "stash-init"), "the workload is to be restored",
-                   LATE_S)
-        restored = ended(cluster, "restoresessions", space, "back")
-        check_equal(restored["status"]["phase"], "Succeeded", f"phase of the restore, whose status is {restored['status']}")
+        restored(cluster, space, repository, "Deployment", {"snapshots": [snapshot]})
+        check(sidecar(cluster.get("deployments", space, "web"), "stash-init"), "the workload is not to be restored")
         pod = running(cluster, space, "web")
         sh(cluster, space, pod, "rm -f /data/new")
         check_equal(sh(cluster, space, pod, LOOK), before, "content, owners, modes, times and links")
         return f"{len(before.splitlines())} lines equal; {second['status']['targets'][0]['stats'][0]['snapshots'][0]}"
+
+
+def restored(cluster, space, repository, kind, *rules, **target):
+    """A RestoreSession of the workload `web`; returns it when it has succeeded."""
+    cluster.apply({"apiVersion": f"{OURS}/v1beta1", "kind": "RestoreSession", "metadata": {"name": "back"}, "spec": {
+        "repository": {"name": repository},
+        "target": {"ref": {"apiVersion": "apps/v1", "kind": kind, "name": "web"},
+                   "volumeMounts": [{"name": "data", "mountPath": "/data"}], "rules": list(rules), **target}}}, space)
+    it = ended(cluster, "restoresessions", space, "back")
+    check_equal(it["status"]["phase"], "Succeeded", f"phase of the restore, whose status is {it['status']}")
+    return it
+
+
+def hosts(session):
+    """{host: phase} of a session."""
+    stats = (session["status"].get("targets") or [session["status"]])[0]["stats"]
+    return {each["hostname"]: each["phase"] for each in stats}
+
+
+@test("LF3", alone=True)
+def each_pod_of_a_stateful_set_gets_its_own_back(cluster):
+    installed(cluster)
+    with protectable(cluster) as space:
+        cluster.volumes(space, 2, f"{space}-web")
+        cluster.apply(protected("StatefulSet", "web", f"{space}-web", {ANNOTATION: space}, replicas=2), space)
+        eventually(lambda: sidecar(cluster.get("statefulsets", space, "web")), "the workload carries the agent", LATE_S)
+        cluster.ready_replicas("statefulsets", space, "web")
+        for pod in "web-0", "web-1":
+            sh(cluster, space, pod, f"{WRITE}\necho {pod} > /data/who")
+        before = {pod: sh(cluster, space, pod, LOOK) for pod in ("web-0", "web-1")}
+        check(before["web-0"] != before["web-1"], "both have the same")
+        configuration = ready_configuration(cluster, space)
+        session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
+        check_equal(hosts(session), {"host-0": "Succeeded", "host-1": "Succeeded"}, "hosts")
+        for pod in before:
+            sh(cluster, space, pod, "rm -rf /data/*")
+        back = restored(cluster, space, configuration["spec"]["repository"]["name"], "StatefulSet", {"paths": ["/data"]})
+        check_equal(hosts(back), {"host-0": "Succeeded", "host-1": "Succeeded"}, "hosts of the restore")
+        cluster.ready_replicas("statefulsets", space, "web")
+        for pod, wanted in before.items():
+            check_equal(sh(cluster, space, pod, LOOK), wanted, f"what {pod} has")
+        return f"{len(before)} hosts"
+
+
+@test("LF4", alone=True)
+def a_daemon_set_comes_back_on_its_node(cluster):
+    installed(cluster)
+    with protectable(cluster) as space:
+        folder = cluster.layout.path("volumes", f"{space}-node")
+        os.makedirs(folder)
+        workload = protected("DaemonSet", "web", None, {ANNOTATION: space})
+        workload["spec"]["template"]["spec"]["volumes"][0]["hostPath"]["path"] = folder
+        cluster.apply(workload, space)
+        eventually(lambda: sidecar(cluster.get("daemonsets", space, "web")), "the workload carries the agent", LATE_S)
+        pod = eventually(lambda: [pod for pod in cluster.pods(space, "app=web") if sidecar(pod) and is_ready(pod)],
+                         "its pod carries the agent", LATE_S)[0]["metadata"]["name"]
+        sh(cluster, space, pod, WRITE)
+        before = sh(cluster, space, pod, LOOK)
+        configuration = ready_configuration(cluster, space)
+        session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
+        check_equal(hosts(session), {"node0": "Succeeded"}, "hosts")
+        sh(cluster, space, pod, "rm -rf /data/*")
+        back = restored(cluster, space, configuration["spec"]["repository"]["name"], "DaemonSet", {"paths": ["/data"]})
+        check_equal(hosts(back), {"node0": "Succeeded"}, "hosts of the restore")
+        pod = eventually(lambda: [pod for pod in cluster.pods(space, "app=web") if sidecar(pod, "stash-init") and
+                                  is_ready(pod)], "its pod was restored", LATE_S)[0]["metadata"]["name"]
+        check_equal(sh(cluster, space, pod, LOOK), before, "what it has")
+        return session["status"]["targets"][0]["stats"][0]["snapshots"][0]["totalSize"]
 
 
 @test("LF2", alone=True)

@@ -186,20 +186,54 @@ START_TEST(hosts_of_targets)
     }
 END_TEST
 
+/* A restore is not over before the pods of before are replaced. */
+static const struct {
+    const char *workload, *pods, *hosts;
+} restores[] = {
+    {SET("'replicas':2"), "web-0 agent;web-1 init", "host-0- host-1=web-1"},
+    {SET("'replicas':2," AGENT), "web-0 agent;web-1 init", "host-0 host-1=web-1"},
+    {SET("'replicas':2," AGENT), "web-0 leaving;web-1 init", "host-0 host-1=web-1"},
+    {SET("'replicas':3,'updateStrategy':{'rollingUpdate':{'partition':2}}," AGENT),
+     "web-0;web-1 init", "host-1=web-1 host-2"},
+    {WORKLOAD("DaemonSet", AGENT), "a@n1 init;b@n2", "n1=a n2"},
+    {WORKLOAD("DaemonSet", AGENT), "a@n1 init;b@n2 leaving", "n1=a n2"},
+    {WORKLOAD("DaemonSet", ""), "a@n1 init;b@n2", "n1=a"},
+    {WORKLOAD("DaemonSet", AGENT), "a@n1;b@n1 init", "n1=b"},
+    {WORKLOAD("Deployment", AGENT), "a;b init", "host-0=b"},
+    {WORKLOAD("Deployment", AGENT), "a", "host-0"},
+};
+
+static void hosts_of_restore(const json_t *workload, const char *pods, const char *wanted)
+{
+    AUTO(json) json_t *made = pods_of(pods);
+    const json_t *list[PODS_MAX];
+    struct hosts_seen seen = see(workload, made, list);
+    AUTO(hosts) struct hosts hosts = {0};
+    AUTO(text) struct text text = {0};
+    struct error err = {0};
+
+    seen.init = true;
+    ck_assert(hosts_read(&seen, &hosts, &err));
+    tell(&hosts, &text);
+    ck_assert_str_eq(text_get(&text), wanted);
+}
+
 START_TEST(restores_count_their_own_container)
     {
-        AUTO(json) json_t *workload = json_row(SET("'replicas':2"));
-        AUTO(json) json_t *pods = pods_of("web-0 agent;web-1 init");
-        const json_t *list[PODS_MAX];
-        struct hosts_seen seen = see(workload, pods, list);
-        AUTO(hosts) struct hosts hosts = {0};
-        AUTO(text) struct text text = {0};
-        struct error err = {0};
+        AUTO(json) json_t *workload = json_row(restores[_i].workload);
 
-        seen.init = true;
-        ck_assert(hosts_read(&seen, &hosts, &err));
-        tell(&hosts, &text);
-        ck_assert_str_eq(text_get(&text), "host-0- host-1=web-1");
+        hosts_of_restore(workload, restores[_i].pods, restores[_i].hosts);
+    }
+END_TEST
+
+/* Between two pods of a node nothing but the DaemonSet's own count tells of it. */
+START_TEST(a_node_without_a_pod_is_not_forgotten)
+    {
+        AUTO(json) json_t *workload = json_row(WORKLOAD("DaemonSet", AGENT));
+
+        json_object_set_new(workload, "status", json_row("{'desiredNumberScheduled':2}"));
+        hosts_of_restore(workload, "a@n1 init", "(a node whose pod is being replaced) n1=a");
+        hosts_of_restore(workload, "a@n1 init;b@n2", "n1=a n2");
     }
 END_TEST
 
@@ -257,7 +291,8 @@ END_TEST
 SUITE(controllers_hosts)
 {
     suite_rows(tests, hosts_of_targets, rows);
-    tcase_add_test(tests, restores_count_their_own_container);
+    suite_rows(tests, restores_count_their_own_container, restores);
+    tcase_add_test(tests, a_node_without_a_pod_is_not_forgotten);
     suite_rows(tests, jobs_have_one_host, jobs);
     tcase_add_test(tests, too_many_are_an_error);
 }
