@@ -5,6 +5,8 @@
 #include "base/tree.h"
 #include "controllers/configuration_look.h"
 #include "controllers/references.h"
+#include "controllers/repository_times.h"
+#include "controllers/session_next.h"
 #include "controllers/status_send.h"
 #include "kube/store.h"
 
@@ -20,10 +22,29 @@ static void push_named(const json_t *object, json_t *list)
         tree_push_text(list, key);
 }
 
+/* What a session writes to. */
+static void push_written(struct known *known, const json_t *session, json_t *list)
+{
+    const char *space = tree_text(tree_get(session, "metadata"), "namespace");
+    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
+    AUTO(json)
+    json_t *configuration =
+        space && name ? known_get(known, KNOWN_CONFIGURATION, space, name) : NULL;
+
+    push_named(configuration, list);
+}
+
+static bool has_succeeded(const json_t *session)
+{
+    return session_phase_of(tree_text(tree_get(session, "status"), "phase")) == SESSION_SUCCEEDED;
+}
+
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
-    (void)known;
-    if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_RESTORE) {
+    if (change->kind == KNOWN_SESSION && has_succeeded(change->after) &&
+        !has_succeeded(change->before))
+        push_written(known, change->after, list);
+    else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_RESTORE) {
         push_named(change->before, list);
         push_named(change->after, list);
     } else if (change->kind == KNOWN_REPOSITORY && change->after) {
@@ -43,6 +64,22 @@ static json_t *repository_of(struct known *known, const char *key)
     return known_get(known, KNOWN_REPOSITORY, space, name);
 }
 
+/* Those of all configurations that write to it. New list. */
+static json_t *sessions_of(struct known *known, const json_t *configurations)
+{
+    json_t *all = json_array();
+    const json_t *configuration;
+    size_t i;
+
+    tree_items (configurations, i, configuration) {
+        AUTO(free) char *key = store_key(configuration);
+        AUTO(json) json_t *some = known_find(known, KNOWN_SESSION, KNOWN_BY_INVOKER, key);
+
+        json_array_extend(all, some);
+    }
+    return all;
+}
+
 static int64_t step(struct loops *loops, const char *key, struct error *err)
 {
     struct known *known = loops_known(loops);
@@ -53,6 +90,9 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     AUTO(json)
     json_t *status = references_status(&(struct references_seen){configurations, restores},
                                        tree_get(repository, "status"));
+    AUTO(json) json_t *sessions = sessions_of(known, configurations);
+
+    repository_times_put(status, sessions);
 
     if (!repository || !loops_client(loops) ||
         tree_get(tree_get(repository, "metadata"), "deletionTimestamp"))

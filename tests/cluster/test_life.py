@@ -4,7 +4,7 @@ data, a restore. Nothing is faked: restic runs in the pods, its repository lies 
 import contextlib
 import os
 
-from harness import check, check_equal, eventually, is_ready, test
+from harness import becomes, check, check_equal, eventually, is_ready, test
 from installed import ANNOTATION, blueprint, claim_of, place, protected, sidecar
 from test_certificates import forget, installed
 
@@ -120,6 +120,9 @@ def a_deployment_comes_back(cluster):
         session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
         sh(cluster, space, pod, "rm -rf /data/* && echo new > /data/new")
         second = back_up(cluster, space, configuration["metadata"]["name"], "afterwards")
+
+        becomes(lambda: cluster.get("repositories", space, repository)["status"].get("lastBackupTime"),
+                second["metadata"]["creationTimestamp"], "last backup of the Repository")
 
         # the session before is what has to come back, not the newest
         snapshot = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]

@@ -177,6 +177,9 @@ END_TEST
     ",'ownerReferences':[{'apiVersion':'apps/v1','kind':'ReplicaSet','name':'web-1','uid':'u-rs1'" \
     "}]}}"
 #define SESSION "{'metadata':{'name':'s','namespace':'shop'},'spec':{'invoker':{'name':'web'}}}"
+#define SUCCEEDED                                                                                  \
+    "{'metadata':{'name':'s','namespace':'shop'},'spec':{'invoker':{'name':'web'}},"               \
+    "'status':{'phase':'Succeeded'}}"
 #define CONFIGURATION(repository)                                                                  \
     "{'metadata':{'name':'web','namespace':'shop'},'spec':{'repository':{'name':'" repository      \
     "','namespace':'vault'}}}"
@@ -223,6 +226,8 @@ static const struct {
     {"somebody's CronJob", KNOWN_CRONJOB, NULL, "{'metadata':{'name':'x','namespace':'shop'}}", "",
      ""},
     {"a session of it", KNOWN_SESSION, NULL, SESSION, "shop/web", ""},
+    {"a backup", KNOWN_SESSION, SESSION, SUCCEEDED, "", "vault/r"},
+    {"a backup of before", KNOWN_SESSION, SUCCEEDED, SUCCEEDED, "", ""},
     {"a session that goes on", KNOWN_SESSION, SESSION, SESSION, "", ""},
     {"a restore", KNOWN_RESTORE, NULL, CONFIGURATION("r"), "", "vault/r"},
     {"a restore of nothing", KNOWN_RESTORE, NULL, "{'metadata':{},'spec':'odd'}", "", ""},
