@@ -93,15 +93,44 @@ static bool fill(struct pool *pool, const struct pool_parts *parts, struct error
     return true;
 }
 
+/* libcurl counts who uses a share, and each thread makes and ends handles: without a lock counts
+ * get lost, and the share stays for ever. Its connections are for one thread only, that of the
+ * loop. */
+static void lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *context)
+{
+    struct pool *pool = context;
+
+    (void)easy, (void)access;
+    if (data == CURL_LOCK_DATA_SHARE)
+        pthread_mutex_lock(&pool->count);
+}
+
+static void unlock(CURL *easy, curl_lock_data data, void *context)
+{
+    struct pool *pool = context;
+
+    (void)easy;
+    if (data == CURL_LOCK_DATA_SHARE)
+        pthread_mutex_unlock(&pool->count);
+}
+
+static bool share_connections(struct pool *pool)
+{
+    pool->share = curl_share_init();
+    return pool->share && curl_share_setopt(pool->share, CURLSHOPT_LOCKFUNC, lock) == CURLSHE_OK &&
+           curl_share_setopt(pool->share, CURLSHOPT_UNLOCKFUNC, unlock) == CURLSHE_OK &&
+           curl_share_setopt(pool->share, CURLSHOPT_USERDATA, pool) == CURLSHE_OK &&
+           curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) == CURLSHE_OK;
+}
+
 static struct pool *empty(void)
 {
     struct pool *pool = text_alloc(sizeof *pool);
 
     pool->refs = 1;
     pool->ca = pool->cert = pool->key = -1;
-    pool->share = curl_share_init();
-    if (!pool->share ||
-        curl_share_setopt(pool->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK)
+    pthread_mutex_init(&pool->count, NULL);
+    if (!share_connections(pool))
         abort();
     return pool;
 }
@@ -145,6 +174,7 @@ void pool_unref(struct pool *pool)
     if (!pool || __atomic_sub_fetch(&pool->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     curl_share_cleanup(pool->share);
+    pthread_mutex_destroy(&pool->count);
     close_file(pool->ca);
     close_file(pool->cert);
     close_file(pool->key);

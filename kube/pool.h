@@ -1,6 +1,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/span.h"
@@ -12,7 +13,8 @@
 struct pool {
     int refs; /* atomic */
     CURLSH *share;
-    int ca, cert, key; /* descriptors of memory files; -1: none */
+    pthread_mutex_t count; /* of uses of the share */
+    int ca, cert, key;     /* descriptors of memory files; -1: none */
 };
 
 /** PEM texts, borrowed; absent ones are none. */
