@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/stamp_next.h"
+#include "controllers/target_keys.h"
 #include "controllers/target_next.h"
 #include "controllers/write.h"
 
@@ -83,178 +84,6 @@ static void unmake(void *state)
     free(memory);
 }
 
-/* ---- which targets a change is about ---- */
-
-static void push(json_t *list, char *key)
-{
-    if (key)
-        tree_push_text(list, key);
-    free(key);
-}
-
-static bool is_target(size_t kind)
-{
-    return kind >= KNOWN_TARGET_FIRST && kind <= KNOWN_TARGET_LAST;
-}
-
-static bool is_annotated(const json_t *object)
-{
-    return tree_get(tree_at(object, "metadata.annotations"), KEY_BLUEPRINT) != NULL;
-}
-
-static const char *label_of(const json_t *object)
-{
-    return tree_text(tree_at(object, "metadata.labels"), LABEL_BLUEPRINT);
-}
-
-static bool is_labelled(struct known *known, const json_t *object)
-{
-    const char *name = tree_text(tree_get(object, "metadata"), "namespace");
-    AUTO(json) json_t *space = name ? known_get(known, KNOWN_NAMESPACE, NULL, name) : NULL;
-
-    return label_of(space) != NULL;
-}
-
-/* The Deployment controller copies annotations to its ReplicaSets. */
-static bool is_foreign(const json_t *object)
-{
-    struct target target;
-
-    return !target_of_object(&target, object, "default") ||
-           (target.kind->owned_is_foreign && target_is_controlled(&target));
-}
-
-/* Of a target that is gone, what we made of it says so. */
-static void keys_of_target(struct known *known, const struct informer_change *change, json_t *list)
-{
-    const json_t *object = change->after ? change->after : change->before;
-    AUTO(free) char *key = known_target_text(object);
-
-    if (!key || is_foreign(object))
-        return;
-
-    AUTO(json) json_t *made = known_find(known, KNOWN_CONFIGURATION, KNOWN_BY_TARGET, key);
-
-    if (is_annotated(change->after) || is_annotated(change->before) || json_array_size(made) > 0 ||
-        is_labelled(known, object))
-        tree_push_text(list, key);
-}
-
-static void push_targets(json_t *list, json_t *objects_new)
-{
-    const json_t *object;
-    size_t i;
-
-    tree_items (objects_new, i, object)
-        if (!is_foreign(object))
-            push(list, known_target_text(object));
-    json_decref(objects_new);
-}
-
-static void push_made(json_t *list, json_t *objects_new)
-{
-    const json_t *object;
-    size_t i;
-
-    tree_items (objects_new, i, object)
-        push(list, known_target_of(object));
-    json_decref(objects_new);
-}
-
-static void push_space(struct known *known, const char *space, json_t *list)
-{
-    for (int kind = KNOWN_TARGET_FIRST; kind <= KNOWN_TARGET_LAST; kind++)
-        push_targets(list, known_find(known, (enum known_kind)kind, KNOWN_BY_SPACE, space));
-}
-
-static void keys_of_blueprint(struct known *known, const char *name, json_t *list)
-{
-    AUTO(json) json_t *spaces = known_find(known, KNOWN_NAMESPACE, KNOWN_BY_BLUEPRINT, name);
-    const json_t *space;
-    size_t i;
-
-    for (int kind = KNOWN_TARGET_FIRST; kind <= KNOWN_TARGET_LAST; kind++)
-        push_targets(list, known_find(known, (enum known_kind)kind, KNOWN_BY_BLUEPRINT, name));
-    tree_items (spaces, i, space)
-        push_space(known, tree_text(tree_get(space, "metadata"), "name"), list);
-}
-
-static bool same_labels(const json_t *a, const json_t *b)
-{
-    return tree_equal(tree_at(a, "metadata.labels"), tree_at(b, "metadata.labels"));
-}
-
-/* Its labels decide about its own label, and about who may use a blueprint. */
-static void keys_of_space(struct known *known, const struct informer_change *change, json_t *list)
-{
-    const json_t *object = change->after ? change->after : change->before;
-    const char *name = tree_text(tree_get(object, "metadata"), "name");
-
-    if (change->before && change->after && same_labels(change->before, change->after))
-        return;
-    if (label_of(change->before) || label_of(change->after))
-        push_space(known, name, list);
-    push_made(list, known_find(known, KNOWN_CONFIGURATION, KNOWN_BY_SPACE, name));
-}
-
-static bool same_generation(const json_t *a, const json_t *b)
-{
-    return tree_equal(tree_at(a, "metadata.generation"), tree_at(b, "metadata.generation")) &&
-           tree_equal(tree_at(a, "metadata.uid"), tree_at(b, "metadata.uid"));
-}
-
-/* Of what we made; its status is nothing to us. */
-static void keys_of_made(const struct informer_change *change, json_t *list)
-{
-    const json_t *before = tree_get(change->before, "metadata"),
-                 *after = tree_get(change->after, "metadata");
-
-    if (before && after && same_generation(change->before, change->after) &&
-        same_labels(change->before, change->after) &&
-        tree_equal(tree_get(before, "annotations"), tree_get(after, "annotations")) &&
-        tree_equal(tree_get(before, "ownerReferences"), tree_get(after, "ownerReferences")))
-        return;
-    if (change->before)
-        push(list, known_target_of(change->before));
-    if (change->after)
-        push(list, known_target_of(change->after));
-}
-
-static const char *phase_of(const json_t *object)
-{
-    const char *phase = tree_text(tree_get(object, "status"), "phase");
-
-    return phase ? phase : "";
-}
-
-/* It waits for a workload, or does not any more. */
-static void keys_of_restore(const struct informer_change *change, json_t *list)
-{
-    if (change->before && change->after && same_generation(change->before, change->after) &&
-        strcmp(phase_of(change->before), phase_of(change->after)) == 0)
-        return;
-    if (change->before)
-        push(list, known_target_of(change->before));
-    if (change->after)
-        push(list, known_target_of(change->after));
-}
-
-static void keys(struct known *known, const struct informer_change *change, json_t *list)
-{
-    const json_t *object = change->after ? change->after : change->before;
-
-    if (is_target(change->kind))
-        keys_of_target(known, change, list);
-    else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_REPOSITORY)
-        keys_of_made(change, list);
-    else if (change->kind == KNOWN_RESTORE)
-        keys_of_restore(change, list);
-    else if (change->kind == KNOWN_BLUEPRINT)
-        keys_of_blueprint(known, tree_text(tree_get(object, "metadata"), "name"), list);
-    else if (change->kind == KNOWN_NAMESPACE)
-        keys_of_space(known, change, list);
-}
-
 /* ---- what is seen ---- */
 
 static void auto_targeting(struct targeting *targeting)
@@ -307,8 +136,8 @@ static void find_named(struct targeting *targeting, const json_t *object)
         return;
     for (; count < targeting->annotations.blueprint_count; count++)
         targeting->named[count] = targeting->annotations.blueprints[count];
-    if (count == 0 && label_of(space))
-        targeting->named[count] = label_of(space);
+    if (count == 0 && target_keys_label(space))
+        targeting->named[count] = target_keys_label(space);
 }
 
 static void look(struct targeting *targeting)
@@ -376,8 +205,11 @@ static void digest(const struct targeting *targeting, char hex[65])
     write_all(&text, targeting->configurations);
     write_all(&text, targeting->repositories);
     write_all(&text, targeting->restores);
-    tree_items (targeting->restores, i, restore)
-        text_addf(&text, "%s\n", phase_of(restore));
+    tree_items (targeting->restores, i, restore) {
+        const char *phase = tree_text(tree_get(restore, "status"), "phase");
+
+        text_addf(&text, "%s\n", phase ? phase : "");
+    }
     text_addf(&text, "%lld", (long long)loops_active_s(targeting->loops));
     tree_write(&text, targeting->settings->excluded, true);
     text_sha256((struct span){text_get(&text), text.length}, hex);
@@ -958,6 +790,6 @@ const struct loop target_loop = {
     .name = "targets",
     .make = make,
     .free = unmake,
-    .keys = keys,
+    .keys = target_keys,
     .step = step,
 };
