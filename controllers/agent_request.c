@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "controllers/agent_loop.h"
 #include "http/answer.h"
+#include "http/library.h"
 
 static const struct head_route routes[] = {
     {"/v1/claim", AGENT_CLAIM, MESSAGE_REQUEST_MAX_BYTES},
@@ -15,25 +16,6 @@ static const struct head_route routes[] = {
     {"/v1/trigger", AGENT_TRIGGER, MESSAGE_REQUEST_MAX_BYTES},
     {0},
 };
-
-/* The header lines as libmicrohttpd has them, one more than is allowed so that it shows. */
-struct lines {
-    struct head_line items[HEADERS_MAX + 1];
-    size_t count;
-};
-
-static enum MHD_Result add_line(void *context, enum MHD_ValueKind kind, const char *name,
-                                size_t name_length, const char *value, size_t value_length)
-{
-    struct lines *lines = context;
-
-    (void)kind;
-    if (lines->count > HEADERS_MAX)
-        return MHD_NO;
-    lines->items[lines->count++] =
-        (struct head_line){{name, name_length}, {value ? value : "", value_length}};
-    return MHD_YES;
-}
 
 static struct agent_client *client_of(struct MHD_Connection *connection)
 {
@@ -134,19 +116,13 @@ static bool over_budget(struct error *err)
 static bool judge(struct agent_client *client, const struct head *asked, struct error *err)
 {
     struct agent_request *request = &client->request;
-    struct lines lines = {.count = 0};
+    struct library_lines lines;
     struct head head = *asked;
-    const union MHD_ConnectionInfo *size =
-        MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const struct library_asked what = {client->connection, request->uri_length,
+                                       MESSAGE_REQUEST_MAX_BYTES};
 
-    MHD_get_connection_values_n(client->connection, MHD_HEADER_KIND, add_line, &lines);
-    head.lines = lines.items;
-    head.count = lines.count;
-    if (!head_judge(&head, routes, MESSAGE_REQUEST_MAX_BYTES, &request->head, err))
+    if (!library_judge(&what, routes, &head, &lines, &request->head, err))
         return false;
-    if (!size || !head_is_tight(&head, head.method.data, size->header_size, request->uri_length))
-        return error_set(err, ERROR_BAD_REQUEST,
-                         "a line of the head is folded, ends in a bare LF or holds a NUL or CR");
     if (atomic_load(&client->loop->side->draining))
         return error_set(err, ERROR_UNAVAILABLE, "not the leader any more");
     return agent_token_find(&head, &request->token, err) &&

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/answer.h"
+#include "http/library.h"
 #include "webhook/worker.h"
 
 static const struct head_route routes[] = {
@@ -16,25 +17,6 @@ static const struct head_route routes[] = {
     {"/validate", ADMIT_VALIDATE, 0},
     {0},
 };
-
-/* The header lines as libmicrohttpd has them, one more than is allowed so that it shows. */
-struct lines {
-    struct head_line items[HEADERS_MAX + 1];
-    size_t count;
-};
-
-static enum MHD_Result add_line(void *context, enum MHD_ValueKind kind, const char *name,
-                                size_t name_length, const char *value, size_t value_length)
-{
-    struct lines *lines = context;
-
-    (void)kind;
-    if (lines->count > HEADERS_MAX)
-        return MHD_NO;
-    lines->items[lines->count++] =
-        (struct head_line){{name, name_length}, {value ? value : "", value_length}};
-    return MHD_YES;
-}
 
 static struct service *service_of(const struct client *client)
 {
@@ -96,21 +78,13 @@ static bool judge(struct client *client, struct MHD_Connection *connection,
                   const struct head *asked, struct error *err)
 {
     struct service *service = service_of(client);
-    struct lines lines = {.count = 0};
+    struct library_lines lines;
     struct head head = *asked;
-    const union MHD_ConnectionInfo *size =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const struct library_asked what = {connection, client->request.uri_length,
+                                       (uint64_t)service->body_max};
 
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_line, &lines);
-    head.lines = lines.items;
-    head.count = lines.count;
-    if (!head_judge(&head, routes, (uint64_t)service->body_max, &client->request.head, err))
-        return false;
-    if (!size ||
-        !head_is_tight(&head, head.method.data, size->header_size, client->request.uri_length))
-        return error_set(err, ERROR_BAD_REQUEST,
-                         "a line of the head is folded, ends in a bare LF or holds a NUL or CR");
-    return budget_left(service, client->request.head.length) || over_budget(err);
+    return library_judge(&what, routes, &head, &lines, &client->request.head, err) &&
+           (budget_left(service, client->request.head.length) || over_budget(err));
 }
 
 static enum MHD_Result begin(struct client *client, struct MHD_Connection *connection,
