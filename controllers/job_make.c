@@ -436,30 +436,6 @@ char *job_name(bool restore, const char *session, int64_t ordinal)
     return name_fit(text_get(&whole), NAME_MAX_CHARS);
 }
 
-static void put_label(json_t *labels, const char *key, const char *value)
-{
-    AUTO(free) char *fit = name_label_value(value ? value : "");
-
-    tree_put_text(labels, key, fit);
-}
-
-static json_t *labels_of(const struct making_job *making)
-{
-    const struct job_request *request = making->request;
-    AUTO(json) json_t *target = session_target(request->invoker);
-    json_t *labels =
-        job_labels(request->invoker, request->restore ? "stash-restore" : "stash-backup");
-
-    tree_put_text(labels, KEY_STASH_PREFIX "invoker-type",
-                  request->restore ? "RestoreSession" : "BackupConfiguration");
-    put_label(labels, KEY_STASH_PREFIX "invoker-name",
-              tree_text(tree_get(request->invoker, "metadata"), "name"));
-    put_label(labels, KEY_STASH_PREFIX "target-kind", tree_text(target, "kind"));
-    put_label(labels, KEY_STASH_PREFIX "target-name", tree_text(target, "name"));
-    put_label(labels, KEY_STASH_PREFIX "target-namespace", tree_text(target, "namespace"));
-    return labels;
-}
-
 static json_t *metadata_of(const struct making_job *making, const char *name)
 {
     const struct job_request *request = making->request;
@@ -469,7 +445,7 @@ static json_t *metadata_of(const struct making_job *making, const char *name)
 
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", tree_text(session, "namespace"));
-    tree_put_new(metadata, "labels", labels_of(making));
+    tree_put_new(metadata, "labels", session_labels(request->invoker, request->restore));
     tree_put_new(metadata, "ownerReferences", job_owners(API_STASH_V1BETA1, kind, session));
     return metadata;
 }
@@ -516,9 +492,9 @@ static json_t *job_of(struct making_job *making)
     tree_put_int(spec, "ttlSecondsAfterFinished", KEPT_S);
     if (request->deadline_s > 0)
         tree_put_int(spec, "activeDeadlineSeconds", request->deadline_s + DEADLINE_GRACE_S);
-    tree_put_new(
-        template, "metadata",
-        job_pod_metadata_new(labels_of(making), tree_at(making->spec, "runtimeSettings.pod")));
+    tree_put_new(template, "metadata",
+                 job_pod_metadata_new(session_labels(request->invoker, request->restore),
+                                      tree_at(making->spec, "runtimeSettings.pod")));
     tree_put_new(template, "spec", pod_spec(making));
     tree_put_new(spec, "template", template);
     tree_put_new(job, "spec", spec);
@@ -526,17 +502,6 @@ static json_t *job_of(struct making_job *making)
 }
 
 /* ---- what it is about ---- */
-
-/* A pod of which nothing is known: a container that promises nothing. */
-static json_t *nobody(void)
-{
-    json_t *template = json_object(), *spec = json_object(), *containers = json_array();
-
-    tree_push_new(containers, json_object());
-    tree_put_new(spec, "containers", containers);
-    tree_put_new(template, "spec", spec);
-    return template;
-}
 
 /* Whose files they are: of the workload's template, or of a pod that mounts the claim. */
 static const json_t *owner_of(const struct making_job *making)
@@ -643,7 +608,7 @@ static bool settle(struct making_job *making)
     if (!settle_claims(making))
         return false;
     data.claims = making->claims;
-    making->unknown = nobody();
+    making->unknown = job_template_unknown();
     making->owner = owner_of(making);
     making->variables = task_variables(&run);
     settle_carry(making);

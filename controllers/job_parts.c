@@ -72,3 +72,13 @@ json_t *job_pod_metadata_new(json_t *labels, const json_t *chosen)
                  tree_copy(tree_member(chosen, "podAnnotations", JSON_OBJECT)));
     return metadata;
 }
+
+json_t *job_template_unknown(void)
+{
+    json_t *template = json_object(), *spec = json_object(), *containers = json_array();
+
+    tree_push_new(containers, json_object());
+    tree_put_new(spec, "containers", containers);
+    tree_put_new(template, "spec", spec);
+    return template;
+}

@@ -27,3 +27,6 @@ json_t *job_pod_spec(const json_t *chosen, const json_t *pull_secrets);
 /** {labels, annotations} of a pod: ours, and podLabels and podAnnotations beside them. Labels are
  *  stolen. */
 json_t *job_pod_metadata_new(json_t *labels, const json_t *chosen);
+
+/** The template of a pod of which nothing is known: one container that promises nothing. */
+json_t *job_template_unknown(void);

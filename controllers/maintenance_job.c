@@ -85,20 +85,10 @@ static void mount_secret(json_t *container)
     tree_push_new(json_object_get(container, "volumeMounts"), mount);
 }
 
-/* A pod of which nothing is known: agents of any user may have written a local repository. */
-static json_t *nobody(void)
-{
-    json_t *template = json_object(), *spec = json_object(), *containers = json_array();
-
-    tree_push_new(containers, json_object());
-    tree_put_new(spec, "containers", containers);
-    tree_put_new(template, "spec", spec);
-    return template;
-}
-
 static json_t *container_of(const struct maintenance_job *request, const struct carry *carry)
 {
-    AUTO(json) json_t *owner = nobody();
+    /* agents of any user may have written a local repository */
+    AUTO(json) json_t *owner = job_template_unknown();
     struct making making = {.carry = carry, .settings = request->settings, .owner = owner};
     struct container_role role = {.name = "granary-maintain"};
 

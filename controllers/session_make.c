@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/job_parts.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -65,36 +66,19 @@ static void put_label(json_t *labels, const char *key, const char *value)
     tree_put_text(labels, key, fit);
 }
 
-/* Those of the configuration, and what Stash's and ours are found by. */
-static json_t *labels_of(const json_t *configuration)
+json_t *session_labels(const json_t *invoker, bool restore)
 {
-    const json_t *metadata = tree_get(configuration, "metadata");
-    const json_t *own = tree_member(metadata, "labels", JSON_OBJECT);
-    AUTO(json) json_t *target = session_target(configuration);
-    json_t *labels = own ? tree_copy(own) : json_object();
+    AUTO(json) json_t *target = session_target(invoker);
+    json_t *labels = job_labels(invoker, restore ? "stash-restore" : "stash-backup");
 
-    tree_put_text(labels, "app.kubernetes.io/component", "stash-backup");
-    tree_put_text(labels, "app.kubernetes.io/managed-by", GROUP_STASH);
-    tree_put_text(labels, KEY_STASH_PREFIX "invoker-type", "BackupConfiguration");
-    put_label(labels, KEY_STASH_PREFIX "invoker-name", tree_text(metadata, "name"));
+    tree_put_text(labels, KEY_STASH_PREFIX "invoker-type",
+                  restore ? "RestoreSession" : "BackupConfiguration");
+    put_label(labels, KEY_STASH_PREFIX "invoker-name",
+              tree_text(tree_get(invoker, "metadata"), "name"));
     put_label(labels, KEY_STASH_PREFIX "target-kind", tree_text(target, "kind"));
     put_label(labels, KEY_STASH_PREFIX "target-name", tree_text(target, "name"));
     put_label(labels, KEY_STASH_PREFIX "target-namespace", tree_text(target, "namespace"));
     return labels;
-}
-
-static json_t *owners_of(const json_t *metadata)
-{
-    json_t *owner = json_object(), *owners = json_array();
-
-    tree_put_text(owner, "apiVersion", API_STASH_V1BETA1);
-    tree_put_text(owner, "kind", "BackupConfiguration");
-    tree_put_text(owner, "name", tree_text(metadata, "name"));
-    tree_put_text(owner, "uid", tree_text(metadata, "uid"));
-    tree_put_bool(owner, "controller", true);
-    tree_put_bool(owner, "blockOwnerDeletion", false);
-    tree_push_new(owners, owner);
-    return owners;
 }
 
 static json_t *spec_of(const json_t *metadata, int64_t retry_left)
@@ -118,8 +102,9 @@ json_t *session_make(const json_t *configuration, const char *name, int64_t retr
     tree_put_text(session, "kind", "BackupSession");
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", tree_text(theirs, "namespace"));
-    tree_put_new(metadata, "labels", labels_of(configuration));
-    tree_put_new(metadata, "ownerReferences", owners_of(theirs));
+    tree_put_new(metadata, "labels", session_labels(configuration, false));
+    tree_put_new(metadata, "ownerReferences",
+                 job_owners(API_STASH_V1BETA1, "BackupConfiguration", theirs));
     tree_put_new(session, "metadata", metadata);
     tree_put_new(session, "spec", spec_of(theirs, retry_left));
     return session;

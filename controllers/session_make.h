@@ -1,6 +1,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -29,6 +30,10 @@ int64_t session_history_limit(const json_t *configuration);
 /** The target of a BackupConfiguration or RestoreSession, as `{apiVersion, kind, name, namespace}`
  *  with the namespace filled in; new reference, NULL when it names none. */
 json_t *session_target(const json_t *invoker);
+
+/** Labels of what is made for an invoker's sessions, sessions and Jobs: its own, and what Stash's
+ * and ours are found by. New reference. */
+json_t *session_labels(const json_t *invoker, bool restore);
 
 /** "group/Kind/namespace/name" of what session_target() gives; the caller frees it. Equal for two
  *  exactly when they are one target. */
