@@ -58,13 +58,18 @@ bool target_of_object(struct target *target, const json_t *object, const char *s
     return true;
 }
 
-bool target_is_controlled(const struct target *target)
+const json_t *target_controller(const json_t *metadata)
 {
-    const json_t *owners = tree_get(target->metadata, "ownerReferences"), *owner;
+    const json_t *owner;
     size_t i;
 
-    tree_items (owners, i, owner)
+    tree_items (tree_get(metadata, "ownerReferences"), i, owner)
         if (tree_true(owner, "controller"))
-            return true;
-    return false;
+            return owner;
+    return NULL;
+}
+
+bool target_is_controlled(const struct target *target)
+{
+    return target_controller(target->metadata) != NULL;
 }

@@ -48,5 +48,8 @@ struct target {
  */
 bool target_of_object(struct target *target, const json_t *object, const char *space);
 
+/** The owner reference with controller: true in an object's metadata, or NULL. Borrowed. */
+const json_t *target_controller(const json_t *metadata);
+
 /** True when the object has an owner reference with controller: true. */
 bool target_is_controlled(const struct target *target);

@@ -47,13 +47,7 @@ json_t *desk_pod_get(struct kube_client *client, const struct agent_caller *call
 
 const json_t *desk_owner_of(const json_t *object)
 {
-    const json_t *owner;
-    size_t i;
-
-    tree_items (tree_at(object, "metadata.ownerReferences"), i, owner)
-        if (tree_true(owner, "controller"))
-            return owner;
-    return NULL;
+    return target_controller(tree_get(object, "metadata"));
 }
 
 json_t *desk_owner_get(struct kube_client *client, const struct kube_resource *resource,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/target.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -121,17 +122,6 @@ static void add_target(struct known *known, char *text_new, json_t *list)
         push(list, TAKE(text));
 }
 
-static const json_t *controller_of(const json_t *object)
-{
-    const json_t *owner;
-    size_t i;
-
-    tree_items (tree_at(object, "metadata.ownerReferences"), i, owner)
-        if (tree_true(owner, "controller"))
-            return owner;
-    return NULL;
-}
-
 static char *text_of_owner(const json_t *owner, const char *space)
 {
     json_t *ref = tree_copy(owner);
@@ -146,7 +136,7 @@ static char *text_of_owner(const json_t *owner, const char *space)
 /* By its owner, and by that one's. */
 static void add_pod(struct known *known, const json_t *pod, json_t *list)
 {
-    const json_t *owner = controller_of(pod);
+    const json_t *owner = target_controller(tree_get(pod, "metadata"));
     enum known_kind kind = owner ? known_kind_of(owner) : KNOWN_KINDS;
     const char *uid = tree_text(owner, "uid");
 
@@ -154,7 +144,7 @@ static void add_pod(struct known *known, const json_t *pod, json_t *list)
         return;
 
     AUTO(json) json_t *maker = uid ? known_uid(known, kind, uid) : NULL;
-    const json_t *above = controller_of(maker);
+    const json_t *above = target_controller(tree_get(maker, "metadata"));
 
     add_target(known, text_of_owner(above ? above : owner, meta(pod, "namespace")), list);
 }

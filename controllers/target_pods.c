@@ -234,13 +234,7 @@ bool target_pods_read(struct kube_client *client, const json_t *target, int64_t 
 
 static const char *maker_uid(const json_t *pod)
 {
-    const json_t *owner;
-    size_t i;
-
-    tree_items (tree_at(pod, "metadata.ownerReferences"), i, owner)
-        if (tree_true(owner, "controller"))
-            return tree_text(owner, "uid");
-    return NULL;
+    return tree_text(target_controller(tree_get(pod, "metadata")), "uid");
 }
 
 bool target_pods_of(struct kube_client *client, const json_t *target, const json_t *pod,
