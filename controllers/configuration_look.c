@@ -67,7 +67,7 @@ static json_t *repository_of(struct known *known, const json_t *configuration)
                      *space ? space : text_of(metadata_of(configuration), "namespace"), name);
 }
 
-static json_t *target_of(struct known *known, const json_t *configuration)
+json_t *configuration_target(struct known *known, const json_t *configuration)
 {
     const json_t *ref = tree_at(configuration, "spec.target.ref");
     const char *space = text_of(ref, "namespace"), *name = text_of(ref, "name");
@@ -139,7 +139,7 @@ void configuration_look(struct known *known, const char *key, struct configurati
     objects->repository = repository_of(known, objects->configuration);
     objects->space = known_get(known, KNOWN_NAMESPACE, NULL, space);
     objects->blueprint = blueprint_of(known, objects->configuration);
-    objects->target = target_of(known, objects->configuration);
+    objects->target = configuration_target(known, objects->configuration);
     objects->pods = pods_of(known, objects->target);
     objects->cronjob = known_get(known, KNOWN_CRONJOB, space, cronjob);
     objects->session_s = youngest_session_s(known, key);

@@ -25,6 +25,9 @@ static inline void auto_configuration_objects(struct configuration_objects *obje
     configuration_objects_done(objects);
 }
 
+/** The target as it is known (a workload as metadata only); NULL: there is none. New reference. */
+json_t *configuration_target(struct known *known, const json_t *configuration);
+
 /** Appends the keys of the configurations for which this change counts. */
 void configuration_keys(struct known *known, const struct informer_change *change, json_t *list);
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/blueprint_status.h"
+#include "controllers/configuration_look.h"
 #include "controllers/status_send.h"
 #include "controllers/target_loop.h"
 #include "settings/store.h"
@@ -230,18 +231,6 @@ static void gather_named(struct overview *overview, const char *blueprint,
     }
 }
 
-static json_t *target_of(struct known *known, const json_t *configuration)
-{
-    const json_t *ref = tree_at(configuration, "spec.target.ref");
-    const char *space = text_of(ref, "namespace"), *name = text_of(ref, "name");
-    enum known_kind kind = known_kind_of(ref);
-
-    if (kind < KNOWN_TARGET_FIRST || kind > KNOWN_TARGET_LAST || !*name)
-        return NULL;
-    return known_get(known, kind, *space ? space : text_of(metadata_of(configuration), "namespace"),
-                     name);
-}
-
 /* Those whose namespace names it are known by what was made for them. */
 static void gather_made(struct overview *overview, const char *blueprint,
                         const struct gathering *gathering)
@@ -255,7 +244,7 @@ static void gather_made(struct overview *overview, const char *blueprint,
 
     tree_items (made, i, configuration) {
         AUTO(free) char *text = known_target_of(configuration);
-        AUTO(json) json_t *object = target_of(known, configuration);
+        AUTO(json) json_t *object = configuration_target(known, configuration);
 
         if (!text || !object || configuration_is_hand_made(configuration))
             continue;
