@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/desk_trigger.h"
+#include "controllers/status_send.h"
 #include "kube/verbs.h"
 
 /* Seconds for which an init container that asked is taken to wait still: it asks again before. */
@@ -14,7 +15,6 @@ static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "ba
                                                      "BackupSession", true},
                                   restore_sessions = {GROUP_STASH, "v1beta1", "restoresessions",
                                                       "RestoreSession", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 struct desk *desk_make(const struct desk_plan *plan)
 {
@@ -80,17 +80,8 @@ json_t *desk_read_session(const struct desk *desk, bool restore, const json_t *k
 bool desk_write_status(const struct desk *desk, bool restore, const json_t *session,
                        const json_t *status, struct error *err)
 {
-    AUTO(kube_result) struct kube_result result = {0};
-    AUTO(json) json_t *patch = json_object();
-    json_t *metadata = json_object();
-    const struct kube_ref ref = {restore ? &restore_sessions : &backup_sessions,
-                                 meta(session, "namespace"), meta(session, "name"), "status"};
-
-    tree_put_text(metadata, "resourceVersion", meta(session, "resourceVersion"));
-    tree_put_text(metadata, "uid", meta(session, "uid"));
-    tree_put_new(patch, "metadata", metadata);
-    tree_put_new(patch, "status", tree_copy(status));
-    return kube_merge_patch(desk->plan.client, &ref, patch, &ours, &result, err);
+    return status_send(desk->plan.client, restore ? &restore_sessions : &backup_sessions, session,
+                       status, err) <= STATUS_SENT;
 }
 
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,

@@ -9,6 +9,7 @@
 #include "controllers/session_make.h"
 #include "controllers/session_status.h"
 #include "controllers/slot.h"
+#include "controllers/status_send.h"
 #include "controllers/target_lease.h"
 #include "kube/time.h"
 #include "kube/verbs.h"
@@ -68,19 +69,9 @@ static void tell_step(const struct session_edge *edge, const struct session_seen
 static bool write_status(const struct session_edge *edge, const struct kube_resource *resource,
                          const json_t *session, json_t *status_new, struct error *err)
 {
-    AUTO(kube_result) struct kube_result result = {0};
-    AUTO(json) json_t *patch = json_object();
-    json_t *metadata = json_object();
-    const struct kube_ref ref = {resource, meta(session, "namespace"), meta(session, "name"),
-                                 "status"};
+    AUTO(json) json_t *status = status_new;
 
-    tree_put_text(metadata, "resourceVersion", meta(session, "resourceVersion"));
-    tree_put_text(metadata, "uid", meta(session, "uid"));
-    tree_put_new(patch, "metadata", metadata);
-    tree_put_new(patch, "status", status_new);
-    if (!meta(session, "resourceVersion") || !meta(session, "uid"))
-        return error_set(err, ERROR_INVALID, "a session without resourceVersion or uid");
-    return kube_merge_patch(edge->client, &ref, patch, &ours, &result, err);
+    return status_send(edge->client, resource, session, status, err) <= STATUS_SENT;
 }
 
 static const char *or_none(const char *text)
