@@ -25,6 +25,9 @@ enum agent_exit agent_sidecar(struct agent *agent);
 /** Ends when the application may start. */
 enum agent_exit agent_init(struct agent *agent);
 
+/** Does the one piece of work of its Job, and ends when that is recorded. */
+enum agent_exit agent_step(struct agent *agent);
+
 /** Asks for the BackupSession of this pod's slot. */
 enum agent_exit agent_trigger(struct agent *agent);
 

@@ -45,7 +45,7 @@ static bool look(struct agent *agent)
 }
 
 /* How one turn of a loop ended. */
-enum turn { TURN_NOTHING, TURN_PASS, TURN_WORKED, TURN_STOPPED };
+enum turn { TURN_NOTHING, TURN_PASS, TURN_WORKED, TURN_FAILED, TURN_REFUSED, TURN_STOPPED };
 
 /* Keys of the storage, which nobody needs any more. The document is ours alone. */
 static void wipe(const struct message_work *work)
@@ -73,6 +73,8 @@ static enum turn take_turn(struct agent *agent, const struct message_claim *clai
                    granted, &document, &refusal, &err)) {
         if (err.code != ERROR_GONE || refusal.status != 0)
             agent_say(agent, "no work can be claimed", err.message);
+        if (claim->role == MESSAGE_JOB && agent_next(&refusal) != CLIENT_AGAIN)
+            return TURN_REFUSED;
         pause_ms = agent_pause_ms(&refusal, ++*failures, agent_chance(agent->client));
         return agent_rest(agent->client, pause_ms) ? TURN_NOTHING : TURN_STOPPED;
     }
@@ -83,9 +85,10 @@ static enum turn take_turn(struct agent *agent, const struct message_claim *clai
     if (granted->pass)
         return TURN_PASS;
     if (granted->has_work) {
-        work_do(agent, &granted->work, mounts);
+        bool good = work_do(agent, &granted->work, mounts);
+
         wipe(&granted->work);
-        return TURN_WORKED;
+        return good ? TURN_WORKED : TURN_FAILED;
     }
     pause_ms = granted->retry_after_s * 1000;
     if (pause_ms == 0 && clock_mono_ms() - begun_ms < EMPTY_MS)
@@ -197,4 +200,37 @@ enum agent_exit agent_init(struct agent *agent)
         }
     }
     return AGENT_ENDED;
+}
+
+/* Who has nothing to do any more says so: a Job has one piece of work, and another one is made for
+ * another session. */
+static enum agent_exit end_step(const struct agent *agent, enum turn turn)
+{
+    if (turn == TURN_WORKED) {
+        log_info("the work of this Job is done");
+        return AGENT_FINE;
+    }
+    log_error("the Job ends without success",
+              LOG_S("reason", turn == TURN_FAILED    ? "its work failed, or nobody took the result"
+                              : turn == TURN_STOPPED ? "it was told to end"
+                              : turn == TURN_PASS    ? "there is no such work"
+                                                     : agent->said));
+    return AGENT_ENDED;
+}
+
+enum agent_exit agent_step(struct agent *agent)
+{
+    struct message_claim claim = {.agent_version = GRANARY_VERSION,
+                                  .instance = agent->instance,
+                                  .role = MESSAGE_JOB,
+                                  .wait_s = CLAIM_WAIT_S};
+    AUTO(words) struct words mounts = {0};
+    enum turn turn = TURN_NOTHING;
+    unsigned failures = 0;
+
+    tidy(agent);
+    read_mounts(agent, &mounts);
+    while (turn == TURN_NOTHING && !is_stopped(agent))
+        turn = take_turn(agent, &claim, &mounts, &failures);
+    return end_step(agent, turn == TURN_NOTHING ? TURN_STOPPED : turn);
 }

@@ -15,6 +15,7 @@ static const struct {
 } modes[] = {
     [AGENT_SIDECAR] = {"sidecar", "beside an application: waits for work until it is told to end"},
     [AGENT_INIT] = {"init", "before an application: restores, ends when that may start"},
+    [AGENT_STEP] = {"step", "in a Job: does its one piece of work"},
     [AGENT_TRIGGER] = {"trigger", "in a CronJob: asks for the session of its slot"},
 };
 
@@ -75,11 +76,11 @@ static const struct flag rows[] = {
 
 /* Where each of them may stand: options that nothing reads would be mistakes that nobody sees. */
 #define IN(mode) (1u << (mode))
-#define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT))
+#define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT) | IN(AGENT_STEP))
 #define INIT IN(AGENT_INIT)
 #define TRIGGER IN(AGENT_TRIGGER)
 static const unsigned places[COUNT(rows)] = {
-    WORKS | TRIGGER, WORKS,  WORKS, INIT, INIT, INIT, INIT, INIT, INIT, INIT, INIT,
+    WORKS | TRIGGER, WORKS,  WORKS, INIT | IN(AGENT_STEP), INIT, INIT, INIT, INIT, INIT, INIT, INIT,
     TRIGGER,         TRIGGER};
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
@@ -89,7 +90,7 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
             options->mode = (enum agent_mode)i;
             return true;
         }
-    return error_set(err, ERROR_INVALID, "the first word must be sidecar, init or trigger");
+    return error_set(err, ERROR_INVALID, "the first word must be sidecar, init, step or trigger");
 }
 
 static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
@@ -185,7 +186,7 @@ void agent_help(FILE *out)
 {
     fputs("granary-agent: takes and restores backups from inside a pod.\n"
           "\n"
-          "usage: granary-agent sidecar|init|trigger [OPTION...]\n"
+          "usage: granary-agent sidecar|init|step|trigger [OPTION...]\n"
           "\n",
           out);
     for (size_t i = 0; i < COUNT(modes); i++)
@@ -198,9 +199,10 @@ void agent_help(FILE *out)
           "It starts without the controller, and waits until its identity is there: a kubelet may\n"
           "take two minutes to show it. What it is asked to do comes from the agent API.\n"
           "\n"
-          "exit: 0 told to end (sidecar), the application may start (init), the session of this\n"
-          "        slot is there (trigger)\n"
-          "      1 told to end before that (init), refused or too late (trigger)\n"
+          "exit: 0 told to end (sidecar), the application may start (init), the work succeeded\n"
+          "        and that is recorded (step), the session of this slot is there (trigger)\n"
+          "      1 told to end before that (init), failed or not wanted any more (step), refused\n"
+          "        or too late (trigger)\n"
           "      2 could not run\n",
           out);
 }

@@ -10,12 +10,13 @@
 
 /** Exit codes of granary-agent. */
 enum agent_exit {
-    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start; trigger: done */
-    AGENT_ENDED = 1,  /* init: a signal came before that; trigger: no session */
+    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start; step, trigger:
+                         done */
+    AGENT_ENDED = 1,  /* init: a signal came before that; step: failed; trigger: no session */
     AGENT_CANNOT = 2, /* could not run: arguments */
 };
 
-enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_TRIGGER };
+enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_STEP, AGENT_TRIGGER };
 
 /**
  * What the command line says, as admission wrote it into the pod: pods live on for years, so what

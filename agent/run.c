@@ -92,6 +92,7 @@ static void *work(void *context)
 {
     static enum agent_exit (*const modes[])(struct agent *) = {[AGENT_SIDECAR] = agent_sidecar,
                                                                [AGENT_INIT] = agent_init,
+                                                               [AGENT_STEP] = agent_step,
                                                                [AGENT_TRIGGER] = agent_trigger};
     struct worker *worker = context;
 

@@ -11,6 +11,7 @@ import test_backup  # noqa: F401
 import test_client  # noqa: F401
 import test_real_api  # noqa: F401
 import test_restore  # noqa: F401
+import test_step  # noqa: F401
 
 if __name__ == "__main__":
     sys.exit(harness.run(sys.argv[1:]))
