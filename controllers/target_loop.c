@@ -1,88 +1,17 @@
 #include "controllers/target_loop.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/annotation.h"
-#include "api/backend.h"
 #include "api/keys.h"
 #include "api/target.h"
 #include "base/auto.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "controllers/stamp_next.h"
 #include "controllers/target_keys.h"
 #include "controllers/target_next.h"
+#include "controllers/target_parts.h"
 #include "controllers/write.h"
-
-/* What others stand in the way of is looked at again after so long: their going has no key here. */
-#define BLOCKED_MS 60000
-
-/* Until what we wrote is seen in the watch; a place that was taken stays taken so long. */
-#define SEEN_MS 1000
-#define TAKEN_MS 60000
-
-/* A stamp that changed nothing is repeated so often: a replica of the webhook may have been behind.
- */
-#define STAMP_TRIES 5
-#define STAMP_AGAIN_MS 1000
-
-/* What the loop remembers. */
-struct memory {
-    pthread_mutex_t lock;
-    json_t *settled; /* key -> what it was decided from, when there was nothing more to do */
-    json_t *written; /* key -> {which object: {mark, at}}: what was written last */
-    json_t *places;  /* location of a Repository, or name of an object -> {target, at} */
-    int64_t pruned_ms;
-    json_t *wholes;   /* key -> the whole object, while something is to be done about it */
-    json_t *stamps;   /* key -> {cause, tries}: stamps that had no effect yet */
-    int64_t stamp_ms; /* when the next one is allowed */
-};
-
-/* One step under way. */
-struct targeting {
-    struct loops *loops;
-    const char *key;
-    enum known_kind kind;
-    char *space, *name;              /* owned */
-    json_t *seen;                    /* owned: metadata as watched, NULL: gone */
-    json_t *configurations;          /* owned: that are about it */
-    json_t *restores;                /* owned: RestoreSessions likewise */
-    json_t *repositories;            /* owned: likewise */
-    const struct cluster *cluster;   /* owned */
-    const struct settings *settings; /* owned */
-    struct annotations annotations;
-    const char *named[BLUEPRINTS_MAX + 1]; /* blueprints that are asked for; ends with NULL */
-};
-
-static void *make(struct loops *loops)
-{
-    struct memory *memory = text_alloc(sizeof *memory);
-
-    (void)loops;
-    pthread_mutex_init(&memory->lock, NULL);
-    memory->settled = json_object();
-    memory->written = json_object();
-    memory->places = json_object();
-    memory->stamps = json_object();
-    memory->wholes = json_object();
-    return memory;
-}
-
-static void unmake(void *state)
-{
-    struct memory *memory = state;
-
-    json_decref(memory->settled);
-    json_decref(memory->written);
-    json_decref(memory->places);
-    json_decref(memory->stamps);
-    json_decref(memory->wholes);
-    pthread_mutex_destroy(&memory->lock);
-    free(memory);
-}
 
 /* ---- what is seen ---- */
 
@@ -215,99 +144,9 @@ static void digest(const struct targeting *targeting, char hex[65])
     text_sha256((struct span){text_get(&text), text.length}, hex);
 }
 
-static struct memory *memory_of(const struct targeting *targeting)
-{
-    return loops_state(targeting->loops, &target_loop);
-}
-
-static bool is_settled(const struct targeting *targeting, const char hex[65])
-{
-    struct memory *memory = memory_of(targeting);
-    bool settled;
-
-    pthread_mutex_lock(&memory->lock);
-    settled = span_is(tree_span(memory->settled, targeting->key), hex);
-    pthread_mutex_unlock(&memory->lock);
-    return settled;
-}
-
-/* NULL: it has to be decided anew. */
-static void settle(const struct targeting *targeting, const char *hex)
-{
-    struct memory *memory = memory_of(targeting);
-
-    pthread_mutex_lock(&memory->lock);
-    if (hex)
-        tree_put_text(memory->settled, targeting->key, hex);
-    else
-        json_object_del(memory->settled, targeting->key);
-    if (hex)
-        json_object_del(memory->wholes, targeting->key);
-    pthread_mutex_unlock(&memory->lock);
-}
-
-/* ---- places: what is written is seen a moment later, and two may want the same ---- */
-
-/* Under the lock, as the next. */
-static void prune_places(struct memory *memory, int64_t now_ms)
-{
-    json_t *place;
-    const char *name;
-    void *next;
-
-    if (now_ms - memory->pruned_ms < TAKEN_MS)
-        return;
-    memory->pruned_ms = now_ms;
-    json_object_foreach_safe(memory->places, next, name,
-                             place) if (now_ms - tree_int(place, "at", 0) >= TAKEN_MS)
-        json_object_del(memory->places, name);
-}
-
-static bool take_place(struct memory *memory, const char *place, const char *key, char **other)
-{
-    const json_t *taken = json_object_get(memory->places, place);
-    int64_t now_ms = clock_mono_ms();
-    json_t *mine;
-
-    if (taken && !span_is(tree_span(taken, "target"), key) &&
-        now_ms - tree_int(taken, "at", 0) < TAKEN_MS) {
-        *other = text_format("%s", tree_text(taken, "target"));
-        return false;
-    }
-    mine = json_object();
-    tree_put_text(mine, "target", key);
-    tree_put_int(mine, "at", now_ms);
-    tree_put_new(memory->places, place, mine);
-    return true;
-}
-
-static char *name_place(const json_t *object)
-{
-    AUTO(free) char *key = store_key(object);
-
-    return text_format("%s %s", tree_text(object, "kind"), key);
-}
-
-/* Its name, and of a Repository where its data lies. NULL: both are free; else whose they are. */
-static char *taken_by(const struct targeting *targeting, const json_t *object)
-{
-    struct memory *memory = memory_of(targeting);
-    AUTO(free) char *name = name_place(object);
-    AUTO(text) struct text location = {0};
-    char *other = NULL;
-
-    backend_location(&location, tree_at(object, "spec.backend"));
-    pthread_mutex_lock(&memory->lock);
-    prune_places(memory, clock_mono_ms());
-    if (take_place(memory, name, targeting->key, &other) && location.length)
-        (void)take_place(memory, text_get(&location), targeting->key, &other);
-    pthread_mutex_unlock(&memory->lock);
-    return other;
-}
-
 /* ---- what is said ---- */
 
-static void tell(const struct targeting *targeting, bool warning, const char *reason,
+void target_tell(const struct targeting *targeting, bool warning, const char *reason,
                  const char *note)
 {
     struct kube_event event = {
@@ -318,14 +157,14 @@ static void tell(const struct targeting *targeting, bool warning, const char *re
 }
 
 /* reason NULL: all is well. */
-static void blame(const struct targeting *targeting, const char *reason, const char *problem)
+void target_blame(const struct targeting *targeting, const char *reason, const char *problem)
 {
     bool news = loops_blame(targeting->loops, &target_loop, targeting->key, reason, problem);
 
     if (news && reason)
-        tell(targeting, true, reason, problem);
+        target_tell(targeting, true, reason, problem);
     else if (news)
-        tell(targeting, false, "BackupPlanned", "the backup is planned as it should be");
+        target_tell(targeting, false, "BackupPlanned", "the backup is planned as it should be");
 }
 
 /* ---- what is done ---- */
@@ -335,63 +174,10 @@ static enum known_kind kind_of(const struct target_write *write)
     return write->act == TARGET_APPLY_REPOSITORY ? KNOWN_REPOSITORY : KNOWN_CONFIGURATION;
 }
 
-/* The hash names both objects; the kind and generation tell them apart. */
-static char *mark_of(const struct target_write *write)
-{
-    const json_t *annotations = tree_at(write->object, "metadata.annotations");
-    const char *generation = tree_text(annotations, KEY_BLUEPRINT_GENERATION);
-
-    return text_format("%s %s %s", tree_text(tree_get(write->object, "metadata"), "name"),
-                       tree_text(annotations, KEY_PLAN_SHA256), generation ? generation : "");
-}
-
-/* Which of its objects. */
-static char *which(const struct target_write *write)
-{
-    return text_format("%d %s", (int)write->act,
-                       tree_text(tree_get(write->object, "metadata"), "name"));
-}
-
-/* The watch has not brought yet what was written a moment ago. */
-static bool is_on_its_way(const struct targeting *targeting, const struct target_write *write)
-{
-    struct memory *memory = memory_of(targeting);
-    AUTO(free) char *object = which(write);
-    AUTO(free) char *mark = mark_of(write);
-    const json_t *written;
-    bool same;
-
-    pthread_mutex_lock(&memory->lock);
-    written = tree_get(json_object_get(memory->written, targeting->key), object);
-    same = span_is(tree_span(written, "mark"), mark) &&
-           clock_mono_ms() - tree_int(written, "at", 0) < SEEN_MS;
-    pthread_mutex_unlock(&memory->lock);
-    return same;
-}
-
-static void note_written(const struct targeting *targeting, const struct target_write *write)
-{
-    struct memory *memory = memory_of(targeting);
-    AUTO(free) char *object = which(write);
-    AUTO(free) char *mark = mark_of(write);
-    json_t *written = json_object(), *all;
-
-    tree_put_text(written, "mark", mark);
-    tree_put_int(written, "at", clock_mono_ms());
-    pthread_mutex_lock(&memory->lock);
-    all = json_object_get(memory->written, targeting->key);
-    if (!all) {
-        all = json_object();
-        tree_put_new(memory->written, targeting->key, all);
-    }
-    tree_put_new(all, object, written);
-    pthread_mutex_unlock(&memory->lock);
-}
-
 static enum write_end apply(const struct targeting *targeting, const struct target_write *write,
                             struct error *err)
 {
-    AUTO(free) char *other = taken_by(targeting, write->object);
+    AUTO(free) char *other = target_memory_take(targeting->memory, targeting->key, write->object);
     const json_t *metadata = tree_get(write->object, "metadata");
     enum write_end end;
 
@@ -405,7 +191,7 @@ static enum write_end apply(const struct targeting *targeting, const struct targ
     }
     end = write_apply(targeting->loops, kind_of(write), write->object, write->why, err);
     if (end == WRITE_DONE)
-        note_written(targeting, write);
+        target_memory_note_written(targeting->memory, targeting->key, write);
     return end;
 }
 
@@ -421,13 +207,13 @@ static int64_t stop_at(const struct targeting *targeting, const struct target_wr
                        enum write_end end, struct error *err)
 {
     if (end == WRITE_GONE && write->act == TARGET_DELETE_CONFIGURATION)
-        return SEEN_MS;
+        return TARGET_SEEN_MS;
     if (end == WRITE_FAILED && err->code == ERROR_CONFLICT)
-        return SEEN_MS; /* somebody was faster, or the watch is behind */
+        return TARGET_SEEN_MS; /* somebody was faster, or the watch is behind */
     if (end == WRITE_GONE)
-        return BLOCKED_MS; /* its namespace ends, and it with it */
-    blame(targeting, end == WRITE_HELD ? "Conflict" : "WriteFailed", err->message);
-    return end == WRITE_HELD ? BLOCKED_MS : LOOP_FAILED;
+        return TARGET_BLOCKED_MS; /* its namespace ends, and it with it */
+    target_blame(targeting, end == WRITE_HELD ? "Conflict" : "WriteFailed", err->message);
+    return end == WRITE_HELD ? TARGET_BLOCKED_MS : LOOP_FAILED;
 }
 
 /* All of them, until one can not be. */
@@ -440,7 +226,8 @@ static int64_t carry_out_all(const struct targeting *targeting, const struct tar
         const struct target_write *write = &writes->list[i];
         enum write_end end;
 
-        if (write->act != TARGET_DELETE_CONFIGURATION && is_on_its_way(targeting, write)) {
+        if (write->act != TARGET_DELETE_CONFIGURATION &&
+            target_memory_is_on_its_way(targeting->memory, targeting->key, write)) {
             waits = true;
             continue;
         }
@@ -448,7 +235,7 @@ static int64_t carry_out_all(const struct targeting *targeting, const struct tar
         if (end != WRITE_DONE)
             return stop_at(targeting, write, end, err);
     }
-    return waits ? SEEN_MS : LOOP_RESTS;
+    return waits ? TARGET_SEEN_MS : LOOP_RESTS;
 }
 
 /* ---- a step ---- */
@@ -473,10 +260,10 @@ static void tell_done(const struct targeting *targeting, const struct target_wri
 {
     for (size_t i = 0; i < writes->count; i++)
         if (writes->list[i].act == TARGET_APPLY_CONFIGURATION && !writes->list[i].before)
-            tell(targeting, false, "BackupConfigured", "its BackupConfiguration is there");
+            target_tell(targeting, false, "BackupConfigured", "its BackupConfiguration is there");
         else if (writes->list[i].act == TARGET_DELETE_CONFIGURATION)
-            tell(targeting, false, "BackupStopped",
-                 "its BackupConfiguration is gone; Repository and data stay");
+            target_tell(targeting, false, "BackupStopped",
+                        "its BackupConfiguration is gone; Repository and data stay");
 }
 
 /* By objects of others, whose changes have no key here. */
@@ -496,143 +283,11 @@ static int64_t act(const struct targeting *targeting, const struct target_seen *
     again_ms = carry_out_all(targeting, &writes, err);
     if (again_ms != LOOP_RESTS)
         return again_ms;
-    blame(targeting, writes.reason, writes.problem);
+    target_blame(targeting, writes.reason, writes.problem);
     tell_done(targeting, &writes);
     /* what was written comes back, and is looked at then */
     *settled = writes.count == 0 && !is_blocked(writes.reason);
-    return is_blocked(writes.reason) ? BLOCKED_MS : LOOP_RESTS;
-}
-
-/* ---- what its pods carry ---- */
-
-/* Under the lock. How often the same was asked for without effect. */
-static int64_t tries_of(const struct memory *memory, const char *key, const char *cause)
-{
-    const json_t *last = json_object_get(memory->stamps, key);
-
-    return span_is(tree_span(last, "cause"), cause) ? tree_int(last, "tries", 0) : 0;
-}
-
-/* 0: now. All stamps together are held back, since each restarts pods. */
-static int64_t stamp_due_ms(struct memory *memory, const struct stamp_next *next)
-{
-    int64_t now_ms = clock_mono_ms(), wait_ms;
-
-    pthread_mutex_lock(&memory->lock);
-    wait_ms = memory->stamp_ms > now_ms ? memory->stamp_ms - now_ms : 0;
-    if (wait_ms == 0)
-        memory->stamp_ms = now_ms + 60000 / next->per_minute;
-    pthread_mutex_unlock(&memory->lock);
-    return wait_ms;
-}
-
-/* `cause` NULL: it had an effect. Returns the number of tries. */
-static int64_t note_stamp(const struct targeting *targeting, const char *cause)
-{
-    struct memory *memory = memory_of(targeting);
-    json_t *stamp = NULL;
-    int64_t tries = 0;
-
-    pthread_mutex_lock(&memory->lock);
-    if (cause) {
-        tries = tries_of(memory, targeting->key, cause) + 1;
-        stamp = json_object();
-        tree_put_text(stamp, "cause", cause);
-        tree_put_int(stamp, "tries", tries);
-        tree_put_new(memory->stamps, targeting->key, stamp);
-    } else {
-        json_object_del(memory->stamps, targeting->key);
-    }
-    pthread_mutex_unlock(&memory->lock);
-    return tries;
-}
-
-static void forget_whole(const struct targeting *targeting)
-{
-    struct memory *memory = memory_of(targeting);
-
-    pthread_mutex_lock(&memory->lock);
-    json_object_del(memory->wholes, targeting->key);
-    pthread_mutex_unlock(&memory->lock);
-}
-
-static json_t *stamp_patch(const json_t *whole)
-{
-    const json_t *seen = tree_get(whole, "metadata");
-    AUTO(free) char *value = text_format("%lld", (long long)clock_now_ms());
-    json_t *patch = json_object(), *metadata = json_object(), *annotations = json_object();
-
-    tree_put_text(annotations, KEY_STAMP, value);
-    tree_put_text(metadata, "uid", tree_text(seen, "uid"));
-    tree_put_text(metadata, "resourceVersion", tree_text(seen, "resourceVersion"));
-    tree_put_new(metadata, "annotations", annotations);
-    tree_put_new(patch, "metadata", metadata);
-    return patch;
-}
-
-static struct stamp_next judge_stamp(const struct targeting *targeting, const json_t *whole)
-{
-    return stamp_next(&(struct stamp_seen){.workload = whole,
-                                           .cluster = targeting->cluster,
-                                           .settings = targeting->settings,
-                                           .active_s = loops_active_s(targeting->loops)});
-}
-
-/* Whether it had an effect says the answer. */
-static int64_t heed_answer(const struct targeting *targeting, const json_t *answer,
-                           const char *cause)
-{
-    int64_t tries;
-
-    if (judge_stamp(targeting, answer).verdict != STAMP_IT) {
-        note_stamp(targeting, NULL);
-        tell(targeting, false, "Stamped", "admission has changed what its pods carry");
-        return LOOP_RESTS;
-    }
-    tries = note_stamp(targeting, cause);
-    return STAMP_AGAIN_MS << (tries < STAMP_TRIES ? tries : STAMP_TRIES);
-}
-
-static int64_t write_stamp(const struct targeting *targeting, const json_t *whole,
-                           const char *cause, struct error *err)
-{
-    struct kube_ref ref = {.resource = known_resource(targeting->kind),
-                           .space = targeting->space,
-                           .name = targeting->name};
-    struct kube_options how = {.manager = WRITE_MANAGER};
-    AUTO(kube_result) struct kube_result result = {0};
-    AUTO(json) json_t *patch = stamp_patch(whole);
-
-    if (kube_merge_patch(loops_client(targeting->loops), &ref, patch, &how, &result, err))
-        return heed_answer(targeting, result.object, cause);
-    if (err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND) {
-        forget_whole(targeting);
-        return SEEN_MS;
-    }
-    note_stamp(targeting, cause);
-    blame(targeting, "StampRefused", err->message);
-    return LOOP_FAILED;
-}
-
-/* Admission was missed, or the reason is not on the workload itself. */
-static int64_t stamp(const struct targeting *targeting, const json_t *whole, struct error *err)
-{
-    struct memory *memory = memory_of(targeting);
-    struct stamp_next next = judge_stamp(targeting, whole);
-    int64_t tries, wait_ms;
-
-    if (next.verdict != STAMP_IT || !loops_client(targeting->loops))
-        return LOOP_RESTS;
-    pthread_mutex_lock(&memory->lock);
-    tries = tries_of(memory, targeting->key, next.cause);
-    pthread_mutex_unlock(&memory->lock);
-    if (tries >= STAMP_TRIES) {
-        blame(targeting, "StampWithoutEffect",
-              "admission leaves its pods as they are: is the webhook reached?");
-        return BLOCKED_MS;
-    }
-    wait_ms = stamp_due_ms(memory, &next);
-    return wait_ms > 0 ? wait_ms : write_stamp(targeting, whole, next.cause, err);
+    return is_blocked(writes.reason) ? TARGET_BLOCKED_MS : LOOP_RESTS;
 }
 
 /* `whole` NULL: it is gone. */
@@ -657,21 +312,16 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
     }
     again_ms = act(targeting, &seen, &settled, err);
     if (again_ms == LOOP_RESTS && whole)
-        again_ms = stamp(targeting, whole, err);
-    settle(targeting, settled && again_ms == LOOP_RESTS ? hex : NULL);
+        again_ms = target_stamp(targeting, whole, err);
+    target_memory_settle(targeting->memory, targeting->key,
+                         settled && again_ms == LOOP_RESTS ? hex : NULL);
     return again_ms;
 }
 
 static int64_t forget(const struct targeting *targeting)
 {
-    struct memory *memory = memory_of(targeting);
-
-    pthread_mutex_lock(&memory->lock);
-    json_object_del(memory->written, targeting->key);
-    json_object_del(memory->wholes, targeting->key);
-    pthread_mutex_unlock(&memory->lock);
+    target_memory_forget(targeting->memory, targeting->key);
     (void)loops_blame(targeting->loops, &target_loop, targeting->key, NULL, NULL);
-    settle(targeting, NULL);
     return LOOP_RESTS;
 }
 
@@ -717,26 +367,12 @@ static bool same_metadata(const json_t *a, const json_t *b)
 /* As it was read last, while it is still that one. */
 static json_t *remembered(const struct targeting *targeting)
 {
-    struct memory *memory = memory_of(targeting);
-    json_t *whole;
+    AUTO(json) json_t *whole = target_memory_whole(targeting->memory, targeting->key);
 
-    pthread_mutex_lock(&memory->lock);
-    whole = json_incref(json_object_get(memory->wholes, targeting->key));
-    pthread_mutex_unlock(&memory->lock);
-    if (whole && tree_get(tree_get(whole, "metadata"), "generation") &&
-        same_metadata(whole, targeting->seen))
-        return whole;
-    json_decref(whole);
-    return NULL;
-}
-
-static void remember(const struct targeting *targeting, const json_t *whole)
-{
-    struct memory *memory = memory_of(targeting);
-
-    pthread_mutex_lock(&memory->lock);
-    tree_put_new(memory->wholes, targeting->key, tree_share(whole));
-    pthread_mutex_unlock(&memory->lock);
+    return whole && tree_get(tree_get(whole, "metadata"), "generation") &&
+                   same_metadata(whole, targeting->seen)
+               ? TAKE(whole)
+               : NULL;
 }
 
 /* What is to be taken away is proven to be without reason: then it is read anew. */
@@ -749,7 +385,7 @@ static json_t *whole_of(const struct targeting *targeting, struct error *err)
     whole = known_whole(loops_known(targeting->loops), targeting->kind, targeting->space,
                         targeting->name, err);
     if (whole)
-        remember(targeting, whole);
+        target_memory_keep_whole(targeting->memory, targeting->key, whole);
     return whole;
 }
 
@@ -762,9 +398,9 @@ static int64_t take_step(struct targeting *targeting, struct error *err)
     if (is_ending(targeting) || !is_of_interest(targeting))
         return forget(targeting);
     if (is_early(targeting))
-        return SEEN_MS;
+        return TARGET_SEEN_MS;
     digest(targeting, hex);
-    if (is_settled(targeting, hex))
+    if (target_memory_is_settled(targeting->memory, targeting->key, hex))
         return LOOP_RESTS;
 
     AUTO(json) json_t *whole = whole_of(targeting, &failed);
@@ -778,12 +414,25 @@ static int64_t take_step(struct targeting *targeting, struct error *err)
 
 static int64_t step(struct loops *loops, const char *key, struct error *err)
 {
-    AUTO(targeting) struct targeting targeting = {.loops = loops, .key = key};
+    AUTO(targeting)
+    struct targeting targeting = {
+        .loops = loops, .memory = loops_state(loops, &target_loop), .key = key};
 
     /* of a hand-made configuration that names something else */
     if (!parse_key(&targeting))
         return LOOP_RESTS;
     return take_step(&targeting, err);
+}
+
+static void *make(struct loops *loops)
+{
+    (void)loops;
+    return target_memory_make();
+}
+
+static void unmake(void *memory)
+{
+    target_memory_free(memory);
 }
 
 const struct loop target_loop = {

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controllers/target_next.h"
+
+/*
+ * What the loop of targets remembers between its steps, by key, a target's
+ * "group/Kind/namespace/name". Losing it costs a look or a write that changes nothing. Any thread.
+ */
+struct target_memory;
+
+struct target_memory *target_memory_make(void);
+void target_memory_free(struct target_memory *memory);
+
+/** The target is gone, or ours no more. What it took stays taken for a while. */
+void target_memory_forget(struct target_memory *memory, const char *key);
+
+/* ---- what was decided from ---- */
+
+/** True when there was nothing more to do about what has this digest. */
+bool target_memory_is_settled(struct target_memory *memory, const char *key, const char *digest);
+
+/** @param digest  NULL: it has to be decided anew. */
+void target_memory_settle(struct target_memory *memory, const char *key, const char *digest);
+
+/** The whole object as it was read last, while something is to be done about it; NULL: not known.
+ *  New reference. */
+json_t *target_memory_whole(struct target_memory *memory, const char *key);
+
+/** @param whole  Shared, nobody edits it; NULL: it has to be read anew. */
+void target_memory_keep_whole(struct target_memory *memory, const char *key, const json_t *whole);
+
+/* ---- what was written ---- */
+
+/* Until what we wrote is seen in the watch. */
+#define TARGET_SEEN_MS 1000
+
+/**
+ * Takes the name of an object, and of a Repository the place of its data, for a target: two that
+ * want the same see each other's objects too late.
+ *
+ * @return  NULL: both are its own; else whose they are, for the caller to free.
+ */
+char *target_memory_take(struct target_memory *memory, const char *key, const json_t *object);
+
+/** True when the watch has not brought yet what was written a moment ago. */
+bool target_memory_is_on_its_way(struct target_memory *memory, const char *key,
+                                 const struct target_write *write);
+
+void target_memory_note_written(struct target_memory *memory, const char *key,
+                                const struct target_write *write);
+
+/* ---- stamps ---- */
+
+/** How often a stamp for this cause had no effect. */
+int64_t target_memory_tries(struct target_memory *memory, const char *key, const char *cause);
+
+/** One more; `cause` NULL: it had an effect. Returns the number of tries. */
+int64_t target_memory_note_stamp(struct target_memory *memory, const char *key, const char *cause);
+
+/** Milliseconds until a stamp is allowed; 0: now, and that counts as one. All stamps together are
+ *  held back, since each restarts pods. */
+int64_t target_memory_stamp_due_ms(struct target_memory *memory, int64_t per_minute);

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "api/annotation.h"
+#include "controllers/loops.h"
+#include "controllers/target_memory.h"
+
+/* What the files of the loop of targets share; for them alone. */
+
+/* What others stand in the way of is looked at again after so long: their going has no key here. */
+#define TARGET_BLOCKED_MS 60000
+
+/** One step under way. */
+struct targeting {
+    struct loops *loops;
+    struct target_memory *memory;
+    const char *key;
+    enum known_kind kind;
+    char *space, *name;              /* owned */
+    json_t *seen;                    /* owned: metadata as watched, NULL: gone */
+    json_t *configurations;          /* owned: that are about it */
+    json_t *restores;                /* owned: RestoreSessions likewise */
+    json_t *repositories;            /* owned: likewise */
+    const struct cluster *cluster;   /* owned */
+    const struct settings *settings; /* owned */
+    struct annotations annotations;
+    const char *named[BLUEPRINTS_MAX + 1]; /* blueprints that are asked for; ends with NULL */
+};
+
+/** Tells an event about the target, while it is there. */
+void target_tell(const struct targeting *targeting, bool warning, const char *reason,
+                 const char *note);
+
+/** Keeps what is wrong, and tells it when that is news. `reason` NULL: all is well. */
+void target_blame(const struct targeting *targeting, const char *reason, const char *problem);
+
+/**
+ * Has admission look at a workload once more, when it was missed or its reason is not on the
+ * workload itself.
+ *
+ * @param whole  As it was read.
+ * @return       As a step.
+ */
+int64_t target_stamp(const struct targeting *targeting, const json_t *whole, struct error *err);
