@@ -154,6 +154,9 @@
 /* Calls a second, at once, and under way together. B4 of the catalogue. */
 #define KUBE_RATE 20
 #define KUBE_BURST 40
+
+/* Those of the leader that only read, which has a look at each target when it begins: a second. */
+#define KUBE_READS 50
 #define KUBE_CONCURRENT 32
 
 /* Repetitions of one request that the server asked for; the longest pause that it may ask for,

@@ -130,6 +130,14 @@ static int64_t probe_turn(struct leader *leader)
                : leader->plan.options->look_ms;
 }
 
+/* As the settings say. */
+static void pace(struct leader *leader)
+{
+    AUTO(settings_held) const struct settings *settings = settings_store_get(leader->plan.settings);
+
+    kube_client_pace(leader->plan.client, (double)settings->writes_per_second);
+}
+
 static bool start_loops(struct leader *leader)
 {
     struct loops_options options = {
@@ -146,6 +154,7 @@ static bool start_loops(struct leader *leader)
     leader->loops = loops_start(&options, &err);
     if (!leader->loops)
         log_error("the loops can not be started", LOG_S("error", err.message));
+    pace(leader);
     return leader->loops != NULL;
 }
 
@@ -191,6 +200,7 @@ static void heed_settings(struct leader *leader)
     switch (settings_store_look(leader->plan.settings, &err)) {
     case SETTINGS_TAKEN:
         log_info("new settings");
+        pace(leader);
         loops_sweep(leader->loops);
         break;
     case SETTINGS_REFUSED:

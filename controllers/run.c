@@ -161,7 +161,9 @@ static bool start_clients(struct run *run, struct error *err)
         return false;
     run->watcher = kube_client_start(&config, &limits, err);
     limits.fence = kube_lease_fence(run->lease);
+    limits.reads = KUBE_READS;
     run->client = kube_client_start(&config, &limits, err);
+    limits.reads = 0;
     limits.rate = JUDGE_RATE;
     limits.burst = JUDGE_BURST;
     run->judge = kube_client_start(&config, &limits, err);

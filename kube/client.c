@@ -21,6 +21,7 @@ static struct kube_client_limits filled(const struct kube_client_limits *limits)
 
     all.rate = all.rate > 0 ? all.rate : KUBE_RATE;
     all.burst = all.burst >= 1 ? all.burst : KUBE_BURST;
+    all.reads_burst = all.reads_burst >= 1 ? all.reads_burst : 2 * all.reads;
     all.concurrent = all.concurrent > 0 ? all.concurrent : KUBE_CONCURRENT;
     all.look_ms = all.look_ms > 0 ? all.look_ms : KUBE_LOOK_MS;
     all.second_ms = all.second_ms > 0 ? all.second_ms : 1000;
@@ -49,6 +50,9 @@ static void prepare(struct kube_client *client)
     pthread_mutex_init(&client->mutex, NULL);
     wait_prepare(&client->changed);
     client->rate = rate_make(client->limits.rate, client->limits.burst, clock_mono_ms());
+    if (client->limits.reads > 0)
+        client->reads =
+            rate_make(client->limits.reads, client->limits.reads_burst, clock_mono_ms());
     memcpy(client->seed, &now_us, sizeof client->seed);
 }
 
@@ -91,6 +95,13 @@ struct kube_client *kube_client_start(const struct kube_config *config,
         return client;
     release(client);
     return NULL;
+}
+
+void kube_client_pace(struct kube_client *client, double per_s)
+{
+    pthread_mutex_lock(&client->mutex);
+    rate_pace(&client->rate, per_s, 2 * per_s, clock_mono_ms());
+    pthread_mutex_unlock(&client->mutex);
 }
 
 void kube_client_cancel(struct kube_client *client)
@@ -161,12 +172,20 @@ static bool rest(struct kube_client *client, int64_t until_ms)
     return !client->ended;
 }
 
+static struct rate *rate_of(const struct call *call)
+{
+    struct kube_client *client = call->client;
+    bool reads = strcmp(call->request->method, "GET") == 0;
+
+    return reads && client->limits.reads > 0 ? &client->reads : &client->rate;
+}
+
 /* A token of the rate limit, then a place among those under way. With the mutex. */
 static bool take_place(struct call *call, struct error *err)
 {
     struct kube_client *client = call->client;
     int64_t now_ms = clock_mono_ms(),
-            wait_ms = rate_take(&client->rate, now_ms, call->until_ms - now_ms);
+            wait_ms = rate_take(rate_of(call), now_ms, call->until_ms - now_ms);
 
     if (wait_ms < 0)
         return late(call, "too many requests of our own before it", err);

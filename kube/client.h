@@ -25,6 +25,7 @@ struct kube_fence {
 /** Bounds of one client; {0} stands for the defaults of base/limits.h. */
 struct kube_client_limits {
     double rate, burst;             /* requests a second; streams are exempt. Catalogue B4 */
+    double reads, reads_burst;      /* of those that only read; 0: they count with all others */
     int64_t concurrent;             /* requests under way; more wait */
     const char *user_agent;         /* "granary-controller/0.1.0"; borrowed for the start only */
     int64_t look_ms;                /* between two looks at the files of token and certificates */
@@ -41,6 +42,10 @@ struct kube_client_limits {
 struct kube_client *kube_client_start(const struct kube_config *config,
                                       const struct kube_client_limits *limits,
                                       struct error *err) MUST_CHECK;
+
+/** Another rate of requests from now on (of those that write, when reads have their own); at once
+ *  twice as many. `per_s` above 0. Any thread. */
+void kube_client_pace(struct kube_client *client, double per_s);
 
 /** Ends every call and stream that is under way with ERROR_UNAVAILABLE and this message; later ones
  *  fail at once. Any thread, also a signal's. */

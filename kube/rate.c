@@ -18,6 +18,15 @@ static void refill(struct rate *rate, int64_t now_ms)
         rate->tokens = rate->burst;
 }
 
+void rate_pace(struct rate *rate, double per_s, double burst, int64_t now_ms)
+{
+    refill(rate, now_ms);
+    rate->per_s = per_s;
+    rate->burst = burst;
+    if (rate->tokens > burst)
+        rate->tokens = burst;
+}
+
 int64_t rate_take(struct rate *rate, int64_t now_ms, int64_t max_ms)
 {
     refill(rate, now_ms);

@@ -12,6 +12,9 @@ struct rate {
 /** A full bucket. `per_s` above 0, `burst` at least 1. */
 struct rate rate_make(double per_s, double burst, int64_t now_ms);
 
+/** Another pace from `now_ms` on: what was saved stays, as far as it fits. */
+void rate_pace(struct rate *rate, double per_s, double burst, int64_t now_ms);
+
 /**
  * Takes one token, in advance when there is none, so that those who ask are served in turn.
  *

@@ -69,11 +69,11 @@ struct kube_client {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* a place is free, somebody left, or `ended` */
     struct transfer *incoming;
-    bool ended;        /* the loop takes nothing any more */
-    bool stopping;     /* the loop may go once nothing is running */
-    int64_t inside;    /* callers, and open streams */
-    int64_t under_way; /* calls */
-    struct rate rate;
+    bool ended;              /* the loop takes nothing any more */
+    bool stopping;           /* the loop may go once nothing is running */
+    int64_t inside;          /* callers, and open streams */
+    int64_t under_way;       /* calls */
+    struct rate rate, reads; /* `reads` is used when the limits name it */
     unsigned short seed[3];
     struct kube_client_facts facts;
 };

@@ -70,6 +70,40 @@ static bool says_hello(struct fake_peer *peer, const struct fake_request *reques
                        "{\"kind\": \"PodList\", \"hello\": 1}");
 }
 
+/* The outcome of a call that may be held back. */
+static enum error_code call_of(struct kube_client *client, const char *method)
+{
+    struct kube_request request = {.method = method, .path = "/api/v1/pods", .timeout_ms = 20000};
+    AUTO(kube_answer) struct kube_answer answer = {0};
+    struct error err = {0};
+
+    return kube_call(client, &request, &answer, &err) ? ERROR_NONE : err.code;
+}
+
+/* B4: the second write would have to wait for a thousand seconds. */
+START_TEST(reads_are_counted_apart)
+    {
+        struct pem_pair pair = good_pair();
+        AUTO(fake) struct fake *fake = fake_start(&pair, says_hello, NULL);
+        struct kube_config config = {
+            .server = (char *)fake_url(fake),
+            .ca = {.data = (char *)pair.cert, .length = strlen(pair.cert)},
+        };
+        struct kube_client_limits limits = {.rate = 0.001, .burst = 1, .reads = 1e6};
+        struct error err = {0};
+        AUTO(client) struct kube_client *client = kube_client_start(&config, &limits, &err);
+
+        ck_assert_msg(client != NULL, "%s", err.message);
+        ck_assert_int_eq(call_of(client, "POST"), ERROR_NONE);
+        ck_assert_int_eq(call_of(client, "POST"), ERROR_TIMEOUT);
+        for (int i = 0; i < 5; i++)
+            ck_assert_int_eq(call_of(client, "GET"), ERROR_NONE);
+        kube_client_pace(client, 1e6);
+        for (int i = 0; i < 5; i++)
+            ck_assert_int_eq(call_of(client, "POST"), ERROR_NONE);
+    }
+END_TEST
+
 START_TEST(an_answer_comes_over_tls)
     {
         struct pem_pair pair = good_pair();
@@ -130,5 +164,6 @@ END_TEST
 SUITE(kube_client)
 {
     tcase_add_test(tests, an_answer_comes_over_tls);
+    tcase_add_test(tests, reads_are_counted_apart);
     tcase_add_test(tests, a_stream_comes_to_its_end);
 }

@@ -87,6 +87,21 @@ START_TEST(a_burst_then_the_rate)
     }
 END_TEST
 
+START_TEST(another_pace)
+    {
+        struct rate rate = rate_make(20, 40, 1000);
+
+        rate_pace(&rate, 2, 4, 1000);
+        for (int i = 0; i < 4; i++)
+            ck_assert_int_eq(rate_take(&rate, 1000, 0), 0);
+        ck_assert_int_eq(rate_take(&rate, 1000, 1000), 500);
+        /* what was taken in advance stays taken */
+        rate_pace(&rate, 100, 200, 1000);
+        ck_assert_int_eq(rate_take(&rate, 1000, 1000), 20);
+        ck_assert_int_eq(rate_take(&rate, 1030, 0), 0);
+    }
+END_TEST
+
 static const struct kube_resource pods = {"", "v1", "pods", "Pod", true};
 static const struct kube_resource apps = {"apps", "v1", "deployments", "Deployment", true};
 
@@ -188,6 +203,7 @@ SUITE(kube_request)
     suite_rows(tests, retry_after, after_rows);
     suite_rows(tests, repetitions, retry_rows);
     tcase_add_test(tests, a_burst_then_the_rate);
+    tcase_add_test(tests, another_pace);
     suite_rows(tests, paths, path_rows);
     tcase_add_test(tests, queries);
     suite_rows(tests, moments, time_rows);
