@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/mark.h"
+#include "api/keys.h"
 #include "base/auto.h"
 #include "base/log.h"
 
@@ -55,54 +56,86 @@ static bool list_owners(struct run *run, bool *absent, json_t **list)
            failure_set(&run->failure, "ResticFailed", OPENING ": restic gave no list");
 }
 
-static bool check_owner(struct run *run, const json_t *list, bool *marked)
+static bool is_ours(const struct run *run, const char *owner)
 {
-    const char *owner = restic_owner(list), *us = run->work->repository.cluster;
+    const char *us = run->work->repository.cluster;
 
-    *marked = owner != NULL;
-    if (!owner || !us || strcmp(owner, us) == 0)
-        return true;
-    return failure_set(&run->failure, "ForeignRepository",
-                       OPENING ": it belongs to the cluster %s. What to do: use another bucket or "
-                               "prefix, or adopt it (granary.dev/adopt on the Repository).",
-                       owner);
+    return owner && us && strcmp(owner, us) == 0;
 }
 
-static bool put_mark(struct run *run)
+static bool is_adopted(const struct run *run, const char *owner)
+{
+    const char *from = run->work->repository.adopt;
+
+    return owner && from && strcmp(owner, from) == 0;
+}
+
+static bool refuse(struct run *run, const char *owner)
+{
+    const struct message_repository *repository = &run->work->repository;
+
+    return failure_set(
+        &run->failure, FOREIGN_REPOSITORY,
+        "it belongs to another cluster: %s, this one is %s. Nothing was written; restores from it "
+        "are possible. What to do: give this cluster another bucket or prefix. If that cluster is "
+        "gone for good and this one is to go on with its backups, adopt the repository: annotate "
+        "the Repository with " KEY_ADOPT "=%s.%s%s%s",
+        owner, repository->cluster, owner, repository->adopt ? " (" KEY_ADOPT " names " : "",
+        repository->adopt ? repository->adopt : "",
+        repository->adopt ? ", which does not own it.)" : "");
+}
+
+/* `from`: the mark that ours takes over from; NULL: there was none. */
+static bool put_mark(struct run *run, const struct restic_mark *from)
 {
     AUTO(words) struct words argv = {0};
     AUTO(output) struct output output = {0};
     AUTO(json) json_t *list = NULL;
-    bool absent = false, marked = false, good;
+    bool absent = false, good;
     struct error err = {.message = ""};
     AUTO(close) int text = memory_file(span_of(run->work->repository.cluster), &err);
 
     if (text < 0)
         return failure_set(&run->failure, "ResticNotStarted", "%s", err.message);
-    restic_mark_owner(&argv, &run->place);
+    restic_mark_owner(&argv, &run->place, from->id);
     run->input = text;
     good = restic_must(run, &argv, READ_LINES, &output, "marking the repository");
     run->input = -1;
-    if (!good)
+    if (!good || !list_owners(run, &absent, &list))
         return false;
+
     /* of two that marked it at once, the earlier one owns it */
-    return list_owners(run, &absent, &list) && check_owner(run, list, &marked) &&
-           (marked || failure_set(&run->failure, "ResticFailed",
-                                  "marking the repository: the mark is not listed"));
+    const char *owner = restic_owner(list).uid;
+
+    if (!owner)
+        return failure_set(&run->failure, "ResticFailed",
+                           "marking the repository: the mark is not listed");
+    if (!is_ours(run, owner))
+        return refuse(run, owner);
+    log_info(from->id ? "repository adopted" : "repository marked as this cluster's",
+             LOG_S("before", from->uid ? from->uid : ""));
+    return true;
+}
+
+/* Nobody but its owner writes to it. */
+static bool own(struct run *run, const json_t *list)
+{
+    struct restic_mark owner = restic_owner(list);
+
+    if (!run->work->repository.cluster || is_ours(run, owner.uid))
+        return true;
+    if (owner.uid && !is_adopted(run, owner.uid))
+        return refuse(run, owner.uid);
+    /* who may make it may mark it: nobody else writes to it now */
+    return (!owner.uid && !run->work->repository.initialize) || put_mark(run, &owner);
 }
 
 bool repository_open(struct run *run, bool writes)
 {
     AUTO(json) json_t *list = NULL;
-    bool absent = false, marked = false;
+    bool absent = false;
 
-    if (!list_owners(run, &absent, &list) || (absent && !make(run)))
-        return false;
-    if (writes && !absent && !check_owner(run, list, &marked))
-        return false;
-    /* who may make it may mark it: nobody else writes to it now */
-    if (writes && !marked && run->work->repository.initialize && run->work->repository.cluster &&
-        !put_mark(run))
+    if (!list_owners(run, &absent, &list) || (absent && !make(run)) || (writes && !own(run, list)))
         return false;
     run->progress.initialized = true;
     return true;

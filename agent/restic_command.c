@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/child.h"
+#include "agent/restic_line.h"
 #include "api/restic_args.h"
 #include "base/auto.h"
 #include "base/text.h"
@@ -213,12 +214,13 @@ void restic_init(struct words *out, const struct restic_place *place)
     begin(out, place, "init");
 }
 
-void restic_mark_owner(struct words *out, const struct restic_place *place)
+void restic_mark_owner(struct words *out, const struct restic_place *place, const char *from)
 {
     begin(out, place, "backup");
     words_add(out, LOCK_WAIT);
     words_add(out, "--host=" OWNER_HOST);
-    words_addf(out, "--tag=" OWNER_TAG ",%s", place->work->repository.cluster);
+    words_addf(out, "--tag=" OWNER_TAG ",%s%s%s", place->work->repository.cluster,
+               from ? "," ADOPTS_TAG : "", from ? from : "");
     words_add(out, "--stdin");
     words_add(out, "--stdin-filename=cluster");
 }

@@ -64,9 +64,9 @@ bool restic_url_check(const char *url, struct error *err) MUST_CHECK;
 /** Lists the marks of owners; proves at the same time that there is a repository, or none. */
 void restic_owners(struct words *out, const struct restic_place *place);
 
-/** Makes a repository, and the mark of a cluster. */
+/** Makes a repository, and the mark of a cluster, which takes over from a mark (NULL: none). */
 void restic_init(struct words *out, const struct restic_place *place);
-void restic_mark_owner(struct words *out, const struct restic_place *place);
+void restic_mark_owner(struct words *out, const struct restic_place *place, const char *from);
 
 /** Takes one snapshot. @return False with ERROR_FORBIDDEN: an argument that is not allowed. */
 bool restic_backup(struct words *out, const struct restic_place *place, const char *path,

@@ -164,21 +164,72 @@ static const char *uid_of(const json_t *snapshot)
     return NULL;
 }
 
-const char *restic_owner(const json_t *list)
+/* The mark that this one takes over from, as it says; NULL: none. */
+static const char *adopts(const json_t *snapshot)
 {
-    const char *owner = NULL;
-    int64_t first = INT64_MAX;
+    const json_t *tag;
+    size_t i;
+
+    tree_items (tree_get(snapshot, "tags"), i, tag) {
+        const char *text = json_string_value(tag);
+
+        if (text && strncmp(text, ADOPTS_TAG, strlen(ADOPTS_TAG)) == 0)
+            return text + strlen(ADOPTS_TAG);
+    }
+    return NULL;
+}
+
+static bool has_mark(const json_t *list, const char *id)
+{
     const json_t *snapshot;
     size_t i;
 
-    tree_items (list, i, snapshot) {
-        int64_t when = moment(tree_text(snapshot, "time"));
-        const char *uid = uid_of(snapshot);
+    tree_items (list, i, snapshot)
+        if (span_is(tree_span(snapshot, "id"), id) && uid_of(snapshot))
+            return true;
+    return false;
+}
 
-        if (uid && when >= 0 && when < first) {
-            first = when;
-            owner = uid;
-        }
+/* Whether a mark follows this one; NULL: whether it follows none that is there. */
+static bool follows(const json_t *list, const json_t *mark, const char *id)
+{
+    const char *from = adopts(mark);
+
+    return id ? from && strcmp(from, id) == 0 : !from || !has_mark(list, from);
+}
+
+/* The earliest that follows, of two of one moment the one whose id is lower. */
+static struct restic_mark earliest(const json_t *list, const char *id)
+{
+    struct restic_mark found = {NULL, NULL};
+    int64_t first = INT64_MAX;
+    const json_t *mark;
+    size_t i;
+
+    tree_items (list, i, mark) {
+        int64_t when = moment(tree_text(mark, "time"));
+        const char *own = tree_text(mark, "id");
+
+        if (when < 0 || when > first || !uid_of(mark) || !own || !follows(list, mark, id) ||
+            (when == first && found.id && strcmp(own, found.id) > 0))
+            continue;
+        first = when;
+        found = (struct restic_mark){uid_of(mark), own};
+    }
+    return found;
+}
+
+struct restic_mark restic_owner(const json_t *list)
+{
+    struct restic_mark owner = earliest(list, NULL);
+
+    /* no longer than there are marks, whatever they say of each other */
+    for (size_t i = json_array_size(list); owner.id && i > 0; i--) {
+        struct restic_mark next = earliest(list, owner.id);
+
+        if (!next.id)
+            break;
+        owner = next;
     }
     return owner;
 }

@@ -47,5 +47,17 @@ bool restic_id_is(const char *id);
  */
 const json_t *restic_newest(const json_t *list, const char *as_of);
 
-/** The oldest mark of an owner in such a list: the UID in its tags. Borrowed; NULL: none. */
-const char *restic_owner(const json_t *list);
+/** The tag of a mark that takes over, in front of the id of the mark that it takes over from. */
+#define ADOPTS_TAG "adopts:"
+
+/** A mark: whose it is, and its id. Borrowed; both NULL: none. */
+struct restic_mark {
+    const char *uid, *id;
+};
+
+/**
+ * The mark that counts in such a list. Of those that took over from none the earliest, then, as
+ * long as there is one, the earliest that took over from it: so of two clusters that marked or
+ * adopted at once every reader sees the same one.
+ */
+struct restic_mark restic_owner(const json_t *list);

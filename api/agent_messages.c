@@ -6,7 +6,6 @@
 #include "api/syntax.h"
 
 #define NUMBER_MAX INT64_C(9007199254740991) /* what every reader of JSON takes: 2^53 - 1 */
-#define UID_CHARS 36
 #define INSTANCE_CHARS 32
 #define SNAPSHOT_CHARS 64
 
@@ -98,19 +97,6 @@ static bool snapshot_id(struct span text, struct error *err)
     return hex_of(text, SNAPSHOT_CHARS, err);
 }
 
-/* Spec: RFC 9562 section 4, as Kubernetes writes it. */
-static bool uid(struct span text, struct error *err)
-{
-    bool good = text.length == UID_CHARS;
-
-    for (size_t i = 0; good && i < text.length; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-
-        good = dash ? text.data[i] == '-' : is_hex(text.data[i]);
-    }
-    return good || error_set(err, ERROR_INVALID, "expected a UID");
-}
-
 /* A word that may stand in logs and metrics. */
 static bool word(struct span text, struct error *err)
 {
@@ -137,7 +123,7 @@ static bool some(struct span text, struct error *err)
 static const struct message_field session_fields[] = {
     MUST_TEXT(struct message_session, space, "namespace", NAME_MAX_CHARS, syntax_label),
     MUST_TEXT(struct message_session, name, "name", OBJECT_NAME_MAX_CHARS, syntax_subdomain),
-    MUST_TEXT(struct message_session, uid, "uid", UID_CHARS, uid),
+    MUST_TEXT(struct message_session, uid, "uid", SYNTAX_UID_CHARS, syntax_uid),
 };
 static const struct message_shape session_shape =
     MESSAGE_SHAPE(struct message_session, session_fields, NULL);
@@ -159,7 +145,7 @@ static const struct message_field claim_fields[] = {
     MUST_TEXT(struct message_claim, agent_version, "agentVersion", 64, version),
     MUST_TEXT(struct message_claim, instance, "instance", INSTANCE_CHARS, instance),
     WORD(struct message_claim, role, "role", true, roles),
-    TEXT(struct message_claim, session, "session", UID_CHARS, uid),
+    TEXT(struct message_claim, session, "session", SYNTAX_UID_CHARS, syntax_uid),
     COUNT(struct message_claim, wait_s, "waitSeconds", 0, MESSAGE_WAIT_MAX_S, 0),
 };
 const struct message_shape message_claim_shape =
@@ -183,7 +169,8 @@ static const struct message_shape file_shape =
 static const struct message_field repository_fields[] = {
     MUST_TEXT(struct message_repository, url, "url", PATH_MAX_BYTES, version),
     FLAG(struct message_repository, initialize, "initialize", false),
-    TEXT(struct message_repository, cluster, "cluster", UID_CHARS, uid),
+    TEXT(struct message_repository, cluster, "cluster", SYNTAX_UID_CHARS, syntax_uid),
+    TEXT(struct message_repository, adopt, "adopt", SYNTAX_UID_CHARS, syntax_uid),
     FLAG(struct message_repository, insecure_tls, "insecureTLS", false),
 };
 static const struct message_shape repository_shape =
@@ -293,7 +280,7 @@ const struct message_shape message_granted_shape =
     MESSAGE_SHAPE(struct message_granted, granted_fields, also_granted);
 
 static const struct message_field progress_fields[] = {
-    MUST_TEXT(struct message_progress, session, "session", UID_CHARS, uid),
+    MUST_TEXT(struct message_progress, session, "session", SYNTAX_UID_CHARS, syntax_uid),
     MUST_TEXT(struct message_progress, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
     MUST_TEXT(struct message_progress, instance, "instance", INSTANCE_CHARS, instance),
     MUST_COUNT(struct message_progress, attempt, "attempt", 1, MESSAGE_ATTEMPT_MAX),
@@ -336,7 +323,7 @@ static const struct message_shape snapshot_shape =
     MESSAGE_SHAPE(struct message_snapshot, snapshot_fields, NULL);
 
 static const struct message_field report_fields[] = {
-    MUST_TEXT(struct message_report, session, "session", UID_CHARS, uid),
+    MUST_TEXT(struct message_report, session, "session", SYNTAX_UID_CHARS, syntax_uid),
     MUST_TEXT(struct message_report, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
     MUST_TEXT(struct message_report, instance, "instance", INSTANCE_CHARS, instance),
     MUST_COUNT(struct message_report, attempt, "attempt", 1, MESSAGE_ATTEMPT_MAX),

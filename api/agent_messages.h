@@ -35,6 +35,9 @@
 #define MESSAGE_SECRET_MAX_BYTES (64u << 10)
 #define MESSAGE_ERROR_MAX_BYTES 4096u
 
+/* The reason of a failure: another cluster's mark is on the repository. */
+#define FOREIGN_REPOSITORY "ForeignRepository"
+
 /* Tries of one host in one session; no honest session comes near. */
 #define MESSAGE_ATTEMPT_MAX 1000000
 
@@ -89,7 +92,8 @@ struct message_file {
 struct message_repository {
     const char *url;
     bool initialize;     /* allowed, on proof that there is none */
-    const char *cluster; /* UID of the owning one, or NULL */
+    const char *cluster; /* UID of this one, which must own it to write, or NULL */
+    const char *adopt;   /* UID of the one that it takes it over from, or NULL */
     bool insecure_tls;   /* the server's certificate is not looked at */
 };
 

@@ -297,6 +297,19 @@ static bool take_seconds(struct span *text)
     return true;
 }
 
+bool syntax_uid(struct span text, struct error *err)
+{
+    bool good = text.length == SYNTAX_UID_CHARS;
+
+    for (size_t i = 0; good && i < text.length; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char c = text.data[i];
+
+        good = dash ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    }
+    return good || error_set(err, ERROR_INVALID, "expected a UID");
+}
+
 bool syntax_time(struct span text, struct error *err)
 {
     bool fine = take_date(&text) && take_char(&text, "T") && take_clock(&text) &&

@@ -57,6 +57,11 @@ bool syntax_snapshot(struct span text, struct error *err) MUST_CHECK;
 /** A point in time. Spec: RFC 3339, with zone. */
 bool syntax_time(struct span text, struct error *err) MUST_CHECK;
 
+/** A UID: 36 characters, 32 lower-case hex digits and dashes. Spec: RFC 9562 section 4, as
+ *  Kubernetes writes it. */
+#define SYNTAX_UID_CHARS 36u
+bool syntax_uid(struct span text, struct error *err) MUST_CHECK;
+
 /** Base64 with padding, as the API server reads bytes. Spec: RFC 4648 section 4. */
 bool syntax_base64(struct span text, struct error *err) MUST_CHECK;
 

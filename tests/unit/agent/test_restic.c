@@ -122,6 +122,10 @@ static void expect(struct words *argv, const char *wanted)
 }
 
 #define BEGIN(command) "restic|" command "|--json|--no-cache|"
+#define MARKS                                                                                      \
+    BEGIN("backup")                                                                                \
+    "--retry-lock=5m|--host=granary|"                                                              \
+    "--tag=granary-cluster,1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 #define RESTORE                                                                                    \
     BEGIN("restore") "--retry-lock=5m|--target=/data|--exclude-xattr=" MARK_ATTRIBUTE "|"
 
@@ -140,10 +144,10 @@ START_TEST(other_commands_are_called)
         expect(&argv, BEGIN("snapshots") "--no-lock|--host=granary|--tag=granary-cluster");
         restic_init(&argv, &place);
         expect(&argv, "restic|init|--json|--no-cache");
-        restic_mark_owner(&argv, &place);
-        expect(&argv, BEGIN("backup") "--retry-lock=5m|--host=granary|"
-                                      "--tag=granary-cluster,1b4e28ba-2fa1-11d2-883f-0016d3cca427|"
-                                      "--stdin|--stdin-filename=cluster");
+        restic_mark_owner(&argv, &place, NULL);
+        expect(&argv, MARKS "|--stdin|--stdin-filename=cluster");
+        restic_mark_owner(&argv, &place, ID);
+        expect(&argv, MARKS ",adopts:" ID "|--stdin|--stdin-filename=cluster");
         restic_listed(&argv, &place, ID);
         expect(&argv, BEGIN("snapshots") "--no-lock|--|" ID);
         restic_snapshots(&argv, &place, "h", "/p");
@@ -361,25 +365,53 @@ START_TEST(the_newest_is_found)
     }
 END_TEST
 
-#define MARK(time, uid) "{'time':'" time "','tags':['granary-cluster','" uid "']}"
+#define MARK(id, time, uid, more)                                                                  \
+    "{'id':'" id "','time':'2026-11-21T" time "Z','tags':['granary-cluster','" uid "'" more "]}"
+#define ADOPTS(id) ",'adopts:" id "'"
 #define UID_A "aaaaaaaa-2fa1-11d2-883f-0016d3cca427"
 #define UID_B "bbbbbbbb-2fa1-11d2-883f-0016d3cca427"
+#define UID_C "cccccccc-2fa1-11d2-883f-0016d3cca427"
+#define OF_A MARK("1", "10:00:00", UID_A, "")
 
 static const struct {
     const char *list, *owner;
 } owners[] = {
     {"[]", NULL},
-    {"[" MARK("2026-11-21T19:10:00Z", UID_A) "]", UID_A},
-    {"[" MARK("2026-11-21T19:10:00Z", UID_A) "," MARK("2026-11-21T19:09:00Z", UID_B) "]", UID_B},
-    {"[{'time':'2026-11-21T19:10:00Z','tags':['granary-cluster']}]", NULL},
-    {"[{'time':'2026-11-21T19:10:00Z','tags':'" UID_A "'}]", NULL},
-    {"[" MARK("never", UID_A) "]", NULL},
+    {"[" OF_A "]", UID_A},
+    {"[" OF_A "," MARK("2", "09:00:00", UID_B, "") "]", UID_B},
+    /* of one moment: all readers see the same */
+    {"[" OF_A "," MARK("2", "10:00:00", UID_B, "") "]", UID_A},
+    {"[" MARK("2", "10:00:00", UID_B, "") "," OF_A "]", UID_A},
+    /* adopted, even by somebody whose clock is behind */
+    {"[" OF_A "," MARK("2", "11:00:00", UID_B, ADOPTS("1")) "]", UID_B},
+    {"[" OF_A "," MARK("2", "09:00:00", UID_B, ADOPTS("1")) "]", UID_B},
+    /* by two at once: the earlier one */
+    {"[" OF_A "," MARK("2", "11:00:01", UID_B, ADOPTS("1")) "," MARK("3", "11:00:00", UID_C,
+                                                                     ADOPTS("1")) "]",
+     UID_C},
+    /* there and back */
+    {"[" OF_A "," MARK("2", "11:00:00", UID_B, ADOPTS("1")) "," MARK("3", "12:00:00", UID_A,
+                                                                     ADOPTS("2")) "]",
+     UID_A},
+    /* the first mark has gone */
+    {"[" MARK("2", "11:00:00", UID_B, ADOPTS("1")) "]", UID_B},
+    /* a circle, which no repository can hold, ends */
+    {"[" MARK("1", "10:00:00", UID_A, ADOPTS("2")) "," MARK("2", "11:00:00", UID_B,
+                                                            ADOPTS("1")) "]",
+     NULL},
+    {"[" OF_A "," MARK("2", "11:00:00", UID_B, ADOPTS("3")) "," MARK("3", "12:00:00", UID_A,
+                                                                     ADOPTS("2")) "]",
+     UID_A},
+    {"[{'id':'1','time':'2026-11-21T19:10:00Z','tags':['granary-cluster']}]", NULL},
+    {"[{'id':'1','time':'2026-11-21T19:10:00Z','tags':'" UID_A "'}]", NULL},
+    {"[{'time':'2026-11-21T19:10:00Z','tags':['" UID_A "']}]", NULL},
+    {"[{'id':'1','time':'never','tags':['" UID_A "']}]", NULL},
 };
 
 START_TEST(owners_are_found)
     {
         AUTO(json) json_t *list = json_row(owners[_i].list);
-        const char *owner = restic_owner(list);
+        const char *owner = restic_owner(list).uid;
 
         ck_assert(owner ? owners[_i].owner && strcmp(owner, owners[_i].owner) == 0
                         : !owners[_i].owner);
