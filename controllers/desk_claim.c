@@ -199,24 +199,39 @@ static bool say(const struct message_granted *granted, struct text *out, struct 
     return good || error_wrap(err, "%s", "this work can not be told to an agent");
 }
 
+/* Which cluster this is; without that nobody would know whose the repository becomes. */
+static char *cluster_uid(const struct desk *desk, struct error *err)
+{
+    const struct session_view *view = &desk->plan.view;
+    AUTO(json) json_t *space = view->get(view->context, VIEW_NAMESPACE, NULL, "kube-system");
+    const char *uid = meta(space, "uid");
+
+    if (uid)
+        return text_dup(uid, strlen(uid));
+    error_set(err, ERROR_UNAVAILABLE, "the namespace kube-system is not known yet");
+    return NULL;
+}
+
 static bool say_work(const struct desk *desk, const struct matter *matter, int64_t attempt,
                      struct text *out, struct error *err)
 {
     AUTO(json) json_t *repository = find_repository(desk, matter->invoker, err);
     AUTO(secret) json_t *secret = repository ? read_secret(desk, repository, err) : NULL;
     AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
+    AUTO(free) char *cluster = secret ? cluster_uid(desk, err) : NULL;
     const struct work_request request = {
         .session = matter->session,
         .invoker = matter->invoker,
         .repository = repository,
         .secret = secret,
+        .cluster = cluster,
         .host = matter->host_name,
         .attempt = attempt,
         .deadline_s = matter->work.deadline_s,
         .now_s = desk_now_s(desk),
     };
 
-    if (!secret)
+    if (!cluster)
         return false;
     *granted = (struct message_granted){.has_work = true};
 

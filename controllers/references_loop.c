@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 
+#include "api/agent_messages.h"
+#include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/configuration_look.h"
 #include "controllers/references.h"
+#include "controllers/repository_owner.h"
 #include "controllers/repository_times.h"
 #include "controllers/session_next.h"
 #include "controllers/status_send.h"
@@ -34,15 +37,15 @@ static void push_written(struct known *known, const json_t *session, json_t *lis
     push_named(configuration, list);
 }
 
-static bool has_succeeded(const json_t *session)
+static bool has_ended(const json_t *session)
 {
-    return session_phase_of(tree_text(tree_get(session, "status"), "phase")) == SESSION_SUCCEEDED;
+    return session_phase_is_final(
+        session_phase_of(tree_text(tree_get(session, "status"), "phase")));
 }
 
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
-    if (change->kind == KNOWN_SESSION && has_succeeded(change->after) &&
-        !has_succeeded(change->before))
+    if (change->kind == KNOWN_SESSION && has_ended(change->after) && !has_ended(change->before))
         push_written(known, change->after, list);
     else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_RESTORE) {
         push_named(change->before, list);
@@ -80,6 +83,13 @@ static json_t *sessions_of(struct known *known, const json_t *configurations)
     return all;
 }
 
+static void tell_foreign(struct loops *loops, const json_t *repository, const char *message)
+{
+    const struct kube_event event = {true, FOREIGN_REPOSITORY, "Backup", message};
+
+    loops_tell(loops, repository, &event);
+}
+
 static int64_t step(struct loops *loops, const char *key, struct error *err)
 {
     struct known *known = loops_known(loops);
@@ -94,13 +104,18 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
 
     repository_times_put(status, sessions);
 
+    const char *foreign = repository_owner_put(status, sessions, clock_now_s());
+
     if (!repository || !loops_client(loops) ||
         tree_get(tree_get(repository, "metadata"), "deletionTimestamp"))
         return LOOP_RESTS;
     switch (status_send(loops_client(loops), known_resource(KNOWN_REPOSITORY), repository, status,
                         err)) {
-    case STATUS_SAME:
     case STATUS_SENT:
+        if (foreign)
+            tell_foreign(loops, repository, foreign);
+        return LOOP_RESTS;
+    case STATUS_SAME:
         return LOOP_RESTS;
     case STATUS_LATE:
         return LATE_MS;

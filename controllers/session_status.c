@@ -1,5 +1,7 @@
 #include "controllers/session_status.h"
 
+#include <string.h>
+
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/status_parts.h"
@@ -96,6 +98,19 @@ static void put_snapshots(json_t *stat, const struct message_report *report)
     tree_put_new(stat, "snapshots", list);
 }
 
+/* Nothing of ours was written to what belongs to another cluster. */
+static void put_owner(json_t *status, const struct message_report *report, int64_t now_s)
+{
+    const struct condition owned = {BACKEND_OWNED, CONDITION_TRUE, "OwnedByThisCluster", NULL};
+    const struct condition foreign = {BACKEND_OWNED, CONDITION_FALSE, FOREIGN_REPOSITORY,
+                                      report->error.message};
+
+    if (report->has_error && strcmp(report->error.reason, FOREIGN_REPOSITORY) == 0)
+        (void)condition_set(status_conditions(status), &foreign, now_s);
+    else if (report->outcome == MESSAGE_SUCCEEDED)
+        (void)condition_set(status_conditions(status), &owned, now_s);
+}
+
 static void put_hooks(json_t *target, const struct message_report *report, int64_t now_s)
 {
     static const struct status_hook before = {"PreBackupHookExecutionSucceeded",
@@ -124,6 +139,7 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
     put_hooks(target_of(status), report, now_s);
+    put_owner(status, report, now_s);
     if (report->initialized)
         (void)condition_set(status_conditions(status), &found, now_s);
     return true;

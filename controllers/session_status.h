@@ -12,6 +12,10 @@
  * stash-behaviour 1.5.
  */
 
+/* The condition of a BackupSession, and of a Repository, that says whether this cluster owns what
+ * is at the Repository's address. */
+#define BACKEND_OWNED "BackendRepositoryOwned"
+
 /**
  * The status after a step.
  *

@@ -5,6 +5,7 @@
 #include "api/keys.h"
 #include "api/restic_access.h"
 #include "api/restic_args.h"
+#include "api/syntax.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -176,6 +177,18 @@ static void put_tags(const struct work_request *request, json_t *kept,
         put_tag(kept, backup, session);
 }
 
+/* Who may write to it. An annotation that is no UID is somebody's mistake and adopts nothing. */
+static void take_owner(const struct work_request *request, struct message_repository *repository)
+{
+    const json_t *annotations = tree_at(request->repository, "metadata.annotations");
+    const char *from = tree_text(annotations, KEY_ADOPT);
+    struct error err;
+
+    repository->cluster = request->cluster;
+    if (from && syntax_uid(span_of(from), &err))
+        repository->adopt = from;
+}
+
 json_t *work_make_backup(const struct work_request *request, struct message_work *work,
                          struct error *err)
 {
@@ -190,6 +203,7 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
         return NULL;
     work->has_backup = true;
     work->repository.initialize = true;
+    take_owner(request, &work->repository);
     work->retry_left = within(left, 0, INT32_MAX);
     take_hooks(tree_get(spec, "hooks"), "preBackup", "postBackup", work);
 

@@ -21,6 +21,7 @@ struct work_request {
     const json_t *invoker; /* whose spec says what is asked for: the BackupConfiguration, or the
                               RestoreSession itself */
     const json_t *repository, *secret;
+    const char *cluster; /* UID of this one */
     const char *host;
     int64_t attempt;
     int64_t deadline_s; /* 0: none */

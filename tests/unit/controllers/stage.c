@@ -174,6 +174,9 @@ void stage_start(struct stage *stage)
                                         .heard_s = heard,
                                         .tell = tell,
                                         .context = stage};
+    stage_put(stage, "/api/v1/namespaces/kube-system",
+              "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'kube-system','uid':"
+              "'" STAGE_CLUSTER_UID "'}}");
     stage_put(stage, STAGE_WORKLOAD,
               "{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':'web','namespace':"
               "'shop','uid':'WEB'},'spec':{'replicas':1,'selector':{'matchLabels':{'app':'web'}},"

@@ -246,6 +246,55 @@ static void begin(struct stage *stage, struct agent *agent)
     ck_assert_int_eq(claim(stage, agent), DESK_ANSWERED);
 }
 
+#define OTHER_CLUSTER "55555555-0000-4000-8000-000000000001"
+
+static const struct {
+    const char *adopt, *heard;
+} owner_rows[] = {
+    {NULL, NULL},
+    {OTHER_CLUSTER, OTHER_CLUSTER},
+    {"yes", NULL},
+};
+
+START_TEST(whose_the_repository_is)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        const struct message_repository *heard = &agent.granted->work.repository;
+        json_t *annotations = json_object();
+
+        stage_start(&stage);
+        json_t *repository = fake_cluster_get(stage.cluster, STAGE_REPOSITORY);
+
+        tree_put_text(annotations, KEY_ADOPT, owner_rows[_i].adopt);
+        tree_put_new(json_object_get(repository, "metadata"), "annotations", annotations);
+        fake_cluster_put(stage.cluster, STAGE_REPOSITORY, repository);
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert_str_eq(heard->cluster, STAGE_CLUSTER_UID);
+        ck_assert(heard->initialize);
+        ck_assert(owner_rows[_i].heard ? strcmp(heard->adopt, owner_rows[_i].heard) == 0
+                                       : !heard->adopt);
+    }
+END_TEST
+
+/* Nobody could say whose the repository becomes. */
+START_TEST(a_cluster_that_is_not_known)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+
+        stage_start(&stage);
+        fake_cluster_remove(stage.cluster, "/api/v1/namespaces/kube-system");
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_REFUSED);
+        ck_assert_int_eq(agent.err.code, ERROR_UNAVAILABLE);
+        ck_assert(!is_claimed(&stage));
+    }
+END_TEST
+
 START_TEST(a_container_that_was_restarted)
     {
         AUTO(stage) struct stage stage = {0};
@@ -620,6 +669,8 @@ SUITE(desk)
 {
     tcase_add_test(tests, a_backup);
     tcase_add_loop_test(tests, a_backup_with_a_failure, 0, BACKUP_WRITES * FAILS_CONFLICT);
+    suite_rows(tests, whose_the_repository_is, owner_rows);
+    tcase_add_test(tests, a_cluster_that_is_not_known);
     tcase_add_test(tests, a_container_that_was_restarted);
     tcase_add_test(tests, another_leader);
     tcase_add_test(tests, past_the_deadline);
