@@ -2,6 +2,7 @@
 
 #include "base/auto.h"
 #include "base/tree.h"
+#include "controllers/condition.h"
 #include "controllers/session_status.h"
 #include "tests/unit/json.h"
 #include "tests/unit/suite.h"
@@ -107,7 +108,8 @@ START_TEST(results_of_hosts)
             "'PreBackupHookExecutionSucceeded','status':'True'," AT
             ",'reason':'SuccessfullyExecutedPreBackupHook'}]}],'conditions':[{'type':"
             "'BackendRepositoryInitialized','status':'True'," AT
-            ",'reason':'BackendRepositoryFound'}]}");
+            ",'reason':'BackendRepositoryFound'},{'type':'BackendRepositoryOwned','status':'True'"
+            "," AT ",'reason':'OwnedByThisCluster'}]}");
 
         report->initialized = true;
         report->hook_before = MESSAGE_HOOK_SUCCEEDED;
@@ -145,6 +147,22 @@ START_TEST(success_without_proof_is_none)
     }
 END_TEST
 
+START_TEST(a_foreign_repository_is_said)
+    {
+        AUTO(free) struct message_report *report = report_of(MESSAGE_FAILED);
+        AUTO(json) json_t *status = json_object();
+        const json_t *conditions;
+
+        report->has_error = true;
+        report->error = (struct message_failure){FOREIGN_REPOSITORY, "it belongs to another"};
+        ck_assert(session_status_report(status, report, true, NOW));
+        conditions = tree_get(status, "conditions");
+        ck_assert_int_eq(condition_status(conditions, BACKEND_OWNED), CONDITION_FALSE);
+        ck_assert_str_eq(condition_message(conditions, BACKEND_OWNED), "it belongs to another");
+        ck_assert_int_eq(session_status_result(status, "host-0"), WORK_FAILED);
+    }
+END_TEST
+
 /* A hook that failed on one host is not covered up by another one's. */
 START_TEST(failed_hooks_stay)
     {
@@ -173,4 +191,5 @@ SUITE(controllers_session_status)
     tcase_add_test(tests, results_of_hosts);
     tcase_add_test(tests, success_without_proof_is_none);
     tcase_add_test(tests, failed_hooks_stay);
+    tcase_add_test(tests, a_foreign_repository_is_said);
 }
