@@ -139,9 +139,9 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
     put_hooks(target_of(status), report, now_s);
-    put_owner(status, report, now_s);
     if (report->initialized)
         (void)condition_set(status_conditions(status), &found, now_s);
+    put_owner(status, report, now_s);
     return true;
 }
 
