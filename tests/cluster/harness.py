@@ -360,15 +360,18 @@ class Cluster:
 
     def audit_mark(self):
         """A place in the audit log, for audit(since=...)."""
-        return os.path.getsize(self.layout.audit)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return os.path.getsize(self.layout.audit), now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    def audit(self, since=0, **wanted):
-        """Entries since a mark whose members are as wanted: verb="create", resource="pods", namespace=..., name=...,
-        user=...; each with its annotations, where the API server notes what webhooks did."""
+    def audit(self, since=(0, ""), **wanted):
+        """Entries of requests since a mark whose members are as wanted: verb="create", resource="pods", namespace=...,
+        name=..., user=...; each with its annotations, where the API server notes what webhooks did."""
         with open(self.layout.audit, "rb") as file:
-            file.seek(since)
+            file.seek(since[0])
             entries = [json.loads(line) for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
-        return [entry for entry in entries if all(audit_value(entry, key) == value for key, value in wanted.items())]
+        # what a request has written can be seen before the log says that it has ended
+        return [entry for entry in entries if entry["requestReceivedTimestamp"] >= since[1] and
+                all(audit_value(entry, key) == value for key, value in wanted.items())]
 
     # --- the node ---
 

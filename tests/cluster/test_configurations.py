@@ -79,11 +79,13 @@ def cronjob(cluster, space, name="web"):
 
 
 def wrote(cluster, since, space):
-    """What the controller wrote in a namespace since then."""
+    """What the controller wrote in a namespace since then. What it tried on an object that it knew in an older version
+    only was refused, and changed nothing."""
     return [(entry["verb"], entry["objectRef"]["resource"], entry["objectRef"].get("subresource", ""))
             for entry in cluster.audit(since, user=BY)
             if entry["verb"] in ("create", "patch", "update", "delete") and entry["stage"] == "ResponseComplete" and
-            entry["objectRef"].get("namespace") == space and entry["objectRef"]["resource"] != "events"]
+            entry["responseStatus"]["code"] < 300 and entry["objectRef"].get("namespace") == space and
+            entry["objectRef"]["resource"] != "events"]
 
 
 def told(cluster, space, reason):
