@@ -210,6 +210,10 @@ def when_nothing_changed_nothing_is_written(cluster):
         says(cluster, space, "ScheduleKept", "True")
         becomes(lambda: len(cluster.api("GET", REPOSITORY.format(space, "web")).get("status", {}).get("references", [])), 1,
                 "references")
+        # without a pod nothing waits for the container to be in the template
+        eventually(lambda: "stash" in [each["name"] for each in cluster.api(
+            "GET", f"/apis/apps/v1/namespaces/{space}/deployments/web")["spec"]["template"]["spec"]["containers"]],
+                   "the agent is in the template")
         mark = cluster.audit_mark()
         for number in range(3):  # reasons to look again
             cluster.patch("deployments", space, "web", {"metadata": {"labels": {"looked": str(number)}}})
