@@ -272,6 +272,8 @@ static bool name_is_taken(const struct resolving *resolving, const struct object
                  "BackupBlueprint \"%s\": it is left as it is",
                  space, name, resolving->name);
     trace(planning, "  BackupConfiguration %s/%s has the name, and was made by hand.", space, name);
+    if (!planning->plan->in_the_way)
+        planning->plan->in_the_way = text_format("%s/%s", space, name);
     broken(planning, "name-taken");
     return true;
 }
@@ -1018,6 +1020,7 @@ void plan_done(struct plan *plan)
     for (size_t i = 0; i < plan->backup_count; i++)
         auto_plan_backup(&plan->backups[i]);
     free(plan->backups);
+    free(plan->in_the_way);
     carry_done(&plan->carry);
     findings_done(&plan->mistakes);
     findings_done(&plan->cautions);

@@ -63,13 +63,15 @@ struct plan {
     struct plan_backup *backups;
     size_t backup_count;
     struct carry carry;
-    bool backup_broken;       /* backups were asked for and none could be planned: the container of
-                                 the backup stays as it is, whatever the rest says */
-    bool restore_broken;      /* a RestoreSession waits that can not be used: the container that a
-                                 pod has for it stays */
-    bool taken;               /* somebody else's container or volume has one of our names: nothing
-                                 is injected, whatever carry says */
-    bool deny;                /* the administrator refuses mistakes (settings or blueprint) */
+    bool backup_broken;  /* backups were asked for and none could be planned: the container of
+                            the backup stays as it is, whatever the rest says */
+    bool restore_broken; /* a RestoreSession waits that can not be used: the container that a
+                            pod has for it stays */
+    bool taken;          /* somebody else's container or volume has one of our names: nothing
+                            is injected, whatever carry says */
+    char *in_the_way;    /* owned; "namespace/name" of the hand-made BackupConfiguration that has
+                            the name of one that was asked for; NULL: none */
+    bool deny;           /* the administrator refuses mistakes (settings or blueprint) */
     struct findings mistakes; /* of the owner */
     struct findings cautions; /* what the owner should know, nobody's mistake */
     struct text notes;        /* what will happen, one sentence a line */

@@ -193,6 +193,7 @@ static struct configuration_facts facts_of(const struct step *step)
         .secret_message = step->secret_message,
         .refused = step->refused,
         .settled = step->settled,
+        .said = step->edge->said,
         .session_s = objects->session_s,
         .now_s = step->edge->now_s,
         .settings = step->edge->settings,

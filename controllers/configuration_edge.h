@@ -42,7 +42,8 @@ struct configuration_edge {
     struct kube_client *client; /* fenced */
     struct configuration_book *book;
     const struct settings *settings;
-    const char *space; /* ours */
+    const char *space;              /* ours */
+    const struct target_said *said; /* of its target; NULL: nothing is known of it */
     void (*tell)(void *context, const json_t *object, const struct kube_event *event);
     void *context;
     int64_t now_s, now_ms; /* wall clock, steady clock */

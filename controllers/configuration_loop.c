@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/configuration_edge.h"
+#include "controllers/target_loop.h"
 #include "settings/store.h"
 
 static void *make(struct loops *loops)
@@ -27,11 +28,16 @@ static int64_t take(struct loops *loops, const char *key,
                     const struct configuration_objects *objects, struct error *err)
 {
     AUTO(settings_held) const struct settings *settings = loops_settings(loops);
+    AUTO(target_said) struct target_said said = {0};
+
+    target_loop_says(loops, objects->configuration, &said);
+
     const struct configuration_edge edge = {
         .client = loops_client(loops),
         .book = loops_state(loops, &configuration_loop),
         .settings = settings,
         .space = loops_space(loops),
+        .said = &said,
         .tell = tell,
         .context = loops,
         .now_s = clock_now_s(),
@@ -55,6 +61,12 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         tree_get(tree_get(objects.configuration, "metadata"), "deletionTimestamp"))
         return LOOP_RESTS;
     return take(loops, key, &objects, err);
+}
+
+static void heed(struct loops *loops, const struct loop *other, const char *key, json_t *list)
+{
+    if (other == &target_loop)
+        target_loop_shown_by(loops, key, list);
 }
 
 /* ---- metrics ---- */
@@ -112,6 +124,7 @@ const struct loop configuration_loop = {
     .make = make,
     .free = unmake,
     .keys = configuration_keys,
+    .heed = heed,
     .step = step,
     .metrics = metrics,
 };

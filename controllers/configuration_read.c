@@ -239,14 +239,35 @@ static char *names_text(const char **names, size_t count)
     return text_take(&text);
 }
 
+static const json_t *conditions_of(const json_t *configuration)
+{
+    return tree_get(tree_get(configuration, "status"), "conditions");
+}
+
+/* A new leader knows it a moment later: until then what stands there holds. */
+static bool waits_for_owner(const struct configuration_facts *facts)
+{
+    const char *reason =
+        condition_reason(conditions_of(facts->configuration), "StashSidecarInjected");
+
+    return facts->said && facts->said->waits != SEEN_UNKNOWN
+               ? facts->said->waits == SEEN_YES
+               : strcmp(reason, "WaitingForOwner") == 0;
+}
+
+/* Also a workload without pods may wait: those that it gets will not carry the agent. */
 static enum carried carried_of(const struct configuration_facts *facts, size_t with, size_t without)
 {
+    if (with == 0 && waits_for_owner(facts))
+        return CARRIED_AFTER_OWNER;
     if (without == 0)
         return CARRIED_BY_ALL;
-    if (with > 0)
-        return CARRIED_BY_SOME;
-    return facts->waits ? CARRIED_AFTER_OWNER : CARRIED_BY_NONE;
+    return with > 0 ? CARRIED_BY_SOME : CARRIED_BY_NONE;
 }
+
+static const char waiting[] =
+    "the workload is older than this installation: its pods get the agent with its owner's next "
+    "change of them, or by a new value of its annotation " KEY_REFRESH;
 
 /* Without pods there is none that lacks it. */
 static void read_agent(const struct configuration_facts *facts,
@@ -270,6 +291,10 @@ static void read_agent(const struct configuration_facts *facts,
     reading->seen.carried = carried_of(facts, with, without);
     if (without > 0)
         reading->seen.carried_message = keep(reading, names_text(names, without));
+    if (reading->seen.carried == CARRIED_AFTER_OWNER)
+        reading->seen.carried_message =
+            keep(reading, text_format("%s%s%s", waiting, without > 0 ? "; " : "",
+                                      without > 0 ? reading->seen.carried_message : ""));
 }
 
 /* ---- the CronJob ---- */
@@ -364,6 +389,21 @@ static struct condition of_wipe_out(const struct configuration_facts *facts,
                                   space_of(facts->repository), name_of(facts->repository)))};
 }
 
+/* What keeps it, or one that it stands in the way of, from being as asked for. */
+static struct condition of_plan(const struct configuration_facts *facts)
+{
+    static const char type[] = "PlanCarriedOut";
+    const json_t *there = conditions_of(facts->configuration);
+    const struct target_said *said = facts->said;
+
+    if (!said || !said->known)
+        return (struct condition){type, condition_status(there, type),
+                                  condition_reason(there, type), condition_message(there, type)};
+    if (!said->reason)
+        return (struct condition){type, CONDITION_ABSENT, "", NULL};
+    return (struct condition){type, CONDITION_FALSE, said->reason, said->problem};
+}
+
 /* One that is about to be made begins now. */
 static int64_t made_s(const struct configuration_facts *facts,
                       const struct configuration_seen *seen)
@@ -391,6 +431,7 @@ static void read_more(const struct configuration_facts *facts,
     reading->more[CONFIGURATION_KEPT] = reading->kept.condition;
     reading->more[CONFIGURATION_BLUEPRINT] = of_blueprint(facts, reading);
     reading->more[CONFIGURATION_WIPE_OUT] = of_wipe_out(facts, reading);
+    reading->more[CONFIGURATION_PLAN] = of_plan(facts);
     reading->seen.more = reading->more;
     reading->seen.more_count = CONFIGURATION_MORE;
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "controllers/configuration_next.h"
 #include "controllers/schedule_kept.h"
+#include "controllers/target_said.h"
 
 /*
  * From objects of the API to what configuration_next() and configuration_status() decide by. Pure.
@@ -26,8 +27,8 @@ struct configuration_facts {
     const char *secret_message;
     const char *refused; /* why its CronJob could not be written the last time */
     const char *settled; /* configuration_settled() of a CronJob that will not get more like ours */
-    bool waits;          /* the target is older than the installation, and waits for its owner */
-    int64_t session_s;   /* when its youngest BackupSession was made; -1: there is none */
+    const struct target_said *said; /* of the target; NULL: nothing is known of it */
+    int64_t session_s; /* when its youngest BackupSession was made; -1: there is none */
     int64_t now_s;
     const struct settings *settings;
 };
@@ -35,7 +36,13 @@ struct configuration_facts {
 #define CONFIGURATION_TEXTS 8
 
 /* Conditions that decide nothing, by their place. */
-enum { CONFIGURATION_KEPT, CONFIGURATION_BLUEPRINT, CONFIGURATION_WIPE_OUT, CONFIGURATION_MORE };
+enum {
+    CONFIGURATION_KEPT,
+    CONFIGURATION_BLUEPRINT,
+    CONFIGURATION_WIPE_OUT,
+    CONFIGURATION_PLAN,
+    CONFIGURATION_MORE
+};
 
 /** What is read; holds what `seen` borrows, so that it can not be copied. */
 struct configuration_reading {

@@ -408,7 +408,34 @@ bool loops_blame(struct loops *loops, const struct loop *loop, const char *key, 
     pthread_mutex_lock(&loops->lock);
     news = set_problem(line, key, reason, problem);
     pthread_mutex_unlock(&loops->lock);
+    if (news)
+        loops_news(loops, loop, key);
     return news;
+}
+
+void loops_news(struct loops *loops, const struct loop *loop, const char *key)
+{
+    for (size_t i = 0; i < loops->count; i++) {
+        AUTO(json) json_t *keys = json_array();
+
+        if (!loops->lines[i].loop->heed)
+            continue;
+        loops->lines[i].loop->heed(loops, loop, key, keys);
+        add_keys(&loops->lines[i], keys);
+    }
+}
+
+json_t *loops_problem(struct loops *loops, const struct loop *loop, const char *key)
+{
+    struct line *line = line_of(loops, loop);
+    json_t *problem;
+
+    if (!line)
+        return NULL;
+    pthread_mutex_lock(&loops->lock);
+    problem = tree_copy(tree_get(line->problems, key));
+    pthread_mutex_unlock(&loops->lock);
+    return problem;
 }
 
 json_t *loops_problems(struct loops *loops, const struct loop *loop)

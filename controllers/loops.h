@@ -33,6 +33,10 @@ struct loop {
      *  changes: to be quick, no calls. */
     void (*keys)(struct known *known, const struct informer_change *change, json_t *list);
 
+    /** Appends the keys that are looked at since another loop has something new to say about one of
+     *  its own, see loops_news(). Any thread; NULL: it heeds nobody. */
+    void (*heed)(struct loops *loops, const struct loop *other, const char *key, json_t *list);
+
     /** Takes a step for a key. In a thread of the loop, one at a time for each key. */
     int64_t (*step)(struct loops *loops, const char *key, struct error *err);
 
@@ -111,6 +115,13 @@ bool loops_blame(struct loops *loops, const struct loop *loop, const char *key, 
 
 /** What is wrong in a loop: new object {key: {reason, problem}}. */
 json_t *loops_problems(struct loops *loops, const struct loop *loop);
+
+/** Tells the loops that heed it that a loop has something new to say about one of its keys, as
+ *  loops_blame() does when it is news. Any thread. */
+void loops_news(struct loops *loops, const struct loop *loop, const char *key);
+
+/** What is wrong about one key: new object {reason, problem}, or NULL. */
+json_t *loops_problem(struct loops *loops, const struct loop *loop, const char *key);
 
 /** Has a key of a loop looked at, now or after a while. Any thread; not there: nothing happens. */
 void loops_wake(struct loops *loops, const struct loop *loop, const char *key, int64_t delay_ms);

@@ -387,6 +387,15 @@ static void keys(struct known *known, const struct informer_change *change, json
         tree_push_text(list, ALL);
 }
 
+/* What is wrong with a target stands in the status of its blueprint. */
+static void heed(struct loops *loops, const struct loop *other, const char *key, json_t *list)
+{
+    (void)loops;
+    (void)key;
+    if (other == &target_loop)
+        tree_push_text(list, ALL);
+}
+
 /* ---- life ---- */
 
 static void *make(struct loops *loops)
@@ -424,6 +433,7 @@ const struct loop overview_loop = {
     .make = make,
     .free = unmake,
     .keys = keys,
+    .heed = heed,
     .step = step,
     .metrics = metrics,
     .workers = 1,

@@ -12,6 +12,7 @@
 #include "controllers/target_next.h"
 #include "controllers/target_parts.h"
 #include "controllers/write.h"
+#include "kube/store.h"
 
 /* ---- what is seen ---- */
 
@@ -190,6 +191,9 @@ static enum write_end apply(const struct targeting *targeting, const struct targ
         return WRITE_HELD;
     }
     end = write_apply(targeting->loops, kind_of(write), write->object, write->why, err);
+    if (end == WRITE_HELD)
+        error_wrap(err, "%s %s/%s is left as it is", tree_text(write->object, "kind"),
+                   tree_text(metadata, "namespace"), tree_text(metadata, "name"));
     if (end == WRITE_DONE)
         target_memory_note_written(targeting->memory, targeting->key, write);
     return end;
@@ -273,8 +277,9 @@ static bool is_blocked(const char *reason)
            (strcmp(reason, "NameTaken") == 0 || strcmp(reason, "BackupBlueprintUnfit") == 0);
 }
 
+/* Writes what is next; says what is wrong when all of that could be done. */
 static int64_t act(const struct targeting *targeting, const struct target_seen *seen, bool *settled,
-                   struct error *err)
+                   struct target_trouble *trouble, struct error *err)
 {
     AUTO(target_writes) struct target_writes writes = {0};
     int64_t again_ms;
@@ -283,11 +288,41 @@ static int64_t act(const struct targeting *targeting, const struct target_seen *
     again_ms = carry_out_all(targeting, &writes, err);
     if (again_ms != LOOP_RESTS)
         return again_ms;
-    target_blame(targeting, writes.reason, writes.problem);
+    trouble->reason = writes.reason;
+    trouble->problem = TAKE(writes.problem);
     tell_done(targeting, &writes);
     /* what was written comes back, and is looked at then */
     *settled = writes.count == 0 && !is_blocked(writes.reason);
-    return is_blocked(writes.reason) ? TARGET_BLOCKED_MS : LOOP_RESTS;
+    return LOOP_RESTS;
+}
+
+/* As the next: what others show of it. */
+static void say_way(const struct targeting *targeting, const struct plan *plan)
+{
+    if (target_memory_say_way(targeting->memory, targeting->key, plan ? plan->in_the_way : NULL))
+        loops_news(targeting->loops, &target_loop, targeting->key);
+}
+
+static void say_gone(const struct targeting *targeting)
+{
+    if (target_memory_say_waits(targeting->memory, targeting->key, false))
+        loops_news(targeting->loops, &target_loop, targeting->key);
+}
+
+/* What is planned is there; the pods follow. */
+static int64_t conclude(const struct targeting *targeting, const json_t *whole,
+                        struct target_trouble *trouble, struct error *err)
+{
+    bool blocked = is_blocked(trouble->reason);
+    int64_t again_ms = LOOP_RESTS;
+
+    if (whole)
+        again_ms = target_stamp(targeting, whole, trouble, err);
+    else
+        say_gone(targeting);
+    if (!trouble->stays)
+        target_blame(targeting, trouble->reason, trouble->problem);
+    return again_ms == LOOP_RESTS && blocked ? TARGET_BLOCKED_MS : again_ms;
 }
 
 /* `whole` NULL: it is gone. */
@@ -302,6 +337,7 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
     bool settled = false;
     int64_t again_ms;
     AUTO(plan) struct plan plan = {0};
+    AUTO(target_trouble) struct target_trouble trouble = {0};
     struct plan_request request = {
         .settings = targeting->settings, .cluster = targeting->cluster, .target = &target};
 
@@ -310,9 +346,10 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
         plan_make(&plan, &request);
         seen.plan = &plan;
     }
-    again_ms = act(targeting, &seen, &settled, err);
-    if (again_ms == LOOP_RESTS && whole)
-        again_ms = target_stamp(targeting, whole, err);
+    again_ms = act(targeting, &seen, &settled, &trouble, err);
+    say_way(targeting, seen.plan);
+    if (again_ms == LOOP_RESTS)
+        again_ms = conclude(targeting, whole, &trouble, err);
     target_memory_settle(targeting->memory, targeting->key,
                          settled && again_ms == LOOP_RESTS ? hex : NULL);
     return again_ms;
@@ -320,6 +357,7 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
 
 static int64_t forget(const struct targeting *targeting)
 {
+    say_way(targeting, NULL);
     target_memory_forget(targeting->memory, targeting->key);
     (void)loops_blame(targeting->loops, &target_loop, targeting->key, NULL, NULL);
     return LOOP_RESTS;
@@ -433,6 +471,68 @@ static void *make(struct loops *loops)
 static void unmake(void *memory)
 {
     target_memory_free(memory);
+}
+
+/* ---- what its configurations show ---- */
+
+/* What concerns the pods, which a configuration made by hand wants too. */
+static bool is_of_pods(const char *reason)
+{
+    return strncmp(reason, "Stamp", strlen("Stamp")) == 0;
+}
+
+static void take_problem(struct loops *loops, const char *key, bool pods_only,
+                         struct target_said *said)
+{
+    AUTO(json) json_t *problem = loops_problem(loops, &target_loop, key);
+    const char *reason = tree_text(problem, "reason"), *text = tree_text(problem, "problem");
+
+    if (!reason || said->reason || (pods_only && !is_of_pods(reason)))
+        return;
+    said->reason = text_format("%s", reason);
+    said->problem = text_format("%s", text ? text : "");
+}
+
+void target_loop_says(struct loops *loops, const json_t *configuration, struct target_said *said)
+{
+    struct target_memory *memory = loops_state(loops, &target_loop);
+    AUTO(free) char *key = known_target_of(configuration);
+    AUTO(free) char *name = store_key(configuration);
+    AUTO(free) char *hindered = NULL;
+    bool by_hand = configuration_is_hand_made(configuration);
+
+    *said = (struct target_said){.known = by_hand || !memory, .waits = SEEN_NO};
+    if (!memory)
+        return;
+    hindered = by_hand ? target_memory_hindered(memory, name) : NULL;
+    if (hindered) {
+        said->reason = text_format("NameTaken");
+        said->problem = text_format("it was made by hand, and has the name of the one that a "
+                                    "BackupBlueprint would make for %s, which is not made",
+                                    hindered);
+    }
+    if (!key)
+        return;
+    said->known = by_hand || target_memory_is_looked_at(memory, key);
+    said->waits = target_memory_waits(memory, key);
+    take_problem(loops, key, by_hand, said);
+}
+
+void target_loop_shown_by(struct loops *loops, const char *key, json_t *list)
+{
+    struct target_memory *memory = loops_state(loops, &target_loop);
+    AUTO(json)
+    json_t *found = known_find(loops_known(loops), KNOWN_CONFIGURATION, KNOWN_BY_TARGET, key);
+    const json_t *configuration;
+    size_t i;
+
+    tree_items (found, i, configuration) {
+        AUTO(free) char *name = store_key(configuration);
+
+        tree_push_text(list, name);
+    }
+    if (memory)
+        target_memory_ways(memory, key, list);
 }
 
 const struct loop target_loop = {

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/backend.h"
 #include "api/keys.h"
@@ -21,6 +22,8 @@ struct target_memory {
     json_t *places;  /* location of a Repository, or name of an object -> {target, at} */
     int64_t pruned_ms;
     json_t *wholes;   /* key -> the whole object */
+    json_t *said;     /* key -> {waits?, way?, was?}: what is said of it */
+    json_t *ways;     /* configuration -> key in whose way it stands */
     json_t *stamps;   /* key -> {cause, tries}: stamps that had no effect yet */
     int64_t stamp_ms; /* when the next one is allowed */
 };
@@ -34,6 +37,8 @@ struct target_memory *target_memory_make(void)
     memory->written = json_object();
     memory->places = json_object();
     memory->stamps = json_object();
+    memory->said = json_object();
+    memory->ways = json_object();
     memory->wholes = json_object();
     return memory;
 }
@@ -44,9 +49,20 @@ void target_memory_free(struct target_memory *memory)
     json_decref(memory->written);
     json_decref(memory->places);
     json_decref(memory->stamps);
+    json_decref(memory->said);
+    json_decref(memory->ways);
     json_decref(memory->wholes);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
+}
+
+/* Under the lock. */
+static void leave_way(struct target_memory *memory, const char *key)
+{
+    const char *way = tree_text(json_object_get(memory->said, key), "way");
+
+    if (way && span_is(tree_span(memory->ways, way), key))
+        json_object_del(memory->ways, way);
 }
 
 void target_memory_forget(struct target_memory *memory, const char *key)
@@ -55,6 +71,8 @@ void target_memory_forget(struct target_memory *memory, const char *key)
     json_object_del(memory->written, key);
     json_object_del(memory->wholes, key);
     json_object_del(memory->settled, key);
+    leave_way(memory, key);
+    json_object_del(memory->said, key);
     pthread_mutex_unlock(&memory->lock);
 }
 
@@ -212,6 +230,102 @@ void target_memory_note_written(struct target_memory *memory, const char *key,
     }
     tree_put_new(all, object, written);
     pthread_mutex_unlock(&memory->lock);
+}
+
+/* ---- what is said of it ---- */
+
+/* Under the lock. */
+static json_t *said_of(struct target_memory *memory, const char *key)
+{
+    json_t *said = json_object_get(memory->said, key);
+
+    if (!said) {
+        said = json_object();
+        tree_put_new(memory->said, key, said);
+    }
+    return said;
+}
+
+bool target_memory_say_waits(struct target_memory *memory, const char *key, bool waits)
+{
+    AUTO(json) json_t *now = json_boolean(waits);
+    json_t *said;
+    bool news;
+
+    pthread_mutex_lock(&memory->lock);
+    said = said_of(memory, key);
+    news = !tree_equal(tree_get(said, "waits"), now);
+    tree_put_bool(said, "waits", waits);
+    pthread_mutex_unlock(&memory->lock);
+    return news;
+}
+
+enum seen target_memory_waits(struct target_memory *memory, const char *key)
+{
+    const json_t *waits;
+    enum seen seen;
+
+    pthread_mutex_lock(&memory->lock);
+    waits = tree_get(json_object_get(memory->said, key), "waits");
+    seen = !waits ? SEEN_UNKNOWN : json_is_true(waits) ? SEEN_YES : SEEN_NO;
+    pthread_mutex_unlock(&memory->lock);
+    return seen;
+}
+
+bool target_memory_say_way(struct target_memory *memory, const char *key, const char *way)
+{
+    const char *before;
+    json_t *said;
+    bool news;
+
+    pthread_mutex_lock(&memory->lock);
+    said = said_of(memory, key);
+    before = tree_text(said, "way");
+    news = !before || strcmp(before, way ? way : "") != 0;
+    if (news && before)
+        tree_put_text(said, "was", before);
+    leave_way(memory, key);
+    tree_put_text(said, "way", way ? way : "");
+    if (way)
+        tree_put_text(memory->ways, way, key);
+    pthread_mutex_unlock(&memory->lock);
+    return news;
+}
+
+bool target_memory_is_looked_at(struct target_memory *memory, const char *key)
+{
+    bool is;
+
+    pthread_mutex_lock(&memory->lock);
+    is = tree_get(json_object_get(memory->said, key), "way") != NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return is;
+}
+
+void target_memory_ways(struct target_memory *memory, const char *key, json_t *list)
+{
+    static const char *const keys[] = {"way", "was"};
+
+    pthread_mutex_lock(&memory->lock);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *way = tree_text(json_object_get(memory->said, key), keys[i]);
+
+        if (way && *way)
+            tree_push_text(list, way);
+    }
+    pthread_mutex_unlock(&memory->lock);
+}
+
+char *target_memory_hindered(struct target_memory *memory, const char *configuration)
+{
+    const char *key;
+    char *found;
+
+    pthread_mutex_lock(&memory->lock);
+    key = tree_text(memory->ways, configuration);
+    found = key ? text_format("%s", key) : NULL;
+    pthread_mutex_unlock(&memory->lock);
+    return found;
 }
 
 /* ---- stamps ---- */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controllers/configuration_next.h"
 #include "controllers/target_next.h"
 
 /*
@@ -52,6 +53,27 @@ bool target_memory_is_on_its_way(struct target_memory *memory, const char *key,
 
 void target_memory_note_written(struct target_memory *memory, const char *key,
                                 const struct target_write *write);
+
+/* ---- what is said of it ---- */
+
+/** Its pods wait for their owner, or not. True when that is new. */
+bool target_memory_say_waits(struct target_memory *memory, const char *key, bool waits);
+
+/** SEEN_UNKNOWN: nobody has said it yet. */
+enum seen target_memory_waits(struct target_memory *memory, const char *key);
+
+/** The BackupConfiguration ("namespace/name") that stands in its way, made by hand; NULL: none.
+ *  True when that is new, also that nobody knew. */
+bool target_memory_say_way(struct target_memory *memory, const char *key, const char *way);
+
+/** True when target_memory_say_way() was asked about it since it came. */
+bool target_memory_is_looked_at(struct target_memory *memory, const char *key);
+
+/** Appends the configurations that stand in its way, and did so before. */
+void target_memory_ways(struct target_memory *memory, const char *key, json_t *list);
+
+/** The target in whose way a configuration stands; NULL: none. The caller frees it. */
+char *target_memory_hindered(struct target_memory *memory, const char *configuration);
 
 /* ---- stamps ---- */
 

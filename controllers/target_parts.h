@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdlib.h>
+
 #include "api/annotation.h"
 #include "controllers/loops.h"
 #include "controllers/target_memory.h"
@@ -33,11 +35,25 @@ void target_tell(const struct targeting *targeting, bool warning, const char *re
 /** Keeps what is wrong, and tells it when that is news. `reason` NULL: all is well. */
 void target_blame(const struct targeting *targeting, const char *reason, const char *problem);
 
+/** What is wrong about a target at the end of a step. */
+struct target_trouble {
+    const char *reason; /* static; NULL: nothing */
+    char *problem;      /* owned */
+    bool stays;         /* not known: what was said before still holds */
+};
+
+static inline void auto_target_trouble(struct target_trouble *trouble)
+{
+    free(trouble->problem);
+}
+
 /**
  * Has admission look at a workload once more, when it was missed or its reason is not on the
- * workload itself.
+ * workload itself. Says whether its pods wait for its owner.
  *
- * @param whole  As it was read.
- * @return       As a step.
+ * @param whole    As it was read.
+ * @param trouble  What came of it instead of what it says; untouched when all is well.
+ * @return         As a step.
  */
-int64_t target_stamp(const struct targeting *targeting, const json_t *whole, struct error *err);
+int64_t target_stamp(const struct targeting *targeting, const json_t *whole,
+                     struct target_trouble *trouble, struct error *err);

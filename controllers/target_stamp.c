@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/stamp_next.h"
+#include "controllers/target_loop.h"
 #include "controllers/target_parts.h"
 #include "controllers/write.h"
 
@@ -49,8 +50,15 @@ static int64_t heed_answer(const struct targeting *targeting, const json_t *answ
     return STAMP_AGAIN_MS << (tries < STAMP_TRIES ? tries : STAMP_TRIES);
 }
 
+static void put_trouble(struct target_trouble *trouble, const char *reason, const char *problem)
+{
+    free(trouble->problem);
+    trouble->reason = reason;
+    trouble->problem = text_format("%s", problem);
+}
+
 static int64_t write_stamp(const struct targeting *targeting, const json_t *whole,
-                           const char *cause, struct error *err)
+                           const char *cause, struct target_trouble *trouble, struct error *err)
 {
     struct kube_ref ref = {.resource = known_resource(targeting->kind),
                            .space = targeting->space,
@@ -66,22 +74,37 @@ static int64_t write_stamp(const struct targeting *targeting, const json_t *whol
         return TARGET_SEEN_MS;
     }
     target_memory_note_stamp(targeting->memory, targeting->key, cause);
-    target_blame(targeting, "StampRefused", err->message);
+    put_trouble(trouble, "StampRefused", err->message);
     return LOOP_FAILED;
 }
 
-int64_t target_stamp(const struct targeting *targeting, const json_t *whole, struct error *err)
+/* Who waits is not known before it is known since when admission is ours. */
+static void say_waits(const struct targeting *targeting, const struct stamp_next *next)
+{
+    bool waits = next->verdict == STAMP_WAITS;
+
+    if (waits && loops_active_s(targeting->loops) <= 0)
+        return;
+    if (target_memory_say_waits(targeting->memory, targeting->key, waits))
+        loops_news(targeting->loops, &target_loop, targeting->key);
+}
+
+int64_t target_stamp(const struct targeting *targeting, const json_t *whole,
+                     struct target_trouble *trouble, struct error *err)
 {
     struct stamp_next next = judge_stamp(targeting, whole);
-    int64_t wait_ms;
+    int64_t tries, wait_ms;
 
+    say_waits(targeting, &next);
     if (next.verdict != STAMP_IT || !loops_client(targeting->loops))
         return LOOP_RESTS;
-    if (target_memory_tries(targeting->memory, targeting->key, next.cause) >= STAMP_TRIES) {
-        target_blame(targeting, "StampWithoutEffect",
-                     "admission leaves its pods as they are: is the webhook reached?");
+    tries = target_memory_tries(targeting->memory, targeting->key, next.cause);
+    if (tries >= STAMP_TRIES) {
+        put_trouble(trouble, "StampWithoutEffect",
+                    "admission leaves its pods as they are: is the webhook reached?");
         return TARGET_BLOCKED_MS;
     }
     wait_ms = target_memory_stamp_due_ms(targeting->memory, next.per_minute);
-    return wait_ms > 0 ? wait_ms : write_stamp(targeting, whole, next.cause, err);
+    trouble->stays = wait_ms > 0 && tries > 0;
+    return wait_ms > 0 ? wait_ms : write_stamp(targeting, whole, next.cause, trouble, err);
 }

@@ -103,6 +103,18 @@ def warned(cluster, space, name, *words):
                                if all(word in " ".join(event) for word in words)], f"an event with {words}")
 
 
+def shown(cluster, space, name, reason, *words):
+    """Waits until condition PlanCarriedOut of a BackupConfiguration says all of this; reason None: until it is gone."""
+    def is_so():
+        status = configuration(cluster, space, name).get("status", {})
+        found = [each for each in status.get("conditions", []) if each["type"] == "PlanCarriedOut"]
+        if not reason:
+            return not found
+        return found and found[0]["reason"] == reason and all(word in found[0]["message"] for word in words)
+
+    eventually(is_so, f"PlanCarriedOut of {name} with {reason} {words}")
+
+
 # --- tests ----------------------------------------------------------------------------------------
 
 
@@ -198,7 +210,9 @@ def what_others_hold_is_left_to_them(cluster):
         before = cluster.api("POST", path("backupconfigurations", space), by_hand(space))
         cluster.create("deployments", space, web())
         warned(cluster, space, "web", "Warning", "NameTaken", "made by hand")
+        shown(cluster, space, "deploy-web", "NameTaken", f"apps/Deployment/{space}/web")
         annotate(cluster, space, backup_blueprint=None)
+        shown(cluster, space, "deploy-web", None)
         # a field that somebody states by an apply of his own
         cluster.create("deployments", space, web("held"))
         configuration(cluster, space, "deploy-held")
@@ -206,7 +220,14 @@ def what_others_hold_is_left_to_them(cluster):
                        "metadata": {"name": "deploy-held", "namespace": space}, "spec": {"schedule": "3 3 * * *"}}, None,
                       "--server-side", "--field-manager=team", "--force-conflicts")
         warned(cluster, space, "held", "Warning", "Conflict", "team")
+        shown(cluster, space, "deploy-held", "Conflict", "schedule", "team")
         check_equal(configuration(cluster, space, "deploy-held")["spec"]["schedule"], "3 3 * * *", "the team's schedule")
+        # what he gives up is the blueprint's again
+        cluster.apply({"apiVersion": "stash.appscode.com/v1beta1", "kind": "BackupConfiguration",
+                       "metadata": {"name": "deploy-held", "namespace": space, "labels": {"team": "x"}}}, None,
+                      "--server-side", "--field-manager=team")
+        shown(cluster, space, "deploy-held", None)
+        becomes(lambda: configuration(cluster, space, "deploy-held")["spec"]["schedule"], "0 2 * * *", "the schedule")
         # one place for two
         for name in ("one", "two"):
             cluster.create("deployments", space, web(name, "tg-one"))

@@ -393,6 +393,33 @@ static bool disagrees(const json_t *object, const json_t *intent)
     return false;
 }
 
+/* Who states it by an apply of his own, and is not us; NULL: nobody. */
+static const char *holder_of(const json_t *object)
+{
+    const json_t *entry;
+    size_t i;
+
+    tree_items (tree_at(object, "metadata.managedFields"), i, entry)
+        if (strcmp(tree_text(entry, "operation"), "Apply") == 0)
+            return tree_text(entry, "manager");
+    return NULL;
+}
+
+static struct reply refuse_held(const char *holder)
+{
+    struct reply reply = refuse(409, "Conflict");
+    AUTO(free) char *message = text_format("conflict with \"%s\" using v1", holder);
+    json_t *details = json_object(), *causes = json_array(), *cause = json_object();
+
+    tree_put_text(cause, "reason", "FieldManagerConflict");
+    tree_put_text(cause, "message", message);
+    tree_put_text(cause, "field", ".spec");
+    tree_push_new(causes, cause);
+    tree_put_new(details, "causes", causes);
+    tree_put_new(reply.body, "details", details);
+    return reply;
+}
+
 static struct reply apply(struct fake_cluster *cluster, const struct place *place, json_t *body)
 {
     const json_t *before = json_object_get(cluster->applied, place->path);
@@ -401,8 +428,12 @@ static struct reply apply(struct fake_cluster *cluster, const struct place *plac
     if (object ? !is_as_named(object, meta(body, "uid"), meta(body, "resourceVersion"))
                : meta(body, "uid") != NULL)
         return refuse(409, "Conflict");
-    if (object && !before && !strstr(place->query, "force=true") && disagrees(object, body))
-        return refuse(409, "Conflict");
+    if (object && !strstr(place->query, "force=true") && disagrees(object, body)) {
+        if (holder_of(object))
+            return refuse_held(holder_of(object));
+        if (!before)
+            return refuse(409, "Conflict");
+    }
     next = object ? tree_copy(object) : json_object();
     give_up(next, before, body);
     merge(next, body);

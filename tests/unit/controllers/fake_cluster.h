@@ -10,7 +10,8 @@
  * An API server over loopback HTTP that keeps objects of any kind, as far as its rules matter to
  * writers: names are unique, every write gets a resourceVersion and checks the one that it names,
  * uids are checked, `status` is a thing of its own, an apply takes nothing from others but by
- * force, and gives up what it does not say any more. A watch waits for a change of its kind, and
+ * force, and gives up what it does not say any more; who stands in metadata.managedFields with an
+ * Apply of his own holds whatever differs. A watch waits for a change of its kind, and
  * then ends with 410: all of it is listed anew. And it fails at a write when it is told to.
  */
 struct fake_cluster;

@@ -196,40 +196,107 @@ END_TEST
 
 /* ---- pods ---- */
 
+#define WAITING                                                                                    \
+    "the workload is older than this installation: its pods get the agent with its owner's next "  \
+    "change of them, or by a new value of its annotation granary.dev/refresh"
+#define SAYS_WAITING                                                                               \
+    "{'conditions':[{'type':'StashSidecarInjected','status':'False','reason':'WaitingForOwner'}]}"
+
 static const struct {
     const char *pods;
-    bool waits;
+    enum seen waits;
+    const char *status; /* that stands there; NULL: none */
     enum carried carried;
     const char *message;
 } pod_rows[] = {
-    {"[" POD("a", "{}") "," POD("b", WITH) "]", true, CARRIED_BY_SOME, "pods without the agent: a"},
-    {"[" POD("a", "{}") "]", false, CARRIED_BY_NONE, "pods without the agent: a"},
-    {"[" POD("a", "'odd'") "]", true, CARRIED_AFTER_OWNER, "pods without the agent: a"},
+    {"[" POD("a", "{}") "," POD("b", WITH) "]", SEEN_YES, NULL, CARRIED_BY_SOME,
+     "pods without the agent: a"},
+    {"[" POD("a", "{}") "]", SEEN_NO, SAYS_WAITING, CARRIED_BY_NONE, "pods without the agent: a"},
+    {"[" POD("a", "'odd'") "]", SEEN_YES, NULL, CARRIED_AFTER_OWNER,
+     WAITING "; pods without the agent: a"},
+    /* it has no pods: they would come without the agent */
+    {"[]", SEEN_YES, NULL, CARRIED_AFTER_OWNER, WAITING},
+    {"[]", SEEN_NO, SAYS_WAITING, CARRIED_BY_ALL, NULL},
+    /* a new leader does not know yet: what stands there holds */
+    {"[]", SEEN_UNKNOWN, SAYS_WAITING, CARRIED_AFTER_OWNER, WAITING},
+    {"[" POD("a", "{}") "]", SEEN_UNKNOWN, NULL, CARRIED_BY_NONE, "pods without the agent: a"},
+    /* it came with its owner's change */
+    {"[" POD("a", WITH) "]", SEEN_UNKNOWN, SAYS_WAITING, CARRIED_BY_ALL, NULL},
     {"[" POD("g", "{}") "," POD("f", "{}") "," POD("e", "{}") "," POD("d", "{}") "," POD(
          "c", "{}") "," POD("b", "{}") "," POD("a", "{}") "]",
-     false, CARRIED_BY_NONE, "pods without the agent: a, b, c, d, e and more"},
-    {"[1,{},'odd']", false, CARRIED_BY_NONE, "pods without the agent: , , "},
-    {"'odd'", false, CARRIED_BY_ALL, NULL},
+     SEEN_NO, NULL, CARRIED_BY_NONE, "pods without the agent: a, b, c, d, e and more"},
+    {"[1,{},'odd']", SEEN_NO, NULL, CARRIED_BY_NONE, "pods without the agent: , , "},
+    {"'odd'", SEEN_NO, "'odd'", CARRIED_BY_ALL, NULL},
 };
 
 START_TEST(pods_are_named)
     {
         AUTO(scene) struct scene scene = {0};
         AUTO(configuration_reading) struct configuration_reading reading = {0};
+        const struct target_said said = {.known = true, .waits = pod_rows[_i].waits};
 
         make_scene(&scene);
         json_decref(scene.parts[OF_PODS]);
         scene.parts[OF_PODS] = json_row(pod_rows[_i].pods);
+        if (pod_rows[_i].status)
+            tree_put_new(scene.parts[OF_CONFIGURATION], "status", json_row(pod_rows[_i].status));
 
         struct configuration_facts facts = facts_of(&scene);
 
-        facts.waits = pod_rows[_i].waits;
+        facts.said = &said;
         configuration_read(&facts, &reading);
         ck_assert_int_eq(reading.seen.carried, pod_rows[_i].carried);
         ck_assert_ptr_eq(reading.seen.carried_message ? reading.texts : NULL,
                          pod_rows[_i].message ? reading.texts : NULL);
         if (pod_rows[_i].message)
             ck_assert_str_eq(reading.seen.carried_message, pod_rows[_i].message);
+    }
+END_TEST
+
+/* ---- what is said of its target ---- */
+
+#define SAYS_CONFLICT                                                                              \
+    "{'conditions':[{'type':'PlanCarriedOut','status':'False','reason':'Conflict','message':"      \
+    "'team','lastTransitionTime':'2024-05-01T13:30:00Z'}]}"
+
+static const struct {
+    const char *reason, *problem, *status;
+    bool unknown;
+    enum condition_status is;
+    const char *shown, *message;
+} said_rows[] = {
+    {NULL, NULL, NULL, false, CONDITION_ABSENT, "", NULL},
+    {"Conflict", "team", NULL, false, CONDITION_FALSE, "Conflict", "team"},
+    /* it goes again */
+    {NULL, NULL, SAYS_CONFLICT, false, CONDITION_ABSENT, "", NULL},
+    /* and stays while a new leader does not know */
+    {NULL, NULL, SAYS_CONFLICT, true, CONDITION_FALSE, "Conflict", "team"},
+    {NULL, NULL, "{'conditions':'odd'}", true, CONDITION_ABSENT, "", ""},
+};
+
+START_TEST(what_is_said_of_its_target)
+    {
+        AUTO(scene) struct scene scene = {0};
+        AUTO(configuration_reading) struct configuration_reading reading = {0};
+        const struct target_said said = {.known = !said_rows[_i].unknown,
+                                         .reason = (char *)said_rows[_i].reason,
+                                         .problem = (char *)said_rows[_i].problem};
+
+        make_scene(&scene);
+        if (said_rows[_i].status)
+            tree_put_new(scene.parts[OF_CONFIGURATION], "status", json_row(said_rows[_i].status));
+
+        struct configuration_facts facts = facts_of(&scene);
+
+        facts.said = &said;
+        configuration_read(&facts, &reading);
+
+        const struct condition *condition = &reading.more[CONFIGURATION_PLAN];
+
+        ck_assert_str_eq(condition->type, "PlanCarriedOut");
+        ck_assert_int_eq(condition->status, said_rows[_i].is);
+        ck_assert_str_eq(condition->reason, said_rows[_i].shown);
+        ck_assert_pstr_eq(condition->message, said_rows[_i].message);
     }
 END_TEST
 
@@ -360,6 +427,7 @@ SUITE(controllers_configuration_read)
 {
     suite_rows(tests, what_conditions_say, rows);
     suite_rows(tests, pods_are_named, pod_rows);
+    suite_rows(tests, what_is_said_of_its_target, said_rows);
     tcase_add_test(tests, the_cronjob_is_wanted);
     tcase_add_test(tests, the_cronjob_is_somebody_elses);
     suite_rows(tests, secrets, secret_rows);

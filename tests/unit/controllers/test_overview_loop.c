@@ -198,7 +198,144 @@ START_TEST(from_an_annotation_to_a_protected_claim)
     }
 END_TEST
 
+/* ---- what is not as it was asked for stands where its owner looks ---- */
+
+#define NOW_S INT64_C(1714570200)
+
+/* An element of a list by its type has these values, or is not there (NULL). */
+static bool shows(const struct stand *stand, const char *path, const char *type, const char *row)
+{
+    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
+    AUTO(json) json_t *wanted = row ? json_row(row) : NULL;
+    const json_t *condition = tree_item(tree_at(object, "status.conditions"), "type", type), *value;
+    const char *key;
+
+    if (!row || !condition)
+        return !row && !condition;
+    tree_each (wanted, key, value)
+        if (!tree_equal(tree_get(condition, key), value))
+            return false;
+    return true;
+}
+
+static void await_condition(const struct stand *stand, const char *path, const char *type,
+                            const char *row)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int i = 0; i < TIMEOUT_MS && !shows(stand, path, type, row); i++)
+        nanosleep(&pause, NULL);
+
+    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
+    AUTO(free) char *text = object ? tree_format(object, NULL) : NULL;
+
+    ck_assert_msg(shows(stand, path, type, row), "%s of %s: %s", type, path, text ? text : "none");
+}
+
+/* A field that somebody else states by an apply of his own is his: said, until he gives it up. */
+START_TEST(a_field_that_somebody_holds)
+    {
+        struct stand stand;
+
+        start(&stand);
+        put(&stand, SECRET, A_SECRET);
+        put(&stand, BLUEPRINT, A_BLUEPRINT);
+        await(&stand, CONFIGURATION, "{'status.phase':'Ready'}");
+
+        AUTO(json) json_t *held = fake_cluster_get(stand.cluster, CONFIGURATION);
+        AUTO(json) json_t *given_up = tree_copy(held);
+
+        tree_put_text(json_object_get(held, "spec"), "schedule", "3 3 * * *");
+        tree_put_int(json_object_get(held, "metadata"), "generation", 2);
+        tree_put_new(json_object_get(held, "metadata"), "managedFields",
+                     json_row("[{'manager':'team','operation':'Apply'}]"));
+        fake_cluster_put(stand.cluster, CONFIGURATION, tree_copy(held));
+        await_condition(
+            &stand, CONFIGURATION, "PlanCarriedOut",
+            "{'status':'False','reason':'Conflict','message':'BackupConfiguration shop/deploy-web "
+            "is left as it is: other managers own .spec (team)'}");
+        await(&stand, CONFIGURATION, "{'spec.schedule':'3 3 * * *','status.phase':'Ready'}");
+        await(&stand, BLUEPRINT,
+              "{'status.failingTargets':1,'status.lastError':'Deployment shop/web: "
+              "BackupConfiguration shop/deploy-web is left as it is: other managers own .spec "
+              "(team)'}");
+
+        tree_put_int(json_object_get(given_up, "metadata"), "generation", 3);
+        fake_cluster_put(stand.cluster, CONFIGURATION, tree_copy(given_up));
+        await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
+        await(&stand, BLUEPRINT, "{'status.failingTargets':0,'status.lastError':''}");
+        stop(&stand);
+    }
+END_TEST
+
+/* 10.1, 2: one that somebody wrote himself says that another one would have its name, whatever it
+ * is about, and only as long as that is so. */
+START_TEST(one_made_by_hand_in_the_way)
+    {
+        static const char *const refs[] = {
+            "{'ref':{'apiVersion':'apps/v1','kind':'Deployment','name':'web'},'paths':['/data']}",
+            "{'ref':{'apiVersion':'apps/v1','kind':'Deployment','name':'else'},'paths':['/data']}"};
+        struct stand stand;
+        json_t *made = json_row(
+            "{'apiVersion':'stash.appscode.com/v1beta1','kind':'BackupConfiguration','metadata':{"
+            "'name':'deploy-web','namespace':'shop','generation':1},'spec':{'repository':{'name':"
+            "'mine'},'schedule':'@daily','retentionPolicy':{'name':'a','keepLast':5,'prune':true}}"
+            "}");
+
+        start(&stand);
+        tree_put_new(json_object_get(made, "spec"), "target", json_row(refs[_i]));
+        fake_cluster_put(stand.cluster, CONFIGURATION, made);
+        put(&stand, BLUEPRINT, A_BLUEPRINT);
+        await_condition(
+            &stand, CONFIGURATION, "PlanCarriedOut",
+            "{'status':'False','reason':'NameTaken','message':'it was made by hand, and has the "
+            "name of the one that a BackupBlueprint would make for apps/Deployment/shop/web, which "
+            "is not made'}");
+        await(&stand, BLUEPRINT, "{'status.failingTargets':1}");
+        await(&stand, CONFIGURATION, "{'spec.repository':{'name':'mine'},'metadata.generation':1}");
+        put(&stand, DEPLOYMENT, A_DEPLOYMENT(""));
+        await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
+        put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
+        await_condition(&stand, CONFIGURATION, "PlanCarriedOut", "{'reason':'NameTaken'}");
+        fake_cluster_remove(stand.cluster, DEPLOYMENT);
+        await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
+        stop(&stand);
+    }
+END_TEST
+
+/* Older than the installation: it waits for its owner, whose change ends that. Who leads next says
+ * the same. */
+START_TEST(one_that_waits_for_its_owner)
+    {
+        struct stand stand;
+
+        start(&stand);
+        fake_cluster_clock(stand.cluster, NOW_S);
+        put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
+        put(&stand, BLUEPRINT, A_BLUEPRINT);
+        /* before it is known since when admission is ours, nobody is said to wait */
+        await_condition(&stand, CONFIGURATION, "StashSidecarInjected", "{'status':'True'}");
+        loops_set_active(stand.loops, NOW_S + 1);
+        await_condition(&stand, CONFIGURATION, "StashSidecarInjected",
+                        "{'status':'False','reason':'WaitingForOwner'}");
+        await(&stand, CONFIGURATION, "{'status.phase':'NotReady'}");
+
+        /* what admission would make of his change */
+        AUTO(json) json_t *changed = fake_cluster_get(stand.cluster, DEPLOYMENT);
+
+        tree_put_int(json_object_get(changed, "metadata"), "generation", 2);
+        tree_put_new(json_object_get(json_object_get(changed, "spec"), "template"), "metadata",
+                     json_row("{'annotations':{'granary.dev/agent':'v1.00000000.00000000'}}"));
+        fake_cluster_put(stand.cluster, DEPLOYMENT, tree_copy(changed));
+        await_condition(&stand, CONFIGURATION, "StashSidecarInjected", "{'status':'True'}");
+        stop(&stand);
+    }
+END_TEST
+
 SUITE(controllers_overview_loop)
 {
     tcase_add_test(tests, from_an_annotation_to_a_protected_claim);
+    tcase_add_test(tests, a_field_that_somebody_holds);
+    tcase_add_loop_test(tests, one_made_by_hand_in_the_way, 0, 2);
+    tcase_add_test(tests, one_that_waits_for_its_owner);
 }
