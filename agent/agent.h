@@ -13,7 +13,7 @@ struct agent {
     const struct agent_options *options;
     int stop_fd; /* readable: end */
     struct children *children;
-    struct agent_client *client;
+    struct agent_client *client; /* NULL: there is nobody to ask (maintain) */
     char instance[INSTANCE_BYTES];
     struct identity_addresses known; /* those that were logged last */
     char said[256];                  /* what hindered us last, so that it is logged once */
@@ -30,6 +30,9 @@ enum agent_exit agent_step(struct agent *agent);
 
 /** Asks for the BackupSession of this pod's slot. */
 enum agent_exit agent_trigger(struct agent *agent);
+
+/** Runs restic on a repository as the options say, and writes how that ended. */
+enum agent_exit agent_maintain(struct agent *agent);
 
 /** Logs what hinders us, unless it was logged last. */
 void agent_say(struct agent *agent, const char *message, const char *reason);

@@ -17,6 +17,7 @@ static const struct {
     [AGENT_INIT] = {"init", "before an application: restores, ends when that may start"},
     [AGENT_STEP] = {"step", "in a Job: does its one piece of work"},
     [AGENT_TRIGGER] = {"trigger", "in a CronJob: asks for the session of its slot"},
+    [AGENT_MAINTAIN] = {"maintain", "in a Job: runs restic on a repository, as it is told"},
 };
 
 static bool take_host(const char *text, void *member, struct error *detail)
@@ -28,6 +29,16 @@ static bool take_host(const char *text, void *member, struct error *detail)
     if (options->host_count == RESTORE_HOSTS_MAX)
         return error_set(detail, ERROR_INVALID, "more than %u", RESTORE_HOSTS_MAX);
     options->hosts[options->host_count++] = text;
+    return true;
+}
+
+static bool take_run(const char *text, void *member, struct error *detail)
+{
+    struct agent_options *options = member;
+
+    if (options->run_count == MAINTENANCE_RUNS_MAX)
+        return error_set(detail, ERROR_INVALID, "more than %u", MAINTENANCE_RUNS_MAX);
+    options->runs[options->run_count++] = text;
     return true;
 }
 
@@ -51,6 +62,7 @@ static bool take_jitter(const char *text, void *member, struct error *detail)
 
 #define RESTIC "/usr/bin/restic"
 #define MOUNTINFO "/proc/self/mountinfo"
+#define RESULT "/dev/termination-log"
 
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct agent_options, member)
@@ -71,6 +83,13 @@ static const struct flag rows[] = {
     {"jitter", FLAG_BY(take_jitter), 0, "DURATION", "begin at a random moment within it"},
     {"deadline", FLAG_TIME(1000, DEADLINE_MAX_MS), AT(deadline_ms), "DURATION",
      "give up after it (default 10m)"},
+    {"kind", FLAG_TEXT, AT(kind), "WORD", "what is done: forget, prune, check, unlock"},
+    {"secret", FLAG_TEXT, AT(secret), "DIR", "the storage Secret, a file for each key"},
+    {"backend", FLAG_TEXT, AT(backend), "JSON", "of the Repository"},
+    {"cluster", FLAG_TEXT, AT(cluster), "UID", "of the cluster that must own the repository"},
+    {"dead", FLAG_TEXT, AT(dead), "POD", "unlock: one that has ended and may have left a lock"},
+    {"run", FLAG_BY(take_run), 0, "JSON", "restic's arguments as a list; again for more"},
+    {"result", FLAG_TEXT, AT(result), "FILE", "is told how it ended (default " RESULT ")"},
 #undef AT
 };
 
@@ -79,9 +98,27 @@ static const struct flag rows[] = {
 #define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT) | IN(AGENT_STEP))
 #define INIT IN(AGENT_INIT)
 #define TRIGGER IN(AGENT_TRIGGER)
-static const unsigned places[COUNT(rows)] = {
-    WORKS | TRIGGER, WORKS,  WORKS, INIT | IN(AGENT_STEP), INIT, INIT, INIT, INIT, INIT, INIT, INIT,
-    TRIGGER,         TRIGGER};
+#define MAINTAIN IN(AGENT_MAINTAIN)
+static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
+                                             WORKS | MAINTAIN,
+                                             WORKS | MAINTAIN,
+                                             INIT | IN(AGENT_STEP),
+                                             INIT,
+                                             INIT,
+                                             INIT,
+                                             INIT,
+                                             INIT,
+                                             INIT,
+                                             INIT,
+                                             TRIGGER,
+                                             TRIGGER,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN};
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
 {
@@ -90,14 +127,16 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
             options->mode = (enum agent_mode)i;
             return true;
         }
-    return error_set(err, ERROR_INVALID, "the first word must be sidecar, init, step or trigger");
+    return error_set(err, ERROR_INVALID,
+                     "the first word must be sidecar, init, step, trigger or maintain");
 }
 
 static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
                                               .scratch = MOUNT_SCRATCH,
                                               .restic = RESTIC,
                                               .mountinfo = MOUNTINFO,
-                                              .deadline_ms = DEADLINE_MS};
+                                              .deadline_ms = DEADLINE_MS,
+                                              .result = RESULT};
 
 static bool is_given(const struct agent_options *options, const struct flag *row)
 {
@@ -112,8 +151,19 @@ static bool is_given(const struct agent_options *options, const struct flag *row
     case FLAG_IS_TIME:
         return *(const int64_t *)now != *(const int64_t *)before;
     default:
+        if (row->value.parse == take_run)
+            return options->run_count > 0;
         return row->value.parse == take_host ? options->host_count > 0 : options->jitter_ms > 0;
     }
+}
+
+/* The only mode of a set; -1: there are several. */
+static int only_mode(unsigned set)
+{
+    for (size_t i = 0; i < COUNT(modes); i++)
+        if (set == IN(i))
+            return (int)i;
+    return -1;
 }
 
 static bool check_mode(const struct agent_options *options, struct error *err)
@@ -121,9 +171,9 @@ static bool check_mode(const struct agent_options *options, struct error *err)
     for (size_t i = 0; i < COUNT(rows); i++) {
         if ((places[i] & IN(options->mode)) || !is_given(options, &rows[i]))
             continue;
-        if (places[i] == INIT || places[i] == TRIGGER)
+        if (only_mode(places[i]) >= 0)
             return error_set(err, ERROR_INVALID, "--%s is for %s only", rows[i].name,
-                             modes[places[i] == INIT ? AGENT_INIT : AGENT_TRIGGER].name);
+                             modes[only_mode(places[i])].name);
         return error_set(err, ERROR_INVALID, "--%s is not for %s", rows[i].name,
                          modes[options->mode].name);
     }
@@ -135,6 +185,10 @@ static bool check(const struct agent_options *options, struct error *err)
     bool any = options->session || options->session_namespace || options->session_uid;
     bool all = options->session && options->session_namespace && options->session_uid;
 
+    if (options->mode == AGENT_MAINTAIN &&
+        (!options->kind || !options->secret || !options->backend || !options->run_count))
+        return error_set(err, ERROR_INVALID,
+                         "maintain needs --kind, --secret, --backend and at least one --run");
     if (any && !all)
         return error_set(err, ERROR_INVALID,
                          "--session, --session-namespace and --session-uid belong together");
@@ -186,7 +240,7 @@ void agent_help(FILE *out)
 {
     fputs("granary-agent: takes and restores backups from inside a pod.\n"
           "\n"
-          "usage: granary-agent sidecar|init|step|trigger [OPTION...]\n"
+          "usage: granary-agent sidecar|init|step|trigger|maintain [OPTION...]\n"
           "\n",
           out);
     for (size_t i = 0; i < COUNT(modes); i++)
@@ -200,9 +254,10 @@ void agent_help(FILE *out)
           "take two minutes to show it. What it is asked to do comes from the agent API.\n"
           "\n"
           "exit: 0 told to end (sidecar), the application may start (init), the work succeeded\n"
-          "        and that is recorded (step), the session of this slot is there (trigger)\n"
+          "        and that is recorded (step), the session of this slot is there (trigger), all\n"
+          "        runs went well (maintain)\n"
           "      1 told to end before that (init), failed or not wanted any more (step), refused\n"
-          "        or too late (trigger)\n"
+          "        or too late (trigger), a run failed (maintain)\n"
           "      2 could not run\n",
           out);
 }

@@ -10,13 +10,17 @@
 
 /** Exit codes of granary-agent. */
 enum agent_exit {
-    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start; step, trigger:
-                         done */
-    AGENT_ENDED = 1,  /* init: a signal came before that; step: failed; trigger: no session */
+    AGENT_FINE = 0,   /* sidecar: until SIGTERM; init: the application may start; step, trigger,
+                         maintain: done */
+    AGENT_ENDED = 1,  /* init: a signal came before that; step, maintain: failed; trigger: no
+                         session */
     AGENT_CANNOT = 2, /* could not run: arguments */
 };
 
-enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_STEP, AGENT_TRIGGER };
+/* Runs of one maintenance Job: a target each, and a few more. */
+#define MAINTENANCE_RUNS_MAX 512u
+
+enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_STEP, AGENT_TRIGGER, AGENT_MAINTAIN };
 
 /**
  * What the command line says, as admission wrote it into the pod: pods live on for years, so what
@@ -32,9 +36,17 @@ struct agent_options {
     const char *target_kind;                               /* of the workload; NULL: not said */
     bool restore_if_exists;
     int64_t jitter_ms, deadline_ms; /* of trigger */
-    const char *scratch;            /* folder for restic's cache and temporary files */
-    const char *restic;             /* path of the program */
-    const char *mountinfo;          /* list of mounts */
+    const char *kind;               /* of maintenance: "forget" */
+    const char *secret;             /* folder with a file for each key of the storage Secret */
+    const char *backend;            /* of the Repository, as JSON */
+    const char *cluster;            /* that owns the repository; NULL: not known */
+    const char *dead;               /* pod whose lock is removed; NULL: none */
+    const char *runs[MAINTENANCE_RUNS_MAX]; /* argument vectors of restic, as JSON */
+    size_t run_count;
+    const char *result;    /* file that is told how it ended */
+    const char *scratch;   /* folder for restic's cache and temporary files */
+    const char *restic;    /* path of the program */
+    const char *mountinfo; /* list of mounts */
 };
 
 enum agent_verdict { AGENT_RUN, AGENT_HELP, AGENT_VERSION, AGENT_BAD };

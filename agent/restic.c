@@ -148,7 +148,7 @@ bool run_progress(struct run *run, bool now)
     struct refusal refusal;
     struct error err = {.message = ""};
 
-    if (!now && clock_mono_ms() < run->next_progress_ms)
+    if (!run->agent->client || (!now && clock_mono_ms() < run->next_progress_ms))
         return true;
 
     bool good = agent_ask(run->agent->client, CLIENT_PROGRESS, &run->progress, PROGRESS_CALL_MS,

@@ -209,6 +209,27 @@ void restic_owners(struct words *out, const struct restic_place *place)
     words_add(out, "--tag=" OWNER_TAG);
 }
 
+bool restic_maintenance(struct words *out, const struct restic_place *place, const json_t *vector,
+                        struct error *err)
+{
+    static const char *const commands[] = {"forget", "prune",     "check", "unlock",
+                                           "stats",  "snapshots", NULL};
+    const char *command = json_string_value(json_array_get(vector, 0));
+
+    if (!command || !is_one_of(command, commands, false))
+        return error_set(err, ERROR_INVALID, "\"%.40s\" is no command of maintenance",
+                         command ? command : "");
+    begin(out, place, command);
+    for (size_t i = 1; i < json_array_size(vector); i++) {
+        const char *word = json_string_value(json_array_get(vector, i));
+
+        if (!word || strncmp(word, "--", 2) != 0 || !word[2])
+            return error_set(err, ERROR_INVALID, "run %s: word %zu is no option", command, i);
+        words_add(out, word);
+    }
+    return true;
+}
+
 void restic_init(struct words *out, const struct restic_place *place)
 {
     begin(out, place, "init");

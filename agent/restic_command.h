@@ -64,6 +64,16 @@ bool restic_url_check(const char *url, struct error *err) MUST_CHECK;
 /** Lists the marks of owners; proves at the same time that there is a repository, or none. */
 void restic_owners(struct words *out, const struct restic_place *place);
 
+/**
+ * A run of maintenance.
+ *
+ * @param vector  The command and its options, each with its value in one word. Borrowed.
+ * @return        False with ERROR_INVALID: a command that is not for maintenance, or a word that is
+ *                no option.
+ */
+bool restic_maintenance(struct words *out, const struct restic_place *place, const json_t *vector,
+                        struct error *err) MUST_CHECK;
+
 /** Makes a repository, and the mark of a cluster, which takes over from a mark (NULL: none). */
 void restic_init(struct words *out, const struct restic_place *place);
 void restic_mark_owner(struct words *out, const struct restic_place *place, const char *from);

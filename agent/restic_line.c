@@ -89,7 +89,9 @@ void restic_line_read(struct span text, struct restic_line *line)
     }
     if (line->kind == RESTIC_ITEM_ERROR) {
         copy(line->item, tree_span(object, "item"));
-        copy(line->message, tree_span(tree_get(object, "error"), "message"));
+        copy(line->message,
+             tree_span(tree_get(object, "error") ? tree_get(object, "error") : object,
+                       "message")); /* a check has no item */
     }
     if (line->kind == RESTIC_EXIT_ERROR)
         copy(line->message, tree_span(object, "message"));

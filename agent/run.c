@@ -93,11 +93,14 @@ static void *work(void *context)
     static enum agent_exit (*const modes[])(struct agent *) = {[AGENT_SIDECAR] = agent_sidecar,
                                                                [AGENT_INIT] = agent_init,
                                                                [AGENT_STEP] = agent_step,
-                                                               [AGENT_TRIGGER] = agent_trigger};
+                                                               [AGENT_TRIGGER] = agent_trigger,
+                                                               [AGENT_MAINTAIN] = agent_maintain};
     struct worker *worker = context;
+    const struct agent_options *options = worker->agent.options;
 
-    worker->agent.client = agent_make(worker->agent.options->identity, worker->agent.stop_fd);
-    worker->result = modes[worker->agent.options->mode](&worker->agent);
+    if (options->mode != AGENT_MAINTAIN)
+        worker->agent.client = agent_make(options->identity, worker->agent.stop_fd);
+    worker->result = modes[options->mode](&worker->agent);
     agent_free(worker->agent.client);
     raise_flag(worker->done_fd);
     return NULL;

@@ -113,12 +113,15 @@ static bool push_paths(json_t *args, const json_t *paths, struct error *err)
 /* Whose snapshots: a tag is the target's alone; without one, only its host and paths tell. */
 static bool push_owner(json_t *args, const struct forget_of *of, struct error *err)
 {
-    if (!of->host || !syntax_host(span_of(of->host), err))
+    bool tagged = of->tag && *of->tag;
+
+    if ((!of->host && !tagged) || (of->host && !syntax_host(span_of(of->host), err)))
         return error_set(err, ERROR_INVALID, "no host whose snapshots could be forgotten");
-    push_flag(args, "host", of->host);
-    if (of->tag && *of->tag && strchr(of->tag, ','))
+    if (of->host)
+        push_flag(args, "host", of->host);
+    if (tagged && strchr(of->tag, ','))
         return error_set(err, ERROR_INVALID, "a tag holds no comma");
-    if (of->tag && *of->tag) {
+    if (tagged) {
         push_flag(args, "tag", of->tag);
         return true;
     }
@@ -145,6 +148,17 @@ bool forget_args(const struct forget_of *of, const json_t *policy, json_t **args
 }
 
 /* ---- the others ---- */
+
+void maintenance_look_args(json_t *runs)
+{
+    json_t *snapshots = args_of("snapshots"), *stats = args_of("stats");
+
+    tree_push_text(snapshots, "--no-lock");
+    tree_push_text(stats, "--no-lock");
+    push_flag(stats, "mode", "raw-data");
+    tree_push_new(runs, snapshots);
+    tree_push_new(runs, stats);
+}
 
 json_t *prune_args(const json_t *policy)
 {

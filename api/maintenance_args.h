@@ -14,21 +14,21 @@
 /** Days in which all data of a repository have been read once. */
 #define CHECK_PARTS 30
 
-/** Whose snapshots are judged: one host of one target. All borrowed. */
+/** Whose snapshots are judged. All borrowed. */
 struct forget_of {
-    const char *host;
-    const char *tag; /* that only this target's snapshots have; NULL: those of Stash have none */
+    const char *host; /* NULL: each host of the tag, by itself */
+    const char *tag;  /* that only this target's snapshots have; NULL: those of Stash have none */
     const json_t *paths; /* of its backups; needed without a tag */
 };
 
 /**
- * `restic forget` for one host, so that a repository which several targets share keeps what is not
- * this one's. Paths that are not backed up any more are judged as groups of their own.
+ * `restic forget` for one target, so that a repository which several targets share keeps what is
+ * not this one's. Paths that are not backed up any more are judged as groups of their own.
  *
  * @param policy  retentionPolicy. Borrowed.
  * @param args    Set to a new array, or to NULL: there is no rule, and all is kept.
- * @return        False: ERROR_INVALID: neither a tag nor paths say whose they are, no host, a rule
- *                that restic would not take.
+ * @return        False: ERROR_INVALID: neither a tag nor paths say whose they are, neither a tag
+ * nor a host, a rule that restic would not take.
  *
  * Spec: restic's manual, forget; stash-behaviour 1.2 and 10.1.
  */
@@ -37,6 +37,9 @@ bool forget_args(const struct forget_of *of, const json_t *policy, json_t **args
 
 /** True when the policy has a rule that keeps something. Without any, nothing is forgotten. */
 bool forget_has_rules(const json_t *policy);
+
+/** What is in the repository, and how large it is: two argument vectors, appended. */
+void maintenance_look_args(json_t *runs);
 
 /** `restic prune`, dry when the policy says so. New array. */
 json_t *prune_args(const json_t *policy);

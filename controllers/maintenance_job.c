@@ -39,28 +39,39 @@ static const json_t *backend_of(const struct maintenance_job *request)
     return tree_at(request->repository, "spec.backend");
 }
 
+static void push_flag(json_t *args, const char *flag, const char *value)
+{
+    AUTO(text) struct text doubled = {0};
+
+    text_addf(&doubled, "--%s=", flag);
+    for (const char *c = value; *c; c++) { /* for the kubelet "$$" is one "$" */
+        if (*c == '$')
+            text_putc(&doubled, '$');
+        text_putc(&doubled, *c);
+    }
+    tree_push_text(args, text_get(&doubled));
+}
+
 /* restic's arguments are data here: one JSON list in one argument. */
 static json_t *args_of(const struct maintenance_job *request)
 {
     json_t *args = json_array();
-    AUTO(free) char *kind = text_format("--kind=%s", maintenance_word(request->kind));
+    AUTO(free) char *backend = tree_format(backend_of(request), NULL);
     const json_t *run;
     size_t i;
 
     tree_push_text(args, "maintain");
-    tree_push_text(args, kind);
-    tree_push_text(args, "--secret=" MAINTENANCE_SECRET_MOUNT);
+    push_flag(args, "kind", maintenance_word(request->kind));
+    push_flag(args, "secret", MAINTENANCE_SECRET_MOUNT);
+    push_flag(args, "backend", backend);
+    if (request->cluster)
+        push_flag(args, "cluster", request->cluster);
+    if (request->dead)
+        push_flag(args, "dead", request->dead);
     tree_items (request->runs, i, run) {
         AUTO(free) char *vector = tree_format(run, NULL);
-        AUTO(free) char *flag = text_format("--run=%s", vector);
-        AUTO(text) struct text doubled = {0};
 
-        for (const char *c = flag; *c; c++) { /* for the kubelet "$$" is one "$" */
-            if (*c == '$')
-                text_putc(&doubled, '$');
-            text_putc(&doubled, *c);
-        }
-        tree_push_text(args, text_get(&doubled));
+        push_flag(args, "run", vector);
     }
     return args;
 }

@@ -38,7 +38,10 @@ static const struct {
     {"no policy", "h", "t", "[]", "null", NULL, NULL},
     {"nobody's", "h", NULL, "[]", "{'keepLast': 1}", NULL, "neither a tag nor paths"},
     {"nobody's, with an empty tag", "h", "", "null", "{'keepLast': 1}", NULL, "neither a tag nor"},
-    {"no host", NULL, "t", "[]", "{'keepLast': 1}", NULL, "no host"},
+    {"each host of a tag", NULL, "t", "[]", "{'keepLast': 1}",
+     "['forget', '--json', '--tag=t', '--group-by=host,paths', '--keep-last=1']", NULL},
+    {"no host", NULL, NULL, "['/a']", "{'keepLast': 1}", NULL, "no host"},
+    {"no host, with an empty tag", NULL, "", "['/a']", "{'keepLast': 1}", NULL, "no host"},
     {"an empty host", "", "t", "[]", "{'keepLast': 1}", NULL, "no host"},
     {"a host that is a list of flags", "h --prune", "t", "[]", "{'keepLast': 1}", NULL, "no host"},
     {"two tags", "h", "t,u", "[]", "{'keepLast': 1}", NULL, "no comma"},
@@ -146,8 +149,22 @@ START_TEST(test_others)
     }
 END_TEST
 
+/* Without locks, so that nothing waits for them. */
+START_TEST(test_look)
+    {
+        AUTO(json) json_t *runs = json_array();
+        AUTO(json)
+        json_t *wanted = json_row("[['snapshots', '--no-lock'],"
+                                  " ['stats', '--no-lock', '--mode=raw-data']]");
+
+        maintenance_look_args(runs);
+        ck_assert(tree_equal(runs, wanted));
+    }
+END_TEST
+
 SUITE(maintenance_args)
 {
+    tcase_add_test(tests, test_look);
     suite_rows(tests, test_forget, forgets);
     suite_rows(tests, test_wipe, wipes);
     tcase_add_test(tests, test_others);

@@ -33,6 +33,8 @@ static const struct {
     {S3, false, "/spec/backoffLimit", "0"},
     {S3, false, MAIN "/args",
      "['maintain', '--kind=forget', '--secret=/var/run/secrets/granary.dev/storage', "
+     "'--backend={\\\"s3\\\":{\\\"bucket\\\":\\\"b\\\"},\\\"storageSecretName\\\":\\\"keys\\\"}', "
+     "'--cluster=c-1', '--dead=p$$1', "
      "'--run=[\\\"forget\\\",\\\"--keep-tag=$$(X)\\\"]']"},
     {S3, false, MAIN "/volumeMounts/2",
      "{'name': 'granary-storage', 'mountPath': '/var/run/secrets/granary.dev/storage', "
@@ -61,6 +63,8 @@ static json_t *make(const char *repository, const char *runs, bool restricted,
     struct maintenance_job request = {.repository = object,
                                       .kind = MAINTENANCE_FORGET,
                                       .runs = vectors,
+                                      .cluster = "c-1",
+                                      .dead = "p$1",
                                       .since_s = 1714570200,
                                       .attached = attached,
                                       .restricted = restricted,
