@@ -84,6 +84,13 @@ bool desk_write_status(const struct desk *desk, bool restore, const json_t *sess
                        status, err) <= STATUS_SENT;
 }
 
+char *desk_repository_key(const json_t *repository)
+{
+    const char *space = meta(repository, "namespace"), *name = meta(repository, "name");
+
+    return text_format("%s/%s", space ? space : "", name ? name : "");
+}
+
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
                    struct desk_pod *pod, struct error *err)
 {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/repository_lease.h"
 #include "controllers/restore_status.h"
 #include "controllers/session_make.h"
 #include "controllers/session_read.h"
@@ -38,6 +39,7 @@ struct matter {
     struct restore restored;
     long host; /* -1: none */
     char *host_name;
+    bool kept_out; /* maintenance has the Repository alone: what ends that wakes who waits */
 };
 
 static void auto_matter(struct matter *matter)
@@ -212,10 +214,18 @@ static char *cluster_uid(const struct desk *desk, struct error *err)
     return NULL;
 }
 
-static bool say_work(const struct desk *desk, const struct matter *matter, int64_t attempt,
+static int64_t attempt_of(const struct claims *claims, const char *host)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (strcmp(claims->list[i].host, host) == 0)
+            return claims->list[i].attempt;
+    return 0;
+}
+
+static bool say_work(const struct desk *desk, const struct matter *matter, const json_t *repository,
                      struct text *out, struct error *err)
 {
-    AUTO(json) json_t *repository = find_repository(desk, matter->invoker, err);
+    int64_t attempt = attempt_of(matter->parts.claims, matter->host_name);
     AUTO(secret) json_t *secret = repository ? read_secret(desk, repository, err) : NULL;
     AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
     AUTO(free) char *cluster = secret ? cluster_uid(desk, err) : NULL;
@@ -240,14 +250,6 @@ static bool say_work(const struct desk *desk, const struct matter *matter, int64
         (matter->restore ? work_make_restore : work_make_backup)(&request, &granted->work, err);
 
     return kept && say(granted, out, err);
-}
-
-static int64_t attempt_of(const struct claims *claims, const char *host)
-{
-    for (size_t i = 0; i < claims->count; i++)
-        if (strcmp(claims->list[i].host, host) == 0)
-            return claims->list[i].attempt;
-    return 0;
 }
 
 static bool is_initialized(const struct matter *matter)
@@ -291,20 +293,40 @@ static enum desk_answer give_up(const struct desk *desk, const struct matter *ma
     return DESK_WAIT;
 }
 
-/* The claim is in the ledger before anybody hears of it. */
+/* Nobody works on a Repository that maintenance has alone, or is about to have. */
+static bool let_in(const struct desk *desk, const struct agent_caller *caller,
+                   const struct matter *matter, const json_t *repository, bool *in,
+                   struct error *err)
+{
+    AUTO(free) char *key = desk_repository_key(repository);
+    const struct repository_worker worker = {.space = desk->plan.space,
+                                             .repository = key,
+                                             .session = meta(matter->session, "uid"),
+                                             .pod = caller->pod_uid};
+
+    return repository_lease_share(desk->plan.client, &worker, desk_now_s(desk), in, err);
+}
+
+/* The claim is in both ledgers before anybody hears of it. */
 static enum desk_answer hand_out(const struct desk *desk, const struct agent_caller *caller,
-                                 const struct message_claim *message, const struct matter *matter,
+                                 const struct message_claim *message, struct matter *matter,
                                  struct text *answer, struct error *err)
 {
     AUTO(secret_text) struct text said = {0};
-    int64_t attempt = attempt_of(matter->parts.claims, matter->host_name);
+    AUTO(json) json_t *repository = find_repository(desk, matter->invoker, err);
+    bool in = false;
 
-    if (!say_work(desk, matter, attempt, &said, err)) {
+    if (!say_work(desk, matter, repository, &said, err)) {
         log_warn("work can not be handed out", LOG_S("session", meta(matter->session, "name")),
                  LOG_S("namespace", meta(matter->session, "namespace")),
                  LOG_S("error", err->message));
         return give_up(desk, matter, err);
     }
+    if (!let_in(desk, caller, matter, repository, &in, err))
+        return desk_failed(err);
+    matter->kept_out = !in;
+    if (!in)
+        return DESK_WAIT;
     if (!target_lease_write(desk->plan.client, matter->lease, matter->parts.claims, err))
         return desk_failed(err);
     remember(desk, caller, message, matter);
@@ -376,7 +398,7 @@ static enum desk_answer try_backup(const struct desk *desk, const struct agent_c
     if (!read_matter(desk, pod, &matter, err))
         return desk_failed(err);
     what = offer(desk, caller, message, &matter, answer, err);
-    if (what == DESK_WAIT)
+    if (what == DESK_WAIT && !matter.kept_out)
         desk_memory_idle(desk->memory, caller->pod_uid, matter.session, desk_now_s(desk));
     return what;
 }
@@ -467,7 +489,7 @@ static enum desk_answer try_restore(const struct desk *desk, const struct agent_
     if (!read_matter(desk, pod, &matter, err))
         return desk_failed(err);
     what = answer_restore(desk, caller, message, &matter, answer, err);
-    if (what == DESK_WAIT)
+    if (what == DESK_WAIT && !matter.kept_out)
         desk_memory_idle(desk->memory, caller->pod_uid, matter.session, desk_now_s(desk));
     return what;
 }

@@ -35,6 +35,9 @@ json_t *desk_read_session(const struct desk *desk, bool restore, const json_t *k
 bool desk_write_status(const struct desk *desk, bool restore, const json_t *session,
                        const json_t *status, struct error *err) MUST_CHECK;
 
+/** "namespace/name" of a Repository, as its Lease has it. The caller frees it. */
+char *desk_repository_key(const json_t *repository);
+
 /** desk_pod_read() with what is remembered. */
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
                    struct desk_pod *pod, struct error *err) MUST_CHECK;

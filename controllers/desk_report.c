@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/repository_lease.h"
 #include "controllers/restore_status.h"
 #include "controllers/session_read.h"
 #include "controllers/session_status.h"
@@ -206,6 +207,28 @@ static bool is_recorded(const json_t *session, bool restore, const char *host)
     return (restore ? restore_status_result : session_status_result)(status, host) != WORK_OPEN;
 }
 
+/* He has said himself that his work has ended, and that stands in a status: others may have the
+ * Repository alone. What fails here is done by maintenance, on the same proof. */
+static void leave_repository(const struct desk *desk, const struct desk_claim *claim,
+                             const json_t *session, bool restore)
+{
+    AUTO(json) json_t *invoker = invoker_of(desk, session, restore);
+    const json_t *ref = tree_at(invoker, "spec.repository");
+    const char *space = tree_text(ref, "namespace"), *name = tree_text(ref, "name");
+    struct error err = {.message = ""};
+
+    if (!name)
+        return;
+
+    AUTO(free)
+    char *key = text_format("%s/%s", space && *space ? space : meta(invoker, "namespace"), name);
+    const struct repository_worker worker = {desk->plan.space, key, claim->session, claim->pod_uid};
+
+    if (!repository_lease_leave(desk->plan.client, &worker, &err))
+        log_info("that a pod has left its Repository is noted later", LOG_S("repository", key),
+                 LOG_S("error", err.message));
+}
+
 /* A report under way. */
 struct reporting {
     const struct message_report *report;
@@ -254,6 +277,7 @@ static enum desk_answer answer_report(const struct desk *desk, struct reporting 
         return DESK_REFUSED;
     if (!session)
         return desk_refuse(err, ERROR_NOT_FOUND, "the session is not there any more");
+    leave_repository(desk, &one->claim, session, one->restore);
     desk_look(desk, session, one->restore);
     message_write(&message_receipt_shape, &receipt, answer);
     return DESK_ANSWERED;

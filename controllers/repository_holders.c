@@ -109,10 +109,21 @@ static bool is_wanted(const struct holders *holders, int64_t now_s)
     return holders->wanted_s && now_s - holders->wanted_s < HOLDERS_WANTED_MAX_S;
 }
 
+/* What proves the end of what he did before proves nothing about what he begins now. */
+static bool renew(struct holders *holders, const char *session, const char *pod, int64_t now_s)
+{
+    for (size_t i = 0; i < holders->count; i++)
+        if (is(&holders->list[i], session, pod)) {
+            holders->list[i].since_s = now_s;
+            return true;
+        }
+    return false;
+}
+
 enum holders_answer holders_share(struct holders *holders, const char *session, const char *pod,
                                   int64_t now_s)
 {
-    if (!holders->exclusive && holders_has(holders, session, pod))
+    if (!holders->exclusive && renew(holders, session, pod, now_s))
         return HOLDERS_ALREADY;
     if (holders->exclusive || holders->count == HOLDERS_MAX)
         return HOLDERS_WAIT;

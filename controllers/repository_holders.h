@@ -55,8 +55,8 @@ enum holders_answer {
     HOLDERS_WAIT,    /* not now; nothing is to be written */
     HOLDERS_WANTED,  /* not now; the ledger was edited: it says that somebody waits */
     HOLDERS_LET_IN,  /* the ledger was edited; once that is written, he may work */
-    HOLDERS_ALREADY, /* he is in there. To be written all the same, so that an answer of a leader
-                        that is none any more is worth nothing */
+    HOLDERS_ALREADY, /* he is in there; who shares is from now on. To be written all the same, so
+                        that an answer of a leader that is none any more is worth nothing */
 };
 
 /**

@@ -51,7 +51,7 @@ static const struct {
     {"a second one", "{'holders':[" A "]}", false, "t", "b", HOLDERS_LET_IN,
      "{'holders':[" A "," NEW("t", "b") "]}"},
     {"the same again", "{'holders':[" A "]}", false, "s", "a", HOLDERS_ALREADY,
-     "{'holders':[" A "]}"},
+     "{'holders':[" NEW("s", "a") "]}"},
     {"the same pod for another session", "{'holders':[" A "]}", false, "t", "a", HOLDERS_LET_IN,
      "{'holders':[" A "," NEW("t", "a") "]}"},
     {"beside maintenance", ALONE(A), false, "t", "b", HOLDERS_WAIT, ALONE(A)},
