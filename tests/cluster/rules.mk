@@ -7,7 +7,7 @@ CLUSTER_PACKAGES = $(shell /usr/bin/python3 -c 'import sys; sys.path.insert(0, "
 
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: cluster-tools cluster-up cluster-down check-cluster
+.PHONY: cluster-tools cluster-up cluster-down check-cluster check-long
 cluster-tools: ## build and fetch Kubernetes, etcd, coredns, versitygw, restic into the cache
 	@tests/install.sh "build the cluster's programs" python3 ca-certificates debian-archive-keyring
 	@tests/cluster/tools.py build
@@ -28,3 +28,8 @@ check-cluster: all images $(BUILD)/tests/cluster/make_jobs ## what a real Kubern
 	@tests/install.sh "run a cluster" python3
 	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
 	@tests/cluster/run.py $(TESTS)
+
+# Of the same tests those that have a size, with more of everything.
+check-long: export GRANARY_LONG := 1
+check-long: ## hundreds of targets in a real Kubernetes, as many as in a large installation
+	@$(MAKE) --no-print-directory check-cluster TESTS="$(if $(TESTS),$(TESTS),test_scale)"
