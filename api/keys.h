@@ -64,6 +64,8 @@
 
 /* Labels: on a Namespace (protects it) and on what we make; on what we make. */
 #define LABEL_BLUEPRINT KEY_PREFIX "blueprint"
+/* UID of the session whose Job or pod it is. */
+#define LABEL_SESSION KEY_PREFIX "session"
 #define LABEL_TARGET_KIND KEY_PREFIX "target-kind"
 #define LABEL_TARGET_NAME KEY_PREFIX "target-name"
 

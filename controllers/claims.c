@@ -19,11 +19,11 @@ static const struct message_field claim_fields[] = {
      .type = MESSAGE_TEXT,
      .at = offsetof(struct claim, instance),
      .high = UID_MAX_BYTES},
+    {.name = "job", .type = MESSAGE_TEXT, .at = offsetof(struct claim, job), .high = UID_MAX_BYTES},
     {.name = "attempt",
      .type = MESSAGE_COUNT,
      .required = true,
      .at = offsetof(struct claim, attempt),
-     .low = 1,
      .high = INT32_MAX},
     {.name = "since",
      .type = MESSAGE_COUNT,
@@ -36,8 +36,10 @@ static bool also_claim(const void *message, struct error *err)
 {
     const struct claim *claim = message;
 
-    return !claim->pod == !claim->instance ||
-           error_set(err, ERROR_INVALID, "a pod without instance, or the other way round");
+    if (!claim->pod != !claim->instance)
+        return error_set(err, ERROR_INVALID, "a pod without instance, or the other way round");
+    return claim->attempt > 0 || (claim->job && !claim->pod) ||
+           error_set(err, ERROR_INVALID, "a claim of no attempt");
 }
 
 static const struct message_shape claim_shape =
@@ -127,6 +129,29 @@ bool claims_drop(struct claims *claims, const char *host)
     return true;
 }
 
+bool claims_set_job(struct claims *claims, const char *host, const char *job, int64_t now_s)
+{
+    struct claim *claim = find_editable(claims, host);
+
+    if (!claim) {
+        if (claims->count == CLAIMS_MAX)
+            return false;
+        claim = &claims->list[claims->count++];
+        *claim = (struct claim){.host = host};
+    }
+    claim->job = job;
+    claim->since_s = now_s;
+    return true;
+}
+
+const char *claims_host_of_job(const struct claims *claims, const char *job)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (claims->list[i].job && strcmp(claims->list[i].job, job) == 0)
+            return claims->list[i].host;
+    return NULL;
+}
+
 bool claims_any(const struct claims *claims)
 {
     for (size_t i = 0; i < claims->count; i++)
@@ -142,6 +167,7 @@ void claims_fill(const struct claims *claims, struct work_host *hosts, size_t co
 
         hosts[i].claimed = claim && claim->pod;
         hosts[i].attempt = claim ? claim->attempt : 0;
+        hosts[i].has_job = claim && claim->job;
         if (claim && claim->since_s > hosts[i].heard_s)
             hosts[i].heard_s = claim->since_s;
     }

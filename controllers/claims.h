@@ -24,6 +24,7 @@
 /** Who has claimed a host. Without a pod: nobody now, `attempt` times before. */
 struct claim {
     const char *host, *pod, *instance;
+    const char *job; /* UID of the Job that we made for it; NULL: none */
     int64_t attempt, since_s;
 };
 
@@ -78,6 +79,14 @@ bool claims_is_of(const struct claims *claims, const char *host, const struct cl
 
 /** Nobody has this host any more; its attempts stay counted. False when nobody had. */
 bool claims_drop(struct claims *claims, const char *host);
+
+/** Records the Job that was made for a host, before its pod may claim anything. False: the ledger
+ * is full. */
+bool claims_set_job(struct claims *claims, const char *host, const char *job,
+                    int64_t now_s) MUST_CHECK;
+
+/** The host of a Job that we made, NULL when none of them is this one. */
+const char *claims_host_of_job(const struct claims *claims, const char *job);
 
 /** True when some pod has claimed something. */
 bool claims_any(const struct claims *claims);

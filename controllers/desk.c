@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/desk_trigger.h"
+#include "controllers/session_make.h"
 #include "controllers/status_send.h"
 #include "kube/verbs.h"
 
@@ -91,12 +92,57 @@ char *desk_repository_key(const json_t *repository)
     return text_format("%s/%s", space ? space : "", name ? name : "");
 }
 
+static json_t *invoker_of(const struct desk *desk, const json_t *session, bool restore)
+{
+    const struct session_view *view = &desk->plan.view;
+    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
+
+    return restore ? tree_share(session)
+                   : view->get(view->context, VIEW_CONFIGURATION, meta(session, "namespace"),
+                               name ? name : "");
+}
+
+bool desk_session_of_job(const struct desk *desk, const struct desk_pod *pod, json_t **session,
+                         json_t **invoker, struct error *err)
+{
+    const json_t *owner = tree_get(pod->job, "session");
+    bool restore = span_is(tree_span(owner, "kind"), "RestoreSession");
+    AUTO(json) json_t *known = json_object();
+    json_t *metadata = tree_copy(owner);
+
+    tree_put_text(metadata, "namespace", meta(pod->pod, "namespace"));
+    tree_put_new(known, "metadata", metadata);
+    *session = desk_read_session(desk, restore, known, err);
+    *invoker = *session ? invoker_of(desk, *session, restore) : NULL;
+    if (*invoker)
+        return true;
+    return *session || err->code == ERROR_NOT_FOUND
+               ? error_set(err, ERROR_GONE, "the session of this Job is not there any more")
+               : false;
+}
+
+/* From the session that owns the Job. */
+static bool find_target(const struct desk *desk, struct desk_pod *pod, struct error *err)
+{
+    AUTO(json) json_t *session = NULL;
+    AUTO(json) json_t *invoker = NULL;
+
+    if (!desk_session_of_job(desk, pod, &session, &invoker, err))
+        return false;
+    pod->target = session_target(invoker);
+    if (!pod->target)
+        return error_set(err, ERROR_FORBIDDEN, "the session names no target");
+    pod->text = session_target_text(pod->target);
+    return true;
+}
+
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
                    struct desk_pod *pod, struct error *err)
 {
     AUTO(json) json_t *chain = desk_memory_chain(desk->memory, caller->pod_uid);
 
-    if (!desk_pod_read(desk->plan.client, caller, init, chain, pod, err))
+    if (!desk_pod_read(desk->plan.client, caller, init, chain, pod, err) ||
+        (!pod->target && !find_target(desk, pod, err)))
         return false;
     if (!chain)
         desk_memory_put_chain(desk->memory, caller->pod_uid, desk_pod_chain(pod));

@@ -515,23 +515,115 @@ static enum desk_answer try_fresh(const struct desk *desk, const struct desk_pod
     return DESK_REFUSED;
 }
 
+/* ---- claims of Jobs ---- */
+
+static bool has_name(const struct work *work, const char *name, long *at)
+{
+    for (size_t i = 0; i < work->host_count; i++)
+        if (strcmp(work->hosts[i].name, name) == 0) {
+            *at = (long)i;
+            return true;
+        }
+    return false;
+}
+
+/* The Job as it is taken to be: there, since a pod of it asks. */
+static json_t *jobs_of(const struct desk_pod *pod)
+{
+    json_t *jobs = json_array(), *job = json_object(), *metadata = json_object();
+
+    tree_put_text(metadata, "uid", tree_text(pod->job, "uid"));
+    tree_put_new(job, "metadata", metadata);
+    tree_push_new(jobs, job);
+    return jobs;
+}
+
+/* The session, and the host that the ledger has this very Job for. */
+static bool read_job_matter(const struct desk *desk, const struct desk_pod *pod,
+                            struct matter *matter, struct error *err)
+{
+    AUTO(json) json_t *jobs = jobs_of(pod);
+    const json_t *pods[] = {pod->pod};
+    struct session_seen seen = {.session = matter->session,
+                                .now_s = desk_now_s(desk),
+                                .configuration = matter->invoker,
+                                .target = {.job = true,
+                                           .alias = alias_of(matter->invoker),
+                                           .jobs = jobs,
+                                           .pods = pods,
+                                           .pod_count = 1}};
+
+    if (!target_lease_get(desk->plan.client, desk->plan.space, pod->text, &matter->lease, err))
+        return false;
+    seen.lease = matter->lease;
+    if (!(matter->restore ? read_restore : read_backup)(&seen, matter, err))
+        return false;
+    matter->work.attempts_max = WORK_ATTEMPTS_MAX;
+    if (matter->work.phase == WORK_ENDED)
+        return error_set(err, ERROR_GONE, "the session has ended");
+
+    const char *host = matter->parts.claims
+                           ? claims_host_of_job(matter->parts.claims, tree_text(pod->job, "uid"))
+                           : NULL;
+
+    if (!host || !has_name(&matter->work, host, &matter->host))
+        return error_set(err, ERROR_FORBIDDEN, "no Job of this UID was made for this session");
+    matter->host_name = text_dup(host, strlen(host));
+    return true;
+}
+
+/* Its one piece of work is not wanted any more: it would wait for nothing. */
+static bool is_over(const struct matter *matter)
+{
+    const struct work_host *host = &matter->work.hosts[matter->host];
+
+    return matter->work.removed || host->result != WORK_OPEN ||
+           (!host->claimed && host->attempt >= matter->work.attempts_max);
+}
+
+static enum desk_answer try_job(const struct desk *desk, const struct agent_caller *caller,
+                                const struct message_claim *message, const struct desk_pod *pod,
+                                struct text *answer, struct error *err)
+{
+    const char *kind = tree_text(tree_get(pod->job, "session"), "kind");
+    AUTO(matter)
+    struct matter matter = {.restore = kind && strcmp(kind, "RestoreSession") == 0, .host = -1};
+    enum desk_answer what;
+
+    if (!desk_session_of_job(desk, pod, &matter.session, &matter.invoker, err) ||
+        !read_job_matter(desk, pod, &matter, err))
+        return desk_failed(err);
+    if (is_over(&matter))
+        return desk_refuse(err, ERROR_GONE, "the work of this Job has ended");
+    what = offer(desk, caller, message, &matter, answer, err);
+    if (what == DESK_WAIT)
+        desk_memory_idle(desk->memory, caller->pod_uid, matter.session, desk_now_s(desk));
+    return what;
+}
+
+typedef enum desk_answer trying(const struct desk *desk, const struct agent_caller *caller,
+                                const struct message_claim *message, const struct desk_pod *pod,
+                                struct text *answer, struct error *err);
+
 enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
                             const struct message_claim *message, struct text *answer,
                             struct error *err)
 {
     const struct desk *desk = context;
     AUTO(desk_pod) struct desk_pod pod = {0};
-    bool init = message->role == MESSAGE_INIT;
+    bool init = message->role == MESSAGE_INIT, job = message->role == MESSAGE_JOB;
+    trying *try = job ? try_job : init ? try_restore : try_backup;
     enum desk_answer what = DESK_WAIT;
 
-    if (message->role == MESSAGE_JOB)
-        return desk_refuse(err, ERROR_FORBIDDEN, "no Job was made for this work");
     if (!desk_find_pod(desk, caller, init, &pod, err))
         return desk_failed(err);
+    if (job != (pod.job != NULL))
+        return desk_refuse(err, ERROR_FORBIDDEN,
+                           job ? "the pod is not that of a Job" : "the pod is that of a Job");
     if (init && !message->session)
         return try_fresh(desk, &pod, answer, err);
     for (int i = 0; i < DESK_TRIES; i++) {
-        what = (init ? try_restore : try_backup)(desk, caller, message, &pod, answer, err);
+        what = try(desk, caller, message, &pod, answer, err);
         if (what != DESK_REFUSED || err->code != ERROR_CONFLICT)
             return what;
     }

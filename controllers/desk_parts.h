@@ -31,6 +31,11 @@ void desk_look(const struct desk *desk, const json_t *session, bool restore);
 json_t *desk_read_session(const struct desk *desk, bool restore, const json_t *known,
                           struct error *err) MUST_CHECK;
 
+/** The session that owns the Job of a pod, and who asked for it; both to be released, also on
+ *  failure. ERROR_GONE: one of them is not there any more. */
+bool desk_session_of_job(const struct desk *desk, const struct desk_pod *pod, json_t **session,
+                         json_t **invoker, struct error *err) MUST_CHECK;
+
 /** Writes a status into the session as it was read. */
 bool desk_write_status(const struct desk *desk, bool restore, const json_t *session,
                        const json_t *status, struct error *err) MUST_CHECK;

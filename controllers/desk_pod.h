@@ -16,8 +16,10 @@
 /** What was found. {0} before; release with desk_pod_done(). */
 struct desk_pod {
     json_t *pod;    /* owned; whole */
-    json_t *target; /* owned; {apiVersion, kind, name, namespace, uid} */
+    json_t *target; /* owned; {apiVersion, kind, name, namespace, uid}; of a Job without uid */
     char *text;     /* owned; "group/Kind/namespace/name" of it */
+    json_t *job; /* owned; {uid, session: {kind, name, uid}} of a Job's pod, else NULL. Whether we
+                    made that Job is not known from it */
 };
 
 void desk_pod_done(struct desk_pod *pod);
@@ -28,9 +30,10 @@ static inline void auto_desk_pod(struct desk_pod *pod)
 }
 
 /**
- * Reads the pod and finds its workload.
+ * Reads the pod and finds its workload, or its Job and the session that owns that: then target and
+ * text are not known from the pod.
  *
- * @param init   It asks as our init container.
+ * @param init   It asks as our init container; nothing to a Job.
  * @param chain  What this gave for the same pod before ({maker, target}), so that its owners need
  *               not be read again; NULL: nothing.
  * @return       False: ERROR_FORBIDDEN, why it gets nothing: another pod, no container of ours, it

@@ -5,6 +5,7 @@
 
 #include "api/host.h"
 #include "api/part.h"
+#include "api/target.h"
 #include "base/text.h"
 #include "base/tree.h"
 
@@ -68,12 +69,12 @@ static bool will_carry(const struct hosts_seen *seen)
 
 static bool is_set(const struct hosts_seen *seen)
 {
-    return !seen->job && strcmp(kind_of(seen), "StatefulSet") == 0;
+    return strcmp(kind_of(seen), "StatefulSet") == 0;
 }
 
 static bool is_daemon_set(const struct hosts_seen *seen)
 {
-    return !seen->job && strcmp(kind_of(seen), "DaemonSet") == 0;
+    return strcmp(kind_of(seen), "DaemonSet") == 0;
 }
 
 static int64_t replicas_of(const struct hosts_seen *seen)
@@ -155,7 +156,7 @@ static const char *node_of(const json_t *pod)
 
 static char *name_of(const struct hosts_seen *seen, const char *pod, const char *node)
 {
-    const struct host_of of = {seen->job ? "" : kind_of(seen), seen->alias, pod, node};
+    const struct host_of of = {kind_of(seen), seen->alias, pod, node};
     AUTO(text) struct text name = {0};
 
     return host_name(&name, &of) ? text_take(&name) : NULL;
@@ -191,8 +192,6 @@ static bool is_replaced(const struct hosts_seen *seen)
  * DaemonSet's; all others just have no host. */
 static bool is_candidate(const struct hosts_seen *seen, const json_t *pod, const char *name)
 {
-    if (seen->job)
-        return true;
     if (!is_owned(seen, pod) || (is_set(seen) && ordinal_of(seen, name) < 0))
         return false;
     return hosts_carries(pod, seen->init) || (is_daemon_set(seen) && is_replaced(seen)) ||
@@ -203,15 +202,14 @@ static struct pod_trouble trouble_of(const struct hosts_seen *seen, const json_t
 {
     struct place place = place_of(seen->init);
 
-    return seen->job ? pod_trouble_of(pod, NULL, NULL)
-                     : pod_trouble_of(pod, place.list, place.name);
+    return pod_trouble_of(pod, place.list, place.name);
 }
 
 static void add_pod(const struct hosts_seen *seen, const json_t *pod, struct candidates *all)
 {
     const json_t *metadata = tree_get(pod, "metadata");
     const char *pod_name = tree_text(metadata, "name");
-    bool carries = seen->job || hosts_carries(pod, seen->init);
+    bool carries = hosts_carries(pod, seen->init);
     struct candidate one = {.rank = is_replaced(seen) ? RANK_COMES : RANK_LACKS};
 
     if (!pod_name || !is_candidate(seen, pod, pod_name))
@@ -247,7 +245,7 @@ static void add_ordinals(const struct hosts_seen *seen, struct candidates *all)
         long long ordinal = first + i;
         AUTO(free) char *pod = text_format("%s-%lld", name, ordinal);
 
-        if (ordinal >= partition)
+        if (ordinal >= partition || seen->job)
             add_coming(all, name_of(seen, pod, NULL));
     }
 }
@@ -282,8 +280,7 @@ static void add_others(const struct hosts_seen *seen, struct candidates *all)
         add_ordinals(seen, all);
     else if (is_daemon_set(seen))
         add_nodes(seen, all);
-    else if (seen->job || !seen->workload ||
-             (!is_set(seen) && will_carry(seen) && replicas_of(seen) > 0))
+    else if (!seen->workload || (!is_set(seen) && will_carry(seen) && replicas_of(seen) > 0))
         add_coming(all, name_of(seen, NULL, NULL));
 }
 
@@ -327,41 +324,107 @@ static void take(struct candidates *all, struct hosts *hosts)
     }
 }
 
-/* ---- a Job ---- */
+/* ---- Jobs ---- */
 
-static const json_t *failure_of(const json_t *job)
+static bool is_true(const json_t *job, const char *type, const json_t **found)
 {
     const json_t *condition;
     size_t i;
 
     tree_items (tree_at(job, "status.conditions"), i, condition)
-        if (span_is(tree_span(condition, "type"), "Failed") &&
-            span_is(tree_span(condition, "status"), "True"))
-            return condition;
+        if (span_is(tree_span(condition, "type"), type) &&
+            span_is(tree_span(condition, "status"), "True")) {
+            *found = condition;
+            return true;
+        }
+    return false;
+}
+
+static const json_t *job_of(const struct hosts_seen *seen, const char *uid)
+{
+    const json_t *job;
+    size_t i;
+
+    tree_items (seen->jobs, i, job)
+        if (span_is(tree_span(tree_get(job, "metadata"), "uid"), uid))
+            return job;
     return NULL;
 }
 
-/* It does not try again; why its last pod failed says more than that it did. */
-static void judge_job(const struct hosts_seen *seen, struct host *host)
+static struct pod_trouble deleted(void)
 {
-    const json_t *failure = failure_of(seen->made);
+    static const char why[] = "its Job was deleted";
 
-    if (!failure)
-        return;
-    host->hopeless = true;
-    if (host->trouble.text && !host->trouble.past)
+    return (struct pod_trouble){.text = text_dup(why, sizeof why - 1)};
+}
+
+/* It does not try again; why its pod failed says more than that it did. */
+static void judge_job(const json_t *job, struct host *host)
+{
+    const json_t *condition = NULL;
+    bool failed = is_true(job, "Failed", &condition);
+    bool ended = failed || is_true(job, "Complete", &condition);
+
+    host->job_runs = job && !ended && !is_leaving(job);
+    host->hopeless = failed || !job;
+    if (!host->hopeless || (host->trouble.text && !host->trouble.past))
         return;
     free(host->trouble.text);
-    host->trouble = pod_trouble_said(failure, "the Job has failed");
+    host->trouble = job ? pod_trouble_said(condition, "the Job has failed") : deleted();
+}
+
+/* The pod that a Job has, as what stands for its host. */
+static bool find_pod(const struct hosts_seen *seen, const char *job, struct candidate *one)
+{
+    for (size_t i = 0; i < seen->pod_count; i++) {
+        const json_t *metadata = tree_get(seen->pods[i], "metadata");
+
+        if (!span_is(tree_span(target_controller(metadata), "uid"), job) ||
+            !tree_text(metadata, "name"))
+            continue;
+        one->host.pod = tree_text(metadata, "name");
+        one->host.uid = tree_text(metadata, "uid");
+        one->host.trouble = pod_trouble_of(seen->pods[i], NULL, NULL);
+        return true;
+    }
+    return false;
+}
+
+static void add_job(const struct hosts_seen *seen, const struct host_job *recorded,
+                    struct candidates *all)
+{
+    const json_t *job = job_of(seen, recorded->uid);
+    struct candidate one = {
+        .host = {.name = text_dup(recorded->host, strlen(recorded->host)), .expected = true}};
+
+    (void)find_pod(seen, recorded->uid, &one);
+    judge_job(job, &one.host);
+    push(all, one);
+}
+
+/* A host that has a Job is never left out, whatever the workload is like by now. */
+static void add_jobs(const struct hosts_seen *seen, struct candidates *all)
+{
+    for (size_t i = 0; i < seen->recorded_count; i++)
+        add_job(seen, &seen->recorded[i], all);
+    if (is_set(seen))
+        add_ordinals(seen, all);
+    else
+        add_coming(all, name_of(seen, NULL, NULL));
+}
+
+static void add_workload(const struct hosts_seen *seen, struct candidates *all)
+{
+    for (size_t i = 0; i < seen->pod_count; i++)
+        add_pod(seen, seen->pods[i], all);
+    add_others(seen, all);
 }
 
 bool hosts_read(const struct hosts_seen *seen, struct hosts *hosts, struct error *err)
 {
     AUTO(candidates) struct candidates all = {0};
 
-    for (size_t i = 0; i < seen->pod_count; i++)
-        add_pod(seen, seen->pods[i], &all);
-    add_others(seen, &all);
+    (seen->job ? add_jobs : add_workload)(seen, &all);
     if (all.count)
         qsort(all.list, all.count, sizeof *all.list, compare);
 
@@ -370,8 +433,6 @@ bool hosts_read(const struct hosts_seen *seen, struct hosts *hosts, struct error
     take(&all, &made);
     if (made.count > HOSTS_MAX)
         return error_set(err, ERROR_INVALID, "the target has more than %u hosts", HOSTS_MAX);
-    if (seen->job && made.count)
-        judge_job(seen, &made.list[0]);
     *hosts = made;
     made = (struct hosts){0};
     return true;

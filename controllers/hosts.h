@@ -16,6 +16,11 @@
 /* Hosts of one target: nodes of the largest cluster that Kubernetes supports. */
 #define HOSTS_MAX 5000u
 
+/** The Job that we made for a host; texts are borrowed. */
+struct host_job {
+    const char *host, *uid;
+};
+
 /** What is seen of a target; texts are borrowed. */
 struct hosts_seen {
     const char *alias;         /* of the target; NULL: none */
@@ -26,8 +31,10 @@ struct hosts_seen {
     const json_t *const *pods; /* whole objects */
     size_t pod_count;
     bool init;          /* a restore by the init container */
-    bool job;           /* a Job does the work: `pods` are those of the Job, which we made */
-    const json_t *made; /* that Job, or NULL */
+    bool job;           /* Jobs do the work: `pods` are theirs, one Job each host */
+    const json_t *jobs; /* array of them, as they are now: what is not there was deleted */
+    const struct host_job *recorded; /* those that we made */
+    size_t recorded_count;
 };
 
 /** One host. */
@@ -35,7 +42,8 @@ struct host {
     char *name;                 /* owned */
     const char *pod, *uid;      /* of the pod that stands for it, NULL: none yet. Borrowed */
     bool expected;              /* a pod that carries the agent is there, or will be */
-    bool hopeless;              /* the Job has failed */
+    bool hopeless;              /* its Job has failed, or was deleted */
+    bool job_runs;              /* its Job is there and has not ended */
     struct pod_trouble trouble; /* of that pod; owned */
 };
 

@@ -436,6 +436,15 @@ char *job_name(bool restore, const char *session, int64_t ordinal)
     return name_fit(text_get(&whole), NAME_MAX_CHARS);
 }
 
+/* Those of sessions and their Jobs, and what the Jobs and pods of one session are found by. */
+static json_t *labels_of(const struct job_request *request)
+{
+    json_t *labels = session_labels(request->invoker, request->restore);
+
+    tree_put_text(labels, LABEL_SESSION, tree_text(tree_get(request->session, "metadata"), "uid"));
+    return labels;
+}
+
 static json_t *metadata_of(const struct making_job *making, const char *name)
 {
     const struct job_request *request = making->request;
@@ -445,7 +454,7 @@ static json_t *metadata_of(const struct making_job *making, const char *name)
 
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", tree_text(session, "namespace"));
-    tree_put_new(metadata, "labels", session_labels(request->invoker, request->restore));
+    tree_put_new(metadata, "labels", labels_of(request));
     tree_put_new(metadata, "ownerReferences", job_owners(API_STASH_V1BETA1, kind, session));
     return metadata;
 }
@@ -492,9 +501,9 @@ static json_t *job_of(struct making_job *making)
     tree_put_int(spec, "ttlSecondsAfterFinished", KEPT_S);
     if (request->deadline_s > 0)
         tree_put_int(spec, "activeDeadlineSeconds", request->deadline_s + DEADLINE_GRACE_S);
-    tree_put_new(template, "metadata",
-                 job_pod_metadata_new(session_labels(request->invoker, request->restore),
-                                      tree_at(making->spec, "runtimeSettings.pod")));
+    tree_put_new(
+        template, "metadata",
+        job_pod_metadata_new(labels_of(request), tree_at(making->spec, "runtimeSettings.pod")));
     tree_put_new(template, "spec", pod_spec(making));
     tree_put_new(spec, "template", template);
     tree_put_new(job, "spec", spec);

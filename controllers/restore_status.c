@@ -106,14 +106,20 @@ static void start(const struct restore *restore, const struct work_step *step, j
     put_condition(status, &ensured, now_s);
 }
 
-/* Written with the UID of the Job that was made. */
-static void execute(json_t *status, int64_t now_s)
+/* Said with the first write that follows. */
+static void execute(const struct restore *restore, json_t *status, int64_t now_s)
 {
+    bool made = false;
+
     static const struct condition created = {"RestoreJobCreated", CONDITION_TRUE,
                                              "RestoreJobCreationSucceeded", NULL};
     static const struct condition ensured = {"RestoreExecutorEnsured", CONDITION_TRUE,
                                              "SuccessfullyEnsuredRestoreExecutor", NULL};
 
+    for (size_t i = 0; i < restore->work.host_count; i++)
+        made = made || restore->work.hosts[i].has_job;
+    if (!made)
+        return;
     put_condition(status, &created, now_s);
     put_condition(status, &ensured, now_s);
 }
@@ -148,13 +154,12 @@ static void apply_work(const struct restore *restore, const struct restore_step 
 
     if (work->action == WORK_START) {
         start(restore, work, status, now_s);
-    } else if (work->action == WORK_EXECUTE) {
-        execute(status, now_s);
     } else if (work->action == WORK_COUNT) {
         tree_put_int(status, "totalHosts", work->total);
     } else if (work->action == WORK_FAIL_HOST) {
         fail_host(restore, work, status);
     } else if (work->action == WORK_END) {
+        execute(restore, status, now_s);
         put_phase(status, step->phase);
         status_put_duration(status, "sessionDuration", now_s - restore->created_s);
         put_cause(work, status, now_s);

@@ -1,11 +1,13 @@
 #include "controllers/session_edge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/tree.h"
 #include "controllers/restore_status.h"
+#include "controllers/session_jobs.h"
 #include "controllers/session_make.h"
 #include "controllers/session_status.h"
 #include "controllers/slot.h"
@@ -20,8 +22,15 @@ static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "ba
                                                       "RestoreSession", true};
 static const struct kube_options ours = {.manager = "granary"};
 
-/* Where a Job would do the work: granary does not make them yet, and says so. */
-static const char no_jobs[] = "targets without pods of their own are not backed up yet";
+/* Each of its pods may be on a node of its own, with data of its own. */
+static const char no_nodes[] = "a DaemonSet is backed up beside its pods only, not by a Job";
+
+/* Seconds for which a Job that may not be made (a quota, a right) is tried again, before its host
+ * has failed with that reason. */
+#define REFUSED_S 60
+
+/* Tries to record a Job, when agents of other hosts write to the ledger at the same time. */
+#define RECORD_TRIES 4
 
 static const char *meta(const json_t *object, const char *key)
 {
@@ -126,6 +135,167 @@ static void put_heard(const struct session_edge *edge, const struct session_seen
     }
 }
 
+/* ---- Jobs ---- */
+
+/* What a step that is about a Job is about. */
+struct job_turn {
+    const struct session_edge *edge;
+    const struct session_seen *seen;
+    const json_t *target;
+    const struct session_parts *parts;
+    const struct work *work;
+    const struct work_step *step;
+};
+
+static struct session_job job_of(const struct job_turn *turn)
+{
+    const struct session_seen *seen = turn->seen;
+    bool restore = span_is(tree_span(seen->session, "kind"), "RestoreSession");
+
+    return (struct session_job){.client = turn->edge->client,
+                                .view = turn->edge->view,
+                                .settings = turn->edge->settings,
+                                .restore = restore,
+                                .session = seen->session,
+                                .invoker = restore ? seen->session : seen->configuration,
+                                .target = turn->target,
+                                .host = turn->work->hosts[turn->step->host].name,
+                                .deadline_s = turn->work->deadline_s,
+                                .now_s = seen->now_s};
+}
+
+/* The ledger as it is now, as long as this session holds it. */
+static bool read_ledger(const struct job_turn *turn, json_t **lease, json_t **ledger,
+                        struct claims *claims, struct error *err)
+{
+    AUTO(free) char *text = session_target_text(turn->target);
+    const char *uid = meta(turn->seen->session, "uid");
+
+    if (!target_lease_get(turn->edge->client, turn->edge->space, text, lease, err))
+        return false;
+
+    struct span written = tree_span(tree_at(*lease, "metadata.annotations"), KEY_LEDGER);
+
+    *claims = (struct claims){0};
+    *ledger = written.data ? claims_read(written, claims, err) : NULL;
+    return (*ledger && uid && strcmp(claims->session, uid) == 0) ||
+           error_set(err, ERROR_CONFLICT, "the Lease of the target has changed hands");
+}
+
+static bool record_once(const struct job_turn *turn, const char *job, struct error *err)
+{
+    AUTO(json) json_t *lease = NULL;
+    AUTO(json) json_t *ledger = NULL;
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+
+    if (!read_ledger(turn, &lease, &ledger, claims, err))
+        return false;
+    if (!claims_set_job(claims, turn->work->hosts[turn->step->host].name, job, turn->seen->now_s))
+        return error_set(err, ERROR_INVALID, "more than %u Jobs for one target", CLAIMS_MAX);
+    return target_lease_write(turn->edge->client, lease, claims, err);
+}
+
+/* From now on its pod gets work. */
+static bool record(const struct job_turn *turn, const char *job, struct error *err)
+{
+    bool done = false;
+
+    for (int i = 0; i < RECORD_TRIES && !done; i++) {
+        done = record_once(turn, job, err);
+        if (!done && err->code != ERROR_CONFLICT)
+            return false;
+    }
+    return done;
+}
+
+/* One of the right name that nobody recorded has got nothing, so it can be made anew. Unless our
+ * cache was behind. */
+static bool drop_twin(const struct job_turn *turn, const char *job, struct error *err)
+{
+    const struct session_job what = job_of(turn);
+    AUTO(json) json_t *lease = NULL;
+    AUTO(json) json_t *ledger = NULL;
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+
+    if (!read_ledger(turn, &lease, &ledger, claims, err))
+        return false;
+    return claims_host_of_job(claims, job) || session_job_delete(&what, job, err);
+}
+
+/* Until when a refusal is taken for something that passes. */
+static bool is_patient(const struct job_turn *turn)
+{
+    int64_t since_s = turn->work->started_s;
+
+    if (turn->work->watched_s > since_s)
+        since_s = turn->work->watched_s;
+    return turn->seen->now_s - since_s < REFUSED_S;
+}
+
+/* False with ERROR_NONE: it can not be made, `failure` is what to write. */
+static bool execute(const struct job_turn *turn, struct work_step *failure, struct error *err)
+{
+    const struct session_job what = job_of(turn);
+    AUTO(free) char *uid = NULL;
+    AUTO(free) char *twin = NULL;
+    enum session_job_end end = session_job_make(&what, &uid, &twin, err);
+    struct error why;
+
+    if (end == SESSION_JOB_MADE)
+        return record(turn, uid, err);
+    if (twin && !drop_twin(turn, twin, &why)) {
+        *err = why;
+        return false;
+    }
+    if (end == SESSION_JOB_LATER && (err->code != ERROR_FORBIDDEN || is_patient(turn)))
+        return false;
+    *failure = (struct work_step){
+        .action = WORK_FAIL_HOST, .host = turn->step->host, .reason = "JobNotMade"};
+    (void)snprintf(failure->message, sizeof failure->message, "%.60s: %.190s", what.host,
+                   err->message);
+    err->code = ERROR_NONE;
+    return false;
+}
+
+static bool dismiss(const struct job_turn *turn, struct error *err)
+{
+    const struct session_job what = job_of(turn);
+
+    for (size_t i = 0; i < turn->parts->claims->count; i++) {
+        const struct claim *claim = &turn->parts->claims->list[i];
+
+        if (claim->job && strcmp(claim->host, what.host) == 0)
+            return session_job_delete(&what, claim->job, err);
+    }
+    return true;
+}
+
+/* The steps that write to no status: Lease and Jobs. False with ERROR_NONE: what became of it is
+ * `failure`, for the status. */
+static bool step_work(const struct session_edge *edge, const struct session_seen *seen,
+                      const json_t *target, const struct session_parts *parts,
+                      const struct work *work, const struct work_step *step,
+                      struct work_step *failure, struct error *err)
+{
+    const struct job_turn turn = {edge, seen, target, parts, work, step};
+
+    if (step->action == WORK_EXECUTE)
+        return execute(&turn, failure, err);
+    if (step->action == WORK_DISMISS)
+        return dismiss(&turn, err);
+    return step_lease(edge, seen, target, parts, work, step, err);
+}
+
+static bool is_of_work(const struct work_step *step)
+{
+    return is_of_lease(step) || step->action == WORK_EXECUTE || step->action == WORK_DISMISS;
+}
+
+static bool is_daemon_set(const struct session_seen *seen, const json_t *target)
+{
+    return seen->target.job && span_is(tree_span(target, "kind"), "DaemonSet");
+}
+
 /* ---- backups ---- */
 
 static bool make_successor(const struct session_edge *edge, const struct session_seen *seen,
@@ -145,13 +315,17 @@ static bool make_successor(const struct session_edge *edge, const struct session
 
 static bool carry_out(const struct session_edge *edge, const struct session_seen *seen,
                       const json_t *target, const struct session_parts *parts,
-                      const struct session *session, const struct session_step *step,
-                      struct error *err)
+                      const struct session *session, struct session_step *step, struct error *err)
 {
-    if (step->action == SESSION_WORK && is_of_lease(&step->work))
-        return step_lease(edge, seen, target, parts, &session->work, &step->work, err);
-    if (step->action == SESSION_WORK && step->work.action == WORK_EXECUTE)
-        return error_set(err, ERROR_INVALID, "%s", no_jobs);
+    if (step->action == SESSION_WORK && is_of_work(&step->work)) {
+        struct work_step failure = step->work;
+
+        if (step_work(edge, seen, target, parts, &session->work, &step->work, &failure, err))
+            return true;
+        if (err->code != ERROR_NONE)
+            return false;
+        step->work = failure;
+    }
     if (step->action == SESSION_RETRY)
         return make_successor(edge, seen, session, err);
     return write_status(
@@ -168,8 +342,8 @@ bool session_edge_step(const struct session_edge *edge, const struct session_see
     if (!session_read(seen, &parts, &session, err))
         return false;
     put_heard(edge, seen, &parts, &session.work);
-    if (seen->target.job && !session.not_ready)
-        session.not_ready = no_jobs;
+    if (is_daemon_set(seen, target) && !session.not_ready)
+        session.not_ready = no_nodes;
 
     struct session_step step = session_next(&session, seen->now_s);
 
@@ -196,13 +370,18 @@ static void tell_restore(const struct session_edge *edge, const struct session_s
 
 static bool carry_out_restore(const struct session_edge *edge, const struct session_seen *seen,
                               const json_t *target, const struct session_parts *parts,
-                              const struct restore *restore, const struct restore_step *step,
+                              const struct restore *restore, struct restore_step *step,
                               struct error *err)
 {
-    if (step->action == RESTORE_WORK && is_of_lease(&step->work))
-        return step_lease(edge, seen, target, parts, &restore->work, &step->work, err);
-    if (step->action == RESTORE_WORK && step->work.action == WORK_EXECUTE)
-        return error_set(err, ERROR_INVALID, "%s", no_jobs);
+    if (step->action == RESTORE_WORK && is_of_work(&step->work)) {
+        struct work_step failure = step->work;
+
+        if (step_work(edge, seen, target, parts, &restore->work, &step->work, &failure, err))
+            return true;
+        if (err->code != ERROR_NONE)
+            return false;
+        step->work = failure;
+    }
     return write_status(
         edge, &restore_sessions, seen->session,
         restore_status(restore, step, tree_get(seen->session, "status"), seen->now_s), err);
@@ -217,8 +396,6 @@ bool session_edge_restore(const struct session_edge *edge, const struct session_
     if (!session_read_restore(seen, &parts, &restore, err))
         return false;
     put_heard(edge, seen, &parts, &restore.work);
-    if (seen->target.job && !restore.not_ready)
-        restore.not_ready = no_jobs;
 
     struct restore_step step = restore_next(&restore, seen->now_s);
 

@@ -13,8 +13,10 @@
 
 /** Who acts; borrowed. */
 struct session_edge {
-    struct kube_client *client; /* fenced */
-    const char *space;          /* ours, where the Leases of targets are */
+    struct kube_client *client;      /* fenced */
+    const char *space;               /* ours, where the Leases of targets are */
+    const struct session_view *view; /* what Jobs are made from */
+    const struct settings *settings;
 
     /** When an agent last gave a sign of life for a host of a session; 0: never. NULL: nobody
      *  knows. */

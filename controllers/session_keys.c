@@ -133,6 +133,16 @@ static char *text_of_owner(const json_t *owner, const char *space)
     return text;
 }
 
+/* Of a session. */
+static void add_job(struct known *known, const json_t *job, json_t *list)
+{
+    const char *uid = tree_text(target_controller(tree_get(job, "metadata")), "uid");
+    AUTO(json) json_t *backup = uid ? known_uid(known, KNOWN_SESSION, uid) : NULL;
+    AUTO(json) json_t *restore = uid && !backup ? known_uid(known, KNOWN_RESTORE, uid) : NULL;
+
+    add_session(known, backup ? backup : restore, list);
+}
+
 /* By its owner, and by that one's. */
 static void add_pod(struct known *known, const json_t *pod, json_t *list)
 {
@@ -140,6 +150,12 @@ static void add_pod(struct known *known, const json_t *pod, json_t *list)
     enum known_kind kind = owner ? known_kind_of(owner) : KNOWN_KINDS;
     const char *uid = tree_text(owner, "uid");
 
+    if (kind == KNOWN_JOB) {
+        AUTO(json) json_t *job = uid ? known_uid(known, kind, uid) : NULL;
+
+        add_job(known, job, list);
+        return;
+    }
     if (kind < KNOWN_TARGET_FIRST || kind > KNOWN_TARGET_LAST)
         return;
 
@@ -162,6 +178,8 @@ static void add_object(struct known *known, enum known_kind kind, const json_t *
         add_repository(known, object, list);
     else if (kind == KNOWN_LEASE)
         push(list, known_target_of(object));
+    else if (kind == KNOWN_JOB)
+        add_job(known, object, list);
     else if (kind == KNOWN_POD)
         add_pod(known, object, list);
     else if (kind >= KNOWN_TARGET_FIRST && kind <= KNOWN_TARGET_LAST)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/session_edge.h"
+#include "controllers/session_jobs.h"
 #include "controllers/session_keys.h"
 #include "controllers/session_make.h"
 #include "controllers/target_lease.h"
@@ -33,9 +34,13 @@ struct sessions {
 /* ---- what the desk knows ---- */
 
 static const enum known_kind kinds[] = {
-    [VIEW_NAMESPACE] = KNOWN_NAMESPACE,   [VIEW_CONFIGURATION] = KNOWN_CONFIGURATION,
-    [VIEW_REPOSITORY] = KNOWN_REPOSITORY, [VIEW_SESSION] = KNOWN_SESSION,
+    [VIEW_NAMESPACE] = KNOWN_NAMESPACE,
+    [VIEW_CONFIGURATION] = KNOWN_CONFIGURATION,
+    [VIEW_REPOSITORY] = KNOWN_REPOSITORY,
+    [VIEW_SESSION] = KNOWN_SESSION,
     [VIEW_RESTORE] = KNOWN_RESTORE,
+    [VIEW_FUNCTION] = KNOWN_FUNCTION,
+    [VIEW_TASK] = KNOWN_TASK,
 };
 
 static json_t *view_get(void *loops, enum view_kind kind, const char *space, const char *name)
@@ -63,6 +68,12 @@ static json_t *view_all(void *loops, enum view_kind kind)
     return known_all(loops_known(loops), kinds[kind]);
 }
 
+static struct session_view view_of(struct loops *loops)
+{
+    return (struct session_view){view_get,        view_uid, view_of_target,
+                                 view_of_invoker, view_all, loops};
+}
+
 static void look_at(void *context, bool restore, const char *space, const char *name)
 {
     struct loops *loops = context;
@@ -83,7 +94,7 @@ static void *make(struct loops *loops)
     const struct desk_plan plan = {
         .client = loops_client(loops),
         .space = loops_space(loops),
-        .view = {view_get, view_uid, view_of_target, view_of_invoker, view_all, loops},
+        .view = view_of(loops),
         .look = look_at,
         .context = loops,
     };
@@ -136,6 +147,9 @@ struct sight {
     const json_t **session_list, **restore_list; /* owned */
     char *holder;                                /* owned; UID of who holds the Lease, "" */
     struct target_pods pods;                     /* when somebody does */
+    struct session_jobs jobs;                    /* of who holds it, where Jobs do the work */
+    const struct settings *settings;             /* borrowed */
+    struct session_view view;
     int64_t now_s;
 };
 
@@ -150,6 +164,7 @@ static void auto_sight(struct sight *sight)
     free((void *)sight->restore_list);
     free(sight->holder);
     target_pods_done(&sight->pods);
+    session_jobs_done(&sight->jobs);
 }
 
 static const json_t **array_of(const json_t *list)
@@ -224,8 +239,6 @@ static void look(struct loops *loops, const char *text, struct sight *sight)
     sight->holder = session_holder(sight->lease);
 }
 
-static struct session_edge edge_of(struct loops *loops);
-
 static int64_t heard_of(void *context, const char *session, const char *host)
 {
     return desk_heard_s(session_loop_desk(context), session, host);
@@ -236,10 +249,12 @@ static void tell(void *context, const json_t *object, const struct kube_event *e
     loops_tell(context, object, event);
 }
 
-static struct session_edge edge_of(struct loops *loops)
+static struct session_edge edge_of(struct loops *loops, const struct sight *sight)
 {
     return (struct session_edge){.client = loops_client(loops),
                                  .space = loops_space(loops),
+                                 .view = &sight->view,
+                                 .settings = sight->settings,
                                  .heard_s = heard_of,
                                  .tell = tell,
                                  .context = loops};
@@ -250,6 +265,13 @@ static const char *alias_of(const json_t *invoker)
     const char *alias = tree_text(tree_at(invoker, "spec.target"), "alias");
 
     return alias && *alias ? alias : NULL;
+}
+
+/* Whatever its configuration says by now. */
+static bool has_jobs(const struct sight *sight, const json_t *session)
+{
+    return json_array_size(sight->jobs.jobs) &&
+           span_is(tree_span(tree_get(session, "metadata"), "uid"), sight->holder);
 }
 
 static struct session_seen seen_of(struct loops *loops, const struct sight *sight,
@@ -263,10 +285,15 @@ static struct session_seen seen_of(struct loops *loops, const struct sight *sigh
         .pods_s = sight->pods.read_s,
         .watched_s = state_of(loops)->since_s,
         .now_s = sight->now_s,
-        .target = {.alias = alias_of(invoker), .job = target_is_job(sight->target)},
+        .target = {.alias = alias_of(invoker),
+                   .job = session_is_job(sight->target, invoker) || has_jobs(sight, session)},
     };
 
     target_pods_show(&sight->pods, &seen.target);
+    if (seen.target.job) {
+        session_jobs_show(&sight->jobs, &seen.target);
+        seen.pods_s = sight->jobs.read_s;
+    }
     return seen;
 }
 
@@ -325,7 +352,7 @@ static bool is_crowded(struct loops *loops, const struct sight *sight, const jso
 static void step_backup(struct loops *loops, const struct sight *sight, const json_t *session,
                         struct round *round, struct error *err)
 {
-    const struct session_edge edge = edge_of(loops);
+    const struct session_edge edge = edge_of(loops, sight);
     const char *space = tree_text(tree_get(session, "metadata"), "namespace");
     const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
     AUTO(json)
@@ -373,7 +400,7 @@ static void judge_restore(struct loops *loops, const struct sight *sight, const 
 static void step_restore(struct loops *loops, const struct sight *sight, const json_t *session,
                          struct round *round, struct error *err)
 {
-    const struct session_edge edge = edge_of(loops);
+    const struct session_edge edge = edge_of(loops, sight);
     const char *uid = tree_text(tree_get(session, "metadata"), "uid");
     struct session_seen seen = seen_of(loops, sight, session, session);
     struct session_turn turn = {0};
@@ -381,7 +408,7 @@ static void step_restore(struct loops *loops, const struct sight *sight, const j
 
     seen.sessions = sight->restore_list;
     seen.session_count = json_array_size(sight->restores);
-    seen.target.init = true;
+    seen.target.init = !seen.target.job;
     seen.asked = uid && desk_asked(session_loop_desk(loops), uid);
     judge_restore(loops, sight, session, &seen);
     note(round, session_edge_restore(&edge, &seen, sight->target, &turn, &why), &turn, &why, err);
@@ -415,21 +442,24 @@ static bool is_orphaned(struct loops *loops, const struct sight *sight)
 static void step_orphan(struct loops *loops, const struct sight *sight, struct round *round,
                         struct error *err)
 {
-    const struct session_edge edge = edge_of(loops);
+    const struct session_edge edge = edge_of(loops, sight);
     AUTO(json) json_t *session = session_of_ledger(sight->lease);
     struct session_seen seen = seen_of(loops, sight, session, NULL);
     struct session_turn turn = {0};
     struct error why = {.message = ""};
 
     seen.target.init = span_is(tree_span(session, "kind"), "RestoreSession");
-    seen.target.job = false;
+    if (json_array_size(sight->jobs.pods)) { /* whatever it was, its pods are found by its UID */
+        seen.target.job = true;
+        session_jobs_show(&sight->jobs, &seen.target);
+    }
     note(round, session_edge_step(&edge, &seen, sight->target, &turn, &why), &turn, &why, err);
 }
 
 static void keep_history(struct loops *loops, const struct sight *sight, struct round *round,
                          struct error *err)
 {
-    const struct session_edge edge = edge_of(loops);
+    const struct session_edge edge = edge_of(loops, sight);
     const json_t *configuration;
     size_t i;
 
@@ -492,17 +522,54 @@ static int64_t answer_of(const struct round *round, int64_t now_s)
     return round->look_s > now_s ? (round->look_s - now_s) * 1000 : 0;
 }
 
+/* The namespace of who holds the Lease; of one that is gone as the Lease has it. */
+static char *space_of_holder(struct loops *loops, const struct sight *sight)
+{
+    struct known *known = loops_known(loops);
+    AUTO(json) json_t *backup = known_uid(known, KNOWN_SESSION, sight->holder);
+    AUTO(json) json_t *restore = known_uid(known, KNOWN_RESTORE, sight->holder);
+    AUTO(json) json_t *gone = session_of_ledger(sight->lease);
+    const json_t *holder = backup ? backup : restore ? restore : gone;
+    const char *space = tree_text(tree_get(holder, "metadata"), "namespace");
+
+    return space ? text_dup(space, strlen(space)) : NULL;
+}
+
+/* Of who is gone nobody knows it; and who began with Jobs ends with them. */
+static bool wants_jobs(struct loops *loops, const struct sight *sight)
+{
+    AUTO(json)
+    json_t *made = known_find(loops_known(loops), KNOWN_JOB, KNOWN_BY_OWNER, sight->holder);
+    bool wants = json_array_size(made) || target_is_job(sight->target) || is_orphaned(loops, sight);
+    const json_t *configuration;
+    size_t i;
+
+    tree_items (sight->configurations, i, configuration)
+        wants = wants || session_is_job(sight->target, configuration);
+    return wants;
+}
+
 /* While somebody holds the Lease, its pods decide what becomes of it. */
 static bool read_pods(struct loops *loops, struct sight *sight, struct error *err)
 {
-    return !*sight->holder ||
-           target_pods_read(loops_client(loops), sight->target, sight->now_s, &sight->pods, err);
+    AUTO(free) char *space = *sight->holder ? space_of_holder(loops, sight) : NULL;
+
+    if (!*sight->holder)
+        return true;
+    if (!target_pods_read(loops_client(loops), sight->target, sight->now_s, &sight->pods, err))
+        return false;
+    return !space || !wants_jobs(loops, sight) ||
+           session_jobs_read(loops_client(loops), space, sight->holder, sight->now_s, &sight->jobs,
+                             err);
 }
 
 static int64_t take(struct loops *loops, struct sight *sight, struct error *err)
 {
+    AUTO(settings_held) const struct settings *settings = loops_settings(loops);
     struct round round = {0};
 
+    sight->settings = settings;
+    sight->view = view_of(loops);
     if (json_array_size(sight->sessions) + json_array_size(sight->restores))
         wake_agents(loops);
     if (!read_pods(loops, sight, err))

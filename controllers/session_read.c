@@ -15,6 +15,7 @@
 void session_parts_done(struct session_parts *parts)
 {
     hosts_done(&parts->hosts);
+    free(parts->recorded);
     free(parts->work_hosts);
     free(parts->claims);
     json_decref(parts->ledger);
@@ -206,6 +207,7 @@ static struct work_host seen_host(const struct host *host, int64_t started_s, in
         .trouble = counts ? trouble->text : NULL,
         .trouble_since_s = trouble->past ? now_s : trouble->since_s,
         .hopeless = host->hopeless,
+        .job_runs = host->job_runs,
     };
 }
 
@@ -246,13 +248,30 @@ static int64_t last_claim(const struct claims *claims)
     return last_s;
 }
 
+/* The Jobs that we made, as the ledger has them. */
+static struct hosts_seen with_jobs(const struct session_seen *seen, struct session_parts *parts)
+{
+    struct hosts_seen target = seen->target;
+    size_t count = seen->target.job && parts->claims ? parts->claims->count : 0;
+
+    target.recorded = parts->recorded = text_alloc((count + 1) * sizeof *parts->recorded);
+    for (size_t i = 0; i < count; i++)
+        if (parts->claims->list[i].job)
+            parts->recorded[target.recorded_count++] =
+                (struct host_job){parts->claims->list[i].host, parts->claims->list[i].job};
+    return target;
+}
+
 static bool read_work(const struct session_seen *seen, const json_t *stats,
                       struct session_parts *parts, struct work *work, struct error *err)
 {
     work->lock = read_ledger(seen, parts);
     if (work->lock != WORK_LOCK_OURS)
         forget_ledger(parts);
-    if (!hosts_read(&seen->target, &parts->hosts, err))
+
+    struct hosts_seen target = with_jobs(seen, parts);
+
+    if (!hosts_read(&target, &parts->hosts, err))
         return false;
     if (json_array_size(stats) > HOSTS_MAX)
         return error_set(err, ERROR_INVALID, "the status has more than %u hosts", HOSTS_MAX);
@@ -270,7 +289,6 @@ static bool read_work(const struct session_seen *seen, const json_t *stats,
     work->moved_s = parts->claims ? last_claim(parts->claims) : 0;
     work->watched_s = seen->watched_s;
     work->needs_executor = seen->target.job;
-    work->has_executor = seen->target.made != NULL;
     work->hosts = all.list;
     work->host_count = all.count;
     return true;
@@ -443,7 +461,7 @@ bool session_read_restore(const struct session_seen *seen, struct session_parts 
     struct restore read = {.phase = restore_phase_of(tree_text(status, "phase")),
                            .invalid = seen->invalid,
                            .not_ready = seen->not_ready,
-                           .asked = seen->asked};
+                           .asked = seen->asked || seen->target.job};
 
     if (!created(seen->session, &read.created_s, err) ||
         !read_work(seen, stats, parts, &read.work, err))

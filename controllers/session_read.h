@@ -32,7 +32,7 @@ struct session_seen {
     const json_t *const *sessions; /* all of its kind and target; itself may be among them */
     size_t session_count;
     const json_t *lease;      /* of the target; NULL: none */
-    struct hosts_seen target; /* of a Job: `made` has begun */
+    struct hosts_seen target; /* of Jobs: `recorded` is filled in from the Lease */
     int64_t pods_s;           /* as of when its pods are known, all of them; 0: they are not */
     int64_t watched_s;        /* since when this leader looks */
     int64_t now_s;
@@ -47,6 +47,7 @@ struct session_seen {
 /** What both kinds are read into; holds what the texts of the session are borrowed from. */
 struct session_parts {
     struct hosts hosts; /* those of work_hosts that were seen, in this order at its beginning */
+    struct host_job *recorded;
     struct work_host *work_hosts;
     struct claims *claims; /* the ledger, when the session holds it; to be edited and written */
     json_t *ledger;

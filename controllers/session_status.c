@@ -163,7 +163,8 @@ static void start(const struct session *session, const struct work_step *step, c
     tree_put_text(target, "phase", "Running");
     tree_put_int(target, "totalHosts", step->total);
     tree_put_new(target, "preBackupActions", before);
-    (void)condition_set(status_conditions(target), &ensured, now_s);
+    if (!session->work.needs_executor) /* else its Jobs are made next */
+        (void)condition_set(status_conditions(target), &ensured, now_s);
 }
 
 static void fail_host(const struct session *session, const struct work_step *step, json_t *status,

@@ -8,12 +8,20 @@
  * looked at again before anything is written or handed out.
  */
 
-enum view_kind { VIEW_NAMESPACE, VIEW_CONFIGURATION, VIEW_REPOSITORY, VIEW_SESSION, VIEW_RESTORE };
+enum view_kind {
+    VIEW_NAMESPACE,
+    VIEW_CONFIGURATION,
+    VIEW_REPOSITORY,
+    VIEW_SESSION,
+    VIEW_RESTORE,
+    VIEW_FUNCTION,
+    VIEW_TASK
+};
 
 /** Look-ups: new references to shared trees, NULL when there is none; new arrays, which may be
  *  empty. Any thread; none of them waits for anything. */
 struct session_view {
-    /** @param space  NULL of namespaces. */
+    /** @param space  NULL of kinds without namespace. */
     json_t *(*get)(void *context, enum view_kind kind, const char *space, const char *name);
     json_t *(*uid)(void *context, enum view_kind kind, const char *uid);
     /** Configurations, or RestoreSessions, by "group/Kind/namespace/name". */

@@ -6,6 +6,7 @@
 #include "api/restic_access.h"
 #include "api/restic_args.h"
 #include "api/syntax.h"
+#include "api/target.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -53,12 +54,24 @@ static bool take_mounts(const json_t *target, const char **out, size_t *count, s
     return true;
 }
 
+/* A claim that is the target is mounted there by its Job. */
+static bool take_claim(const json_t *target, const char **out, size_t *count)
+{
+    const struct target_kind *kind = target_kind_in(tree_get(target, "ref"));
+
+    if (*count || !kind || kind->class != TARGET_CLAIM)
+        return *count > 0;
+    out[(*count)++] = MOUNT_CLAIM;
+    return true;
+}
+
 static bool take_paths(const json_t *target, const char **out, size_t *count, struct error *err)
 {
     if (!take_texts(tree_get(target, "paths"), out, count, PATHS_MAX, "paths", err) ||
         (!*count && !take_mounts(target, out, count, err)))
         return false;
-    return *count || error_set(err, ERROR_INVALID, "the target has neither paths nor mounts");
+    return take_claim(target, out, count) ||
+           error_set(err, ERROR_INVALID, "the target has neither paths nor mounts");
 }
 
 /* ---- what both have ---- */
@@ -267,6 +280,8 @@ static bool take_rule(const json_t *rule, const json_t *target, const char *host
                      err) ||
          (!out->path_count && !take_mounts(target, out->paths, &out->path_count, err))))
         return false;
+    if (!out->snapshot_count)
+        (void)take_claim(target, out->paths, &out->path_count);
     out->source_host = source && *source ? source : host;
     out->as_of = as_of && *as_of ? as_of : NULL;
     return out->snapshot_count || out->path_count ||

@@ -94,7 +94,20 @@ static struct work_step end_removed(const struct work *work, int64_t now_s)
 
 static struct work_step end_deadline(const struct work *work, int64_t now_s)
 {
-    return is_over(work, now_s) ? ended(WORK_DEADLINE, "not complete within timeOut") : none;
+    struct work_step step = ended(WORK_DEADLINE, "not complete within timeOut");
+
+    if (!is_over(work, now_s))
+        return none;
+    for (size_t i = 0; i < work->host_count; i++) {
+        const struct work_host *host = &work->hosts[i];
+
+        if (host->result != WORK_OPEN || !counts(work, host) || !host->trouble)
+            continue;
+        (void)snprintf(step.message, sizeof step.message, "not complete within timeOut; %s: %s",
+                       host->name, host->trouble);
+        break;
+    }
+    return step;
 }
 
 static struct work_step hold_lock(const struct work *work, int64_t now_s)
@@ -107,11 +120,17 @@ static struct work_step hold_lock(const struct work *work, int64_t now_s)
     return none;
 }
 
+/* One by one: what is recorded is known before the next one is made. */
 static struct work_step execute(const struct work *work, int64_t now_s)
 {
     (void)now_s;
-    return work->needs_executor && !work->has_executor ? (struct work_step){.action = WORK_EXECUTE}
-                                                       : none;
+    for (size_t i = 0; work->needs_executor && i < work->host_count; i++) {
+        const struct work_host *host = &work->hosts[i];
+
+        if (host->expected && host->result == WORK_OPEN && !host->has_job && !is_closed(work))
+            return (struct work_step){.action = WORK_EXECUTE, .host = i};
+    }
+    return none;
 }
 
 /* An agent that is there and says nothing. */
@@ -230,6 +249,19 @@ static struct work_step first_of(rule *const *rules, size_t count, const struct 
     return (struct work_step){.action = WORK_WAIT, .look_s = next_look_s(work, now_s)};
 }
 
+/* Who never asked is not to begin any more. An agent that has claimed is told to end, unless it
+ * does not listen; one that has reported ends by itself. */
+static struct work_step dismiss(const struct work *work, int64_t now_s)
+{
+    for (size_t i = 0; i < work->host_count; i++) {
+        const struct work_host *host = &work->hosts[i];
+
+        if (host->job_runs && (host->claimed ? is_silent(work, host, now_s) : !host->attempt))
+            return (struct work_step){.action = WORK_DISMISS, .host = i};
+    }
+    return none;
+}
+
 /* Agents are told to end; the Lease goes when the last one has. */
 static struct work_step drain(const struct work *work, int64_t now_s)
 {
@@ -238,6 +270,8 @@ static struct work_step drain(const struct work *work, int64_t now_s)
 
     struct work_step step = drop_ended(work, now_s);
 
+    if (step.action == WORK_WAIT)
+        step = dismiss(work, now_s);
     if (step.action != WORK_WAIT)
         return step;
     if (!any_claim(work))

@@ -66,7 +66,9 @@ struct work_host {
     int64_t heard_s;         /* last sign of life of who claimed it */
     const char *trouble;     /* what is seen of its pod, such as "ImagePullBackOff"; or NULL */
     int64_t trouble_since_s;
-    bool hopeless; /* that will not pass: the Job has failed */
+    bool hopeless; /* that will not pass: the Job has failed, or was deleted */
+    bool has_job;  /* we made it */
+    bool job_runs; /* it is there and has not ended */
 };
 
 /** What is found. Texts are borrowed. */
@@ -81,9 +83,8 @@ struct work {
     int64_t unclaimed_s; /* patience with those that nobody asks for; 0: WORK_UNCLAIMED_S */
     int attempts_max;    /* WORK_ATTEMPTS_MAX */
     bool begun_counts;   /* a host that was begun is never left out, also when it is scaled away */
-    bool needs_executor; /* a Job does the work */
-    bool has_executor;
-    int32_t total; /* hosts, as the status has it; -1: not yet */
+    bool needs_executor; /* Jobs do the work, one each host */
+    int32_t total;       /* hosts, as the status has it; -1: not yet */
     enum work_after after;
     int64_t after_since_s; /* when it was begun */
     const struct work_host *hosts;
@@ -94,9 +95,10 @@ enum work_action {
     WORK_WAIT,      /* until something changes, at most until look_s */
     WORK_LOCK,      /* write the session into the Lease, which is free */
     WORK_START,     /* phase Running, with `total` hosts */
-    WORK_EXECUTE,   /* make the Job, and record its UID */
+    WORK_EXECUTE,   /* make the Job of `host`, and record its UID */
     WORK_COUNT,     /* `total` hosts: the workload was scaled */
     WORK_DROP,      /* take the claim of `host` out of the ledger: its work has ended */
+    WORK_DISMISS,   /* delete the Job of `host`: nobody is to ask for its work any more */
     WORK_FAIL_HOST, /* `host` has failed: `reason`, `message` */
     WORK_AFTER,     /* begin what follows */
     WORK_END,       /* final phase: `succeeded`, else `cause` and `message` */

@@ -5,6 +5,7 @@
 
 #include "base/auto.h"
 #include "base/tree.h"
+#include "controllers/session_jobs.h"
 #include "controllers/session_make.h"
 #include "controllers/target_lease.h"
 #include "controllers/target_pods.h"
@@ -13,7 +14,10 @@
 #define SESSIONS_MAX 16
 #define STEPS_MAX 60
 
-static const char target_text[] = "apps/Deployment/shop/web";
+static const char *target_text(const struct stage *stage)
+{
+    return stage->claim ? "/PersistentVolumeClaim/shop/data" : "apps/Deployment/shop/web";
+}
 
 void stage_put(struct stage *stage, const char *path, const char *row)
 {
@@ -71,6 +75,8 @@ static const char *collection_of(enum view_kind kind)
         [VIEW_REPOSITORY] = "/apis/stash.appscode.com/v1alpha1/repositories",
         [VIEW_SESSION] = "/apis/stash.appscode.com/v1beta1/backupsessions",
         [VIEW_RESTORE] = "/apis/stash.appscode.com/v1beta1/restoresessions",
+        [VIEW_FUNCTION] = "/apis/stash.appscode.com/v1beta1/functions",
+        [VIEW_TASK] = "/apis/stash.appscode.com/v1beta1/tasks",
     };
 
     return paths[kind];
@@ -149,10 +155,13 @@ static json_t *view_of_invoker(void *context, const char *configuration)
 
 void stage_elect(struct stage *stage)
 {
+    stage->view =
+        (struct session_view){view_get, view_uid, view_of_target, view_of_invoker, view_all, stage};
+
     const struct desk_plan plan = {
         .client = fake_cluster_client(stage->cluster),
         .space = "granary-system",
-        .view = {view_get, view_uid, view_of_target, view_of_invoker, view_all, stage},
+        .view = stage->view,
         .now_s = now_s,
     };
 
@@ -161,6 +170,9 @@ void stage_elect(struct stage *stage)
     stage->agents = desk_callbacks(stage->desk);
     stage->watched_s = stage->now_s;
 }
+
+static char agent_image[] = "reg/agent:1";
+static const struct settings stage_settings = {.agent_image = agent_image};
 
 void stage_start(struct stage *stage)
 {
@@ -171,6 +183,8 @@ void stage_start(struct stage *stage)
     stage->watched_s = STAGE_NOW - 60;
     stage->edge = (struct session_edge){.client = fake_cluster_client(stage->cluster),
                                         .space = "granary-system",
+                                        .view = &stage->view,
+                                        .settings = &stage_settings,
                                         .heard_s = heard,
                                         .tell = tell,
                                         .context = stage};
@@ -211,6 +225,35 @@ void stage_done(struct stage *stage)
     text_done(&stage->events);
 }
 
+void stage_claim(struct stage *stage)
+{
+    json_t *configuration = fake_cluster_get(stage->cluster, STAGE_CONFIGURATION);
+
+    tree_put_new(json_object_get(configuration, "spec"), "target",
+                 json_row("{'ref':{'apiVersion':'v1','kind':'PersistentVolumeClaim','name':'data'}"
+                          ",'paths':['/stash-data']}"));
+    fake_cluster_put(stage->cluster, STAGE_CONFIGURATION, configuration);
+    stage_put(stage, STAGE_CLAIM,
+              "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data',"
+              "'namespace':'shop','uid':'PVC'},'spec':{'accessModes':['ReadWriteOnce']}}");
+    stage->claim = true;
+}
+
+void stage_job_pod(struct stage *stage, const char *name, const char *uid, const char *job_uid,
+                   const char *status)
+{
+    AUTO(free) char *path = text_format(STAGE_PODS "/%s", name);
+    AUTO(free)
+    char *row = text_format(
+        "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s','namespace':'shop','uid':'%s',"
+        "'labels':{'granary.dev/session':'" STAGE_SESSION_UID "'},'ownerReferences':[{'apiVersion':"
+        "'batch/v1','kind':'Job','name':'stash-backup-s1-0','uid':'%s','controller':true}]},"
+        "'spec':{'containers':[{'name':'stash'}]},'status':%s}",
+        name, uid, job_uid, status);
+
+    stage_put(stage, path, row);
+}
+
 void stage_session(struct stage *stage, const char *more)
 {
     AUTO(free)
@@ -236,7 +279,7 @@ void stage_restore(struct stage *stage, const char *spec)
 
 json_t *stage_lease(struct stage *stage)
 {
-    AUTO(free) char *name = target_lease_name(target_text);
+    AUTO(free) char *name = target_lease_name(target_text(stage));
     AUTO(free) char *path = text_format(STAGE_LEASES "/%s", name);
 
     return fake_cluster_get(stage->cluster, path);
@@ -247,6 +290,7 @@ struct sight {
     json_t *session, *sessions, *lease, *configuration, *target;
     const json_t *list[SESSIONS_MAX];
     struct target_pods pods;
+    struct session_jobs jobs;
     struct session_seen seen;
 };
 
@@ -258,10 +302,14 @@ static void auto_sight(struct sight *sight)
     json_decref(sight->configuration);
     json_decref(sight->target);
     target_pods_done(&sight->pods);
+    session_jobs_done(&sight->jobs);
 }
 
-static json_t *web(void)
+static json_t *target_of(const struct stage *stage)
 {
+    if (stage->claim)
+        return json_row("{'apiVersion':'v1','kind':'PersistentVolumeClaim','name':'data',"
+                        "'namespace':'shop'}");
     return json_row("{'apiVersion':'apps/v1','kind':'Deployment','name':'web','namespace':'shop'}");
 }
 
@@ -270,7 +318,7 @@ static bool look(struct stage *stage, const char *collection, const char *name, 
 {
     AUTO(free) char *path = text_format("%s/%s", collection, name);
 
-    sight->target = web();
+    sight->target = target_of(stage);
     sight->sessions = fake_cluster_list(stage->cluster, collection);
     sight->lease = stage_lease(stage);
     sight->session = fake_cluster_get(stage->cluster, path);
@@ -292,6 +340,13 @@ static bool look(struct stage *stage, const char *collection, const char *name, 
         .configuration = sight->configuration,
     };
     target_pods_show(&sight->pods, &sight->seen.target);
+    if (!stage->claim || !sight->session)
+        return true;
+    if (!session_jobs_read(stage->edge.client, "shop", STAGE_SESSION_UID, stage->now_s,
+                           &sight->jobs, err))
+        return false;
+    session_jobs_show(&sight->jobs, &sight->seen.target);
+    sight->seen.target.job = true;
     return true;
 }
 
@@ -313,7 +368,7 @@ bool stage_step_restore(struct stage *stage, const char *name, struct session_tu
     *turn = (struct session_turn){0};
     if (!look(stage, STAGE_RESTORES, name, &sight, err))
         return false;
-    sight.seen.target.init = true;
+    sight.seen.target.init = !stage->claim;
     sight.seen.asked = stage->asked || desk_asked(stage->desk, STAGE_SESSION_UID);
     return !sight.session ||
            session_edge_restore(&stage->edge, &sight.seen, sight.target, turn, err);

@@ -17,8 +17,10 @@ struct stage {
     struct fake_cluster *cluster;
     struct session_edge edge;
     int64_t now_s, watched_s;
-    int64_t heard_s;    /* of every host */
-    bool asked;         /* an init container waits */
+    int64_t heard_s; /* of every host */
+    bool asked;      /* an init container waits */
+    bool claim;      /* see stage_claim() */
+    struct session_view view;
     struct text events; /* "Reason " of each */
     struct desk *desk;
     struct agent_desk agents;
@@ -36,6 +38,8 @@ struct stage {
 #define STAGE_WORKLOAD "/apis/apps/v1/namespaces/shop/deployments/web"
 #define STAGE_MAKER "/apis/apps/v1/namespaces/shop/replicasets/web-1"
 #define STAGE_PODS "/api/v1/namespaces/shop/pods"
+#define STAGE_CLAIM "/api/v1/namespaces/shop/persistentvolumeclaims/data"
+#define STAGE_JOBS "/apis/batch/v1/namespaces/shop/jobs"
 #define STAGE_LEASES "/apis/coordination.k8s.io/v1/namespaces/granary-system/leases"
 
 /* UIDs that agents and messages name. */
@@ -54,6 +58,13 @@ static inline void auto_stage(struct stage *stage)
 
 /** Puts an object there: JSON with single quotes. */
 void stage_put(struct stage *stage, const char *path, const char *row);
+
+/** From now on the target is claim shop/data, which Jobs work on. */
+void stage_claim(struct stage *stage);
+
+/** A pod of the Job of s1 or r1, made by its controller. */
+void stage_job_pod(struct stage *stage, const char *name, const char *uid, const char *job_uid,
+                   const char *status);
 
 /** BackupSession s1, whose spec has this besides its invoker (", 'retryLeft': 1"), or "". */
 void stage_session(struct stage *stage, const char *more);

@@ -82,6 +82,15 @@ static const struct {
      true,
      CLAIMS_NOTHING,
      NULL},
+    {"the pod of its Job",
+     HEAD ",'claims':[{'host':'host-0','job':'J','attempt':0,'since':5}]}",
+     {.phase = WORK_RUNNING},
+     {.expected = true},
+     true,
+     CLAIMS_WORK,
+     HEAD
+     ",'claims':[{'host':'host-0','pod':'p','instance':'i','job':'J','attempt':1,'since':1000}]"
+     "}"},
     {"another pod had it",
      HEAD ",'claims':[" NOBODY("1") "]}",
      {.phase = WORK_RUNNING},
@@ -210,10 +219,33 @@ START_TEST(only_who_has_it_reports)
     }
 END_TEST
 
+START_TEST(jobs_are_recorded)
+    {
+        AUTO(json) json_t *document = NULL;
+        AUTO(free)
+        struct claims *claims =
+            read_ledger(HEAD ",'claims':[" OF("p", "i", "2", "5") "]}", &document);
+
+        ck_assert(claims_set_job(claims, "host-1", "J", 7));
+        ck_assert(claims_set_job(claims, "host-0", "K", 8));
+        must_be(claims, HEAD ",'claims':[{'host':'host-0','pod':'p','instance':'i','job':'K',"
+                             "'attempt':2,'since':8},{'host':'host-1','job':'J','attempt':0,"
+                             "'since':7}]}");
+        ck_assert_str_eq(claims_host_of_job(claims, "J"), "host-1");
+        ck_assert_ptr_null(claims_host_of_job(claims, "L"));
+        claims->count = CLAIMS_MAX;
+        for (size_t i = 0; i < CLAIMS_MAX; i++)
+            claims->list[i] = (struct claim){.host = "h", .attempt = 1};
+        ck_assert(!claims_set_job(claims, "one more", "J", 7));
+        ck_assert_ptr_null(claims_host_of_job(claims, "J"));
+    }
+END_TEST
+
 SUITE(controllers_claims)
 {
     suite_rows(tests, claims_are_answered, ask_rows);
     suite_rows(tests, what_is_no_ledger_is_not_guessed, bad_rows);
     tcase_add_test(tests, a_full_ledger_lets_others_wait);
     tcase_add_test(tests, only_who_has_it_reports);
+    tcase_add_test(tests, jobs_are_recorded);
 }

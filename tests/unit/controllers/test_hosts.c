@@ -13,8 +13,8 @@
 /*
  * Pods in one line: "name[@node] word ...", separated by ";". Words: agent (our container and
  * mark), unmarked (our container's name without the mark), init (the restore's), leaving, foreign
- * (of another owner), orphan (no owner), pull (its image can not be pulled), evicted, oom (once; it
- * runs again), wanted@node (a DaemonSet's, not yet bound).
+ * (of another owner), of-j, of-k (of a Job), orphan (no owner), pull (its image can not be pulled),
+ * evicted, oom (once; it runs again), wanted@node (a DaemonSet's, not yet bound).
  */
 static void put_words(json_t *pod, const char *word)
 {
@@ -26,6 +26,8 @@ static void put_words(json_t *pod, const char *word)
         {"init", "spec.initContainers", "[{'name':'stash-init'}]"},
         {"leaving", "metadata.deletionTimestamp", "'2024-05-01T13:30:00Z'"},
         {"foreign", "metadata.ownerReferences", "[{'uid':'U2','controller':true}]"},
+        {"of-j", "metadata.ownerReferences", "[{'uid':'J','controller':true}]"},
+        {"of-k", "metadata.ownerReferences", "[{'uid':'K','controller':true}]"},
         {"orphan", "metadata.ownerReferences", "[{'uid':'U1'}]"},
         {"pull", "status.containerStatuses",
          "[{'name':'stash','state':{'waiting':{'reason':'ErrImagePull'}}}]"},
@@ -150,6 +152,7 @@ static void tell(const struct hosts *hosts, struct text *out)
             text_addf(out, "=%s", host->pod);
         if (host->trouble.text)
             text_addf(out, "[%s]%s", host->trouble.text, host->hopeless ? "!" : "");
+        text_puts(out, host->job_runs ? "~" : "");
         ck_assert_int_eq(hosts_find(hosts, host->name), (long)i);
     }
 }
@@ -237,33 +240,73 @@ START_TEST(a_node_without_a_pod_is_not_forgotten)
     }
 END_TEST
 
+/* Jobs that we made: the first is J, the second K. */
 static const struct {
-    const char *job, *pods, *hosts;
+    const char *workload, *recorded, *jobs, *pods, *hosts;
 } jobs[] = {
-    {"null", "", "host-0"},
-    {"{'status':{'conditions':[{'type':'Complete','status':'True'}]}}", "a orphan", "host-0=a"},
-    {"{'status':{'conditions':[{'type':'Failed','status':'False'}]}}", "a", "host-0=a"},
-    {"{'status':{'conditions':[{'type':'Failed','status':'True','reason':'DeadlineExceeded'}]}}",
-     "a", "host-0=a[DeadlineExceeded]!"},
-    {"{'status':{'conditions':[{'type':'Failed','status':'True'}]}}", "",
-     "host-0[the Job has failed]!"},
-    {"{'status':{'conditions':[{'type':'Failed','status':'True','reason':'BackoffLimitExceeded'}]}"
-     "}",
-     "a evicted", "host-0=a[the pod has failed]!"},
+    /* to be made */
+    {"null", "", "", "", "host-0"},
+    {SET("'replicas':2"), "", "", "", "host-0 host-1"},
+    {SET("'replicas':2,'ordinals':{'start':3}"), "", "", "web-3 agent", "host-3 host-4"},
+    {SET("'replicas':0"), "", "", "", ""},
+    {WORKLOAD("Deployment", "'replicas':0"), "", "", "", "host-0"},
+    /* made; a pod of somebody else's has its labels */
+    {"null", "host-0", "{'type':'x'}", "", "host-0~"},
+    {"null", "host-0", "{'type':'x'}", "a of-j", "host-0=a~"},
+    {"null", "host-0", "{'type':'x'}", "a;b agent;c of-k", "host-0~"},
+    {"null", "host-0", "{'type':'x'}", "a of-j pull", "host-0=a[ErrImagePull]~"},
+    {SET("'replicas':2"), "host-0 host-1", "{'type':'x'}|{'type':'x'}", "a of-k;b of-j",
+     "host-0=b~ host-1=a~"},
+    /* scaled down: what was begun stays */
+    {SET("'replicas':1"), "host-0 host-1", "{'type':'x'}|{'type':'x'}", "", "host-0~ host-1~"},
+    {"null", "host-0", "{'type':'Complete','status':'True'}", "a of-j", "host-0=a"},
+    {"null", "host-0", "{'type':'Failed','status':'False'}", "a of-j", "host-0=a~"},
+    {"null", "host-0", "{'type':'Failed','status':'True','reason':'DeadlineExceeded'}", "a of-j",
+     "host-0=a[DeadlineExceeded]!"},
+    {"null", "host-0", "{'type':'Failed','status':'True'}", "", "host-0[the Job has failed]!"},
+    {"null", "host-0", "{'type':'Failed','status':'True','reason':'BackoffLimitExceeded'}",
+     "a of-j evicted", "host-0=a[the pod has failed]!"},
+    /* deleted, its pod may still be there */
+    {"null", "host-0", "", "", "host-0[its Job was deleted]!"},
+    {"null", "host-0", "", "a of-j", "host-0=a[its Job was deleted]!"},
+    {SET("'replicas':2"), "host-0 host-1", "{'type':'x'}", "",
+     "host-0~ host-1[its Job was deleted]!"},
 };
 
-START_TEST(jobs_have_one_host)
+/* "J" and "K", one condition each. */
+static json_t *jobs_of(const char *row)
+{
+    AUTO(free) char *copy = text_dup(row, strlen(row));
+    json_t *made = json_array();
+    char *rest, uid[2] = "J";
+
+    for (char *one = strtok_r(copy, "|", &rest); one; one = strtok_r(NULL, "|", &rest)) {
+        json_t *job = json_row("{'metadata':{},'status':{'conditions':[]}}");
+
+        tree_put_text(json_object_get(job, "metadata"), "uid", uid);
+        json_array_append_new(json_object_get(json_object_get(job, "status"), "conditions"),
+                              json_row(one));
+        tree_push_new(made, job);
+        uid[0]++;
+    }
+    return made;
+}
+
+START_TEST(jobs_have_a_host_each)
     {
-        AUTO(json) json_t *workload = json_row(SET("'replicas':5"));
-        AUTO(json) json_t *job = json_row(jobs[_i].job), *pods = pods_of(jobs[_i].pods);
+        AUTO(json) json_t *workload = json_row(jobs[_i].workload);
+        AUTO(json) json_t *made = jobs_of(jobs[_i].jobs), *pods = pods_of(jobs[_i].pods);
         const json_t *list[PODS_MAX];
         struct hosts_seen seen = see(workload, pods, list);
+        static const struct host_job recorded[] = {{"host-0", "J"}, {"host-1", "K"}};
         AUTO(hosts) struct hosts hosts = {0};
         AUTO(text) struct text text = {0};
         struct error err = {0};
 
         seen.job = true;
-        seen.made = job;
+        seen.jobs = made;
+        seen.recorded = recorded;
+        seen.recorded_count = (strlen(jobs[_i].recorded) + 1) / 7;
         ck_assert(hosts_read(&seen, &hosts, &err));
         tell(&hosts, &text);
         ck_assert_str_eq(text_get(&text), jobs[_i].hosts);
@@ -293,6 +336,6 @@ SUITE(controllers_hosts)
     suite_rows(tests, hosts_of_targets, rows);
     suite_rows(tests, restores_count_their_own_container, restores);
     tcase_add_test(tests, a_node_without_a_pod_is_not_forgotten);
-    suite_rows(tests, jobs_have_one_host, jobs);
+    suite_rows(tests, jobs_have_a_host_each, jobs);
     tcase_add_test(tests, too_many_are_an_error);
 }

@@ -86,6 +86,8 @@ static const struct {
     {"labels of the invoker", BARE("}"), "/metadata/labels/team", "'a'"},
     {"labels of ours", BARE("}"), "/metadata/labels/stash.appscode.com~1invoker-name", "'bc'"},
     {"labels of the pod", BARE("}"), "/spec/template/metadata/labels/team", "'a'"},
+    {"whose Job it is", BARE("}"), "/metadata/labels/granary.dev~1session", "'u2'"},
+    {"whose pod it is", BARE("}"), "/spec/template/metadata/labels/granary.dev~1session", "'u2'"},
     {"tried once", BARE("}"), "/spec/backoffLimit", "0"},
     {"one pod at a time", BARE("}"), "/spec/podReplacementPolicy", "'Failed'"},
     {"kept an hour", BARE("}"), "/spec/ttlSecondsAfterFinished", "3600"},

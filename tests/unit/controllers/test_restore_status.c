@@ -17,7 +17,9 @@
         .action = RESTORE_WORK, .work = { __VA_ARGS__ }                                            \
     }
 
-static const struct work_host hosts[] = {{.name = "host-0"}, {.name = "host-1", .attempt = 1}};
+static const struct work_host hosts[] = {{.name = "host-0"}, {.name = "host-1", .attempt = 1}},
+                              with_job[] = {{.name = "host-0", .has_job = true},
+                                            {.name = "host-1"}};
 
 static const struct {
     const char *before;
@@ -52,9 +54,13 @@ static const struct {
      ",'reason':'InitContainerInjectionSucceeded'}," ENSURED "]}"},
     {"{}", true, DO(.action = WORK_START, .total = 1),
      "{'phase':'Running','sessionDeadline':'2024-05-01T14:28:30Z','totalHosts':1}"},
-    {"{}", true, DO(.action = WORK_EXECUTE),
-     "{'conditions':[{'type':'RestoreJobCreated','status':'True'," AT
-     ",'reason':'RestoreJobCreationSucceeded'}," ENSURED "]}"},
+    {"{}",
+     true,
+     {.action = RESTORE_WORK,
+      .phase = RESTORE_SUCCEEDED,
+      .work = {.action = WORK_END, .succeeded = true}},
+     "{'phase':'Succeeded','sessionDuration':'1m30s','conditions':[{'type':'RestoreJobCreated',"
+     "'status':'True'," AT ",'reason':'RestoreJobCreationSucceeded'}," ENSURED "]}"},
     {"{'totalHosts':2}", false, DO(.action = WORK_COUNT, .total = 3), "{'totalHosts':3}"},
     /* never begun, nothing is lost; begun, nobody knows */
     {"{'stats':'odd'}", false,
@@ -101,10 +107,11 @@ static const struct {
 
 START_TEST(steps_become_status)
     {
-        const struct restore restore = {
-            .created_s = NOW - 90,
-            .timeout_s = 3600,
-            .work = {.hosts = hosts, .host_count = 2, .needs_executor = rows[_i].job}};
+        const struct restore restore = {.created_s = NOW - 90,
+                                        .timeout_s = 3600,
+                                        .work = {.hosts = rows[_i].job ? with_job : hosts,
+                                                 .host_count = 2,
+                                                 .needs_executor = rows[_i].job}};
         AUTO(json) json_t *before = json_row(rows[_i].before);
         AUTO(json) json_t *kept = tree_copy(before);
         AUTO(json) json_t *wanted = json_row(rows[_i].after);

@@ -37,7 +37,8 @@ static void claim(struct stage *stage, const char *host, const char *pod)
     struct error err = {.message = ""};
 
     *claims = (struct claims){.session = STAGE_SESSION_UID, .since_s = stage->now_s};
-    claims->list[claims->count++] = (struct claim){host, pod, "i", 1, stage->now_s};
+    claims->list[claims->count++] = (struct claim){
+        .host = host, .pod = pod, .instance = "i", .attempt = 1, .since_s = stage->now_s};
     ck_assert_msg(target_lease_write(stage->edge.client, lease, claims, &err), "%s", err.message);
 }
 

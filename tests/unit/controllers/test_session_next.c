@@ -227,6 +227,23 @@ static const struct {
      WORK_DISRUPTED,
      "deleted"},
     {"a Job is to be made", {.needs_executor = true, .total = 1}, {OPEN}, WORK_EXECUTE, 0, ""},
+    {"it is made",
+     {.needs_executor = true, .total = 1},
+     {{.name = "host-0", .expected = true, .has_job = true, .job_runs = true}},
+     WORK_WAIT,
+     0,
+     ""},
+    {"not for what is done", {.needs_executor = true, .total = 1}, {DONE}, WORK_END, 0, ""},
+    {"it was deleted",
+     {.needs_executor = true, .total = 1},
+     {{.name = "host-0",
+       .expected = true,
+       .has_job = true,
+       .hopeless = true,
+       .trouble = "its Job was deleted"}},
+     WORK_FAIL_HOST,
+     0,
+     "host-0: its Job was deleted"},
     {"the Lease was deleted by hand",
      {.lock = WORK_LOCK_FREE, .total = 1},
      {OPEN},
@@ -294,6 +311,34 @@ START_TEST(running_sessions)
     }
 END_TEST
 
+/* After the end: who has not begun is not to begin, who has is told to end. */
+static const struct {
+    struct work_host host;
+    enum work_action action;
+} drain_rows[] = {
+    {{.name = "h", .has_job = true, .job_runs = true}, WORK_DISMISS},
+    {{.name = "h", .has_job = true}, WORK_UNLOCK},
+    {{.name = "h", .has_job = true, .job_runs = true, .attempt = 1}, WORK_UNLOCK},
+    {{.name = "h", .has_job = true, .job_runs = true, .claimed = true, .heard_s = NOW}, WORK_WAIT},
+    {{.name = "h", .has_job = true, .job_runs = true, .claimed = true, .heard_s = NOW - 899},
+     WORK_WAIT},
+    {{.name = "h", .has_job = true, .job_runs = true, .claimed = true, .heard_s = NOW - 900},
+     WORK_DISMISS},
+    {{.name = "h", .has_job = true, .job_runs = true, .claimed = true, .gone = true}, WORK_DROP},
+};
+
+START_TEST(jobs_end_with_their_session)
+    {
+        struct session session = {
+            .phase = SESSION_FAILED,
+            .retried = true,
+            .work = {.lock = WORK_LOCK_OURS, .hosts = &drain_rows[_i].host, .host_count = 1}};
+        struct session_step step = session_next(&session, NOW);
+
+        ck_assert_int_eq(step.work.action, drain_rows[_i].action);
+    }
+END_TEST
+
 /* Work is offered, and goes on, only while session, Lease and deadline agree. */
 static const struct {
     struct work work;
@@ -346,6 +391,9 @@ START_TEST(deadline_ends_before_anything_else)
         ck_assert(step.action == SESSION_WAIT && step.look_s == NOW);
         step = session_next(&session, NOW);
         ck_assert(step.work.action == WORK_END && step.work.cause == WORK_DEADLINE);
+        hosts[0].trouble = "ErrImagePull";
+        step = session_next(&session, NOW);
+        ck_assert_str_eq(step.work.message, "not complete within timeOut; host-0: ErrImagePull");
         session.phase =
             SESSION_FAILED; /* the agent is told, and holds the Lease until it has ended */
         step = session_next(&session, NOW);
@@ -427,6 +475,7 @@ END_TEST
 SUITE(controllers_session_next)
 {
     suite_rows(tests, sessions_wait_start_and_are_tried_again, session_rows);
+    suite_rows(tests, jobs_end_with_their_session, drain_rows);
     suite_rows(tests, running_sessions, work_rows);
     suite_rows(tests, offers, offer_rows);
     tcase_add_test(tests, deadline_ends_before_anything_else);
