@@ -22,6 +22,9 @@
 #define LOOK_MS 2000
 #define EMPTY_MS 1000
 
+/* Milliseconds between two questions about a volume that is restored by half. */
+#define HALF_MS 30000
+
 /* Bytes of a list of mounts. */
 #define MOUNTS_MAX_BYTES (4u << 20)
 
@@ -157,18 +160,54 @@ static bool may_pass(const struct agent *agent, const struct words *mounts)
     return !waiting && (uid ? done : used);
 }
 
-/* The controller let us pass without a restore. */
-static void start_fresh(const struct agent *agent, const struct words *mounts)
+/* The controller let us pass without a restore: a person did, or there is none to be had. Then
+ * nobody starts on what an earlier one has left behind. */
+static bool start_fresh(struct agent *agent, const struct words *mounts)
 {
-    for (size_t i = 0; !agent->options->session && i < mounts->count; i++) {
-        struct error err = {.message = ""};
+    struct error err = {.message = ""};
+    const char *half = agent->options->session ? NULL : volumes_half_restored(mounts);
+    AUTO(text) struct text reason = {0};
+
+    if (half) {
+        text_addf(&reason,
+                  "a restore into %s was begun and never finished, and nothing is to be restored "
+                  "there now. What to do: make a RestoreSession",
+                  half);
+        agent_say(agent, "the application does not start", text_get(&reason));
+        return false;
+    }
+    if (!agent->options->session && !volumes_start_fresh(mounts, &err))
+        log_warn("volume not marked", LOG_S("reason", err.message));
+    return true;
+}
+
+/* Into the status of the pod, as far as there is such a file. */
+static void tell(const struct agent *agent, const struct words *mounts)
+{
+    AUTO(text) struct text text = {0};
+    AUTO(close)
+    int file = open(agent->options->result, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+
+    volumes_tell(mounts, &text);
+    if (file < 0 || write(file, text_get(&text), text.length) != (ssize_t)text.length)
+        log_info("what it starts on is not told", LOG_S("file", agent->options->result));
+}
+
+/* What the marks alone say. */
+static bool passes(const struct agent *agent, const struct words *mounts)
+{
+    if (!may_pass(agent, mounts))
+        return false;
+    for (size_t i = 0; agent->options->restore_if_exists && i < mounts->count; i++) {
         struct mark mark;
 
         mark_read(mounts->list[i], &mark);
-        if (mark.state == MARK_NONE && volume_is_empty(mounts->list[i]) &&
-            !mark_write(mounts->list[i], MARK_DONE, MARK_FRESH, &err))
-            log_warn("volume not marked", LOG_S("reason", err.message));
+        if (mark.state == MARK_NONE)
+            log_info("volume is in use and left alone", LOG_S("volume", mounts->list[i]));
     }
+    tell(agent, mounts);
+    log_info("the volumes' marks say that the application may start");
+    return true;
 }
 
 enum agent_exit agent_init(struct agent *agent)
@@ -184,17 +223,18 @@ enum agent_exit agent_init(struct agent *agent)
     tidy(agent);
     read_mounts(agent, &mounts);
     while (!is_stopped(agent)) {
-        if (may_pass(agent, &mounts)) {
-            log_info("the volumes' marks say that the application may start");
+        if (passes(agent, &mounts))
             return AGENT_FINE;
-        }
 
         enum turn turn = take_turn(agent, &claim, &mounts, &failures);
 
         if (turn == TURN_STOPPED)
             break;
-        if (turn == TURN_PASS) {
-            start_fresh(agent, &mounts);
+        if (turn == TURN_PASS && !start_fresh(agent, &mounts)) {
+            if (!agent_rest(agent->client, HALF_MS))
+                break;
+        } else if (turn == TURN_PASS) {
+            tell(agent, &mounts);
             log_info("nothing is to be restored, the application may start");
             return AGENT_FINE;
         }

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "api/keys.h"
 #include "base/auto.h"
 #include "base/text.h"
 
@@ -107,6 +108,63 @@ bool volume_is_empty(const char *root)
     if (folder)
         closedir(folder);
     return empty;
+}
+
+static bool starts_fresh(const char *root, const struct mark *mark)
+{
+    return mark->state == MARK_NONE && volume_is_empty(root);
+}
+
+bool volumes_start_fresh(const struct words *mounts, struct error *err)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct mark mark;
+
+        mark_read(mounts->list[i], &mark);
+        if (starts_fresh(mounts->list[i], &mark))
+            good = mark_write(mounts->list[i], MARK_DONE, MARK_FRESH, err) && good;
+    }
+    return good;
+}
+
+const char *volumes_half_restored(const struct words *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct mark mark;
+
+        mark_read(mounts->list[i], &mark);
+        if (mark.state == MARK_RESTORING)
+            return mounts->list[i];
+    }
+    return NULL;
+}
+
+void volumes_tell(const struct words *mounts, struct text *out)
+{
+    struct mark restored = {MARK_NONE, ""};
+    bool data = false;
+
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct mark mark;
+
+        mark_read(mounts->list[i], &mark);
+        if (mark.state != MARK_DONE)
+            data = data || !starts_fresh(mounts->list[i], &mark);
+        else if (strcmp(mark.uid, MARK_FRESH) == 0)
+            continue;
+        else if (restored.state == MARK_DONE)
+            data = data || strcmp(restored.uid, mark.uid) != 0;
+        else
+            restored = mark;
+    }
+    if (data)
+        text_puts(out, "data");
+    else if (restored.state == MARK_DONE)
+        text_addf(out, RESTORED_WORD "%s", restored.uid);
+    else
+        text_puts(out, "fresh");
 }
 
 static bool is_below(const char *path, const char *folder)

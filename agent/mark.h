@@ -5,6 +5,7 @@
 #include "agent/restic_command.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "base/text.h"
 
 /*
  * How far a restore is, written on the root of each volume: so that a later start passes without
@@ -38,6 +39,17 @@ bool mark_write(const char *root, enum mark_state state, const char *uid,
 /** True when a folder holds nothing but lost+found and our mark; false also when it can not be
  *  read: what is not known to be empty is not overwritten. */
 bool volume_is_empty(const char *root);
+
+/** Marks volumes that are empty and have no mark as started fresh. @return False: ERROR_INTERNAL,
+ *  one can not be marked. */
+bool volumes_start_fresh(const struct words *mounts, struct error *err) MUST_CHECK;
+
+/** The volume on which a restore was begun and never finished, or NULL. Borrowed. */
+const char *volumes_half_restored(const struct words *mounts);
+
+/** What the application starts on, in a word for the status of its pod: "restored <uid>" when all
+ *  that holds data was restored from one session, "fresh" when nothing does, "data". */
+void volumes_tell(const struct words *mounts, struct text *out);
 
 /**
  * Mounts that hold data, from a text like /proc/self/mountinfo: not those of the container itself,

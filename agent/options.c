@@ -89,7 +89,8 @@ static const struct flag rows[] = {
     {"cluster", FLAG_TEXT, AT(cluster), "UID", "of the cluster that must own the repository"},
     {"dead", FLAG_TEXT, AT(dead), "POD", "unlock: one that has ended and may have left a lock"},
     {"run", FLAG_BY(take_run), 0, "JSON", "restic's arguments as a list; again for more"},
-    {"result", FLAG_TEXT, AT(result), "FILE", "is told how it ended (default " RESULT ")"},
+    {"result", FLAG_TEXT, AT(result), "FILE",
+     "is told how it ended, or what an application starts on (default " RESULT ")"},
 #undef AT
 };
 
@@ -118,7 +119,7 @@ static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
-                                             MAINTAIN};
+                                             INIT | MAINTAIN};
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
 {

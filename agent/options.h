@@ -43,7 +43,7 @@ struct agent_options {
     const char *dead;               /* pod whose lock is removed; NULL: none */
     const char *runs[MAINTENANCE_RUNS_MAX]; /* argument vectors of restic, as JSON */
     size_t run_count;
-    const char *result;    /* file that is told how it ended */
+    const char *result;    /* file that is told how it ended, or what an application starts on */
     const char *scratch;   /* folder for restic's cache and temporary files */
     const char *restic;    /* path of the program */
     const char *mountinfo; /* list of mounts */

@@ -130,6 +130,18 @@ static bool own(struct run *run, const json_t *list)
     return (!owner.uid && !run->work->repository.initialize) || put_mark(run, &owner);
 }
 
+bool repository_find(struct run *run, bool *found)
+{
+    AUTO(json) json_t *list = NULL;
+    bool absent = false;
+
+    if (!list_owners(run, &absent, &list))
+        return false;
+    *found = !absent;
+    run->progress.initialized = *found;
+    return true;
+}
+
 bool repository_open(struct run *run, bool writes)
 {
     AUTO(json) json_t *list = NULL;

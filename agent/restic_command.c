@@ -313,6 +313,13 @@ void restic_snapshots(struct words *out, const struct restic_place *place, const
         words_addf(out, "--path=%s", path);
 }
 
+void restic_tagged(struct words *out, const struct restic_place *place, const char *tag)
+{
+    begin(out, place, "snapshots");
+    words_add(out, "--no-lock");
+    words_addf(out, "--tag=%s", tag);
+}
+
 /* Inside of "id:/data" the pattern "/data/a" is "/a". */
 static void add_pattern(struct words *out, const char *option, const char *from,
                         const char *pattern)

@@ -89,6 +89,9 @@ void restic_listed(struct words *out, const struct restic_place *place, const ch
 void restic_snapshots(struct words *out, const struct restic_place *place, const char *host,
                       const char *path);
 
+/** Lists those that carry a tag. */
+void restic_tagged(struct words *out, const struct restic_place *place, const char *tag);
+
 /** How much a restore does. */
 enum restic_care {
     RESTIC_PLAIN,

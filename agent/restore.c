@@ -1,9 +1,12 @@
 #include "agent/work.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "agent/links.h"
 #include "agent/mark.h"
+#include "agent/whole_session.h"
+#include "api/keys.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/tree.h"
@@ -15,6 +18,7 @@ struct restore {
     struct message_report *report;
     struct words *kept;
     struct words marked; /* roots whose mark says "restoring" */
+    const char *uid;     /* that their mark gets: the session that it comes from, or that asks */
 };
 
 static bool list_snapshots(struct run *run, const char *host, const char *path, json_t **list)
@@ -28,6 +32,27 @@ static bool list_snapshots(struct run *run, const char *host, const char *path, 
     *list = TAKE(output.document);
     return json_is_array(*list) ||
            failure_set(&run->failure, "ResticFailed", "listing the snapshots: restic gave no list");
+}
+
+static bool list_tagged(struct run *run, const char *tag, json_t **list)
+{
+    AUTO(words) struct words argv = {0};
+    AUTO(output) struct output output = {0};
+
+    restic_tagged(&argv, &run->place, tag);
+    if (!restic_must(run, &argv, READ_DOCUMENT, &output, "listing the snapshots"))
+        return false;
+    *list = TAKE(output.document);
+    return json_is_array(*list) ||
+           failure_set(&run->failure, "ResticFailed", "listing the snapshots: restic gave no list");
+}
+
+static bool is_mounted(const struct words *mounts, const char *root)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        if (strcmp(mounts->list[i], root) == 0)
+            return true;
+    return false;
 }
 
 /* Nobody may start on what is written from now on. False: failed; *leave: not to be touched. */
@@ -45,13 +70,18 @@ static bool begin_on(struct restore *restore, const char *path, bool *leave)
         if (strcmp(restore->marked.list[i], root) == 0)
             return true;
     mark_read(root, &mark);
+    if (run->work->restore.if_exists && !is_mounted(restore->mounts, root)) {
+        log_info("there is no volume there any more", LOG_S("path", path));
+        *leave = true;
+        return true;
+    }
     *leave = run->work->restore.if_exists && mark.state != MARK_RESTORING &&
              (mark.state == MARK_DONE || !volume_is_empty(root));
     if (*leave) {
         log_info("volume is in use and left alone", LOG_S("volume", root));
         return true;
     }
-    if (!mark_write(root, MARK_RESTORING, run->work->session.uid, &err))
+    if (!mark_write(root, MARK_RESTORING, restore->uid, &err))
         return failure_set(&run->failure, "MarkNotWritten", "%s", err.message);
     words_add(&restore->marked, root);
     return true;
@@ -114,6 +144,10 @@ static bool restore_one(struct restore *restore, const json_t *snapshot, const c
     AUTO(free) char *doing = text_format("the restore of %s", path);
     bool leave, linked;
 
+    if (run->work->restore.if_exists && session_of(snapshot)) {
+        words_add(restore->kept, session_of(snapshot));
+        restore->uid = restore->kept->list[restore->kept->count - 1];
+    }
     if (!begin_on(restore, path, &leave))
         return false;
     if (leave)
@@ -154,8 +188,6 @@ static bool restore_path(struct restore *restore, const char *path, const struct
 
     if (snapshot)
         return restore_one(restore, snapshot, path, rule);
-    if (run->work->restore.if_exists)
-        return true; /* it starts fresh */
     return failure_set(&run->failure, "NoSnapshot",
                        "the restore of %s: the repository has no snapshot of it for host %s%s%s. "
                        "What to do: check sourceHost and asOf of the rule.",
@@ -222,23 +254,136 @@ static bool restore_rule(struct restore *restore, const struct message_rule *rul
                        "the rule names neither a path nor a snapshot");
 }
 
+/* Nothing is left that a later start would stumble over. */
+static bool finish_fresh(struct restore *restore)
+{
+    const char *half = volumes_half_restored(restore->mounts);
+    struct error err = {.message = ""};
+
+    if (half)
+        return failure_set(&restore->run->failure, "HalfRestored",
+                           "a restore into %s was begun and never finished, and the newest session "
+                           "holds nothing for it. What to do: make a RestoreSession.",
+                           half);
+    return volumes_start_fresh(restore->mounts, &err) ||
+           failure_set(&restore->run->failure, "MarkNotWritten", "%s", err.message);
+}
+
 /* Written last: whoever starts from now on finds all of it. */
 static bool finish(struct restore *restore)
 {
     struct error err = {.message = ""};
 
     for (size_t i = 0; i < restore->marked.count; i++)
-        if (!mark_write(restore->marked.list[i], MARK_DONE, restore->run->work->session.uid, &err))
+        if (!mark_write(restore->marked.list[i], MARK_DONE, restore->uid, &err))
             return failure_set(&restore->run->failure, "MarkNotWritten", "%s", err.message);
+    return !restore->run->work->restore.if_exists || finish_fresh(restore);
+}
+
+/* ---- when nobody asked for it by name ---- */
+
+static bool note(struct restore *restore, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Always true. */
+static bool note(struct restore *restore, const char *format, ...)
+{
+    AUTO(text) struct text text = {0};
+    AUTO(free) char *cut = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text_addv(&text, format, args);
+    va_end(args);
+    cut = text_printable((struct span){text_get(&text), text.length}, MESSAGE_NOTE_MAX_BYTES / 4);
+    log_info("restore if there is a backup", LOG_S("decision", cut));
+    words_add(restore->kept, cut);
+    restore->report->note = restore->kept->list[restore->kept->count - 1];
     return true;
+}
+
+/* Its host's newest snapshot, for a person who wonders. */
+static bool note_older(struct restore *restore, const json_t *list, const char *why)
+{
+    const json_t *older = session_snapshot(list, NULL, restore->run->work->host, NULL);
+    const char *id = tree_text(older, "id"), *time = tree_text(older, "time");
+
+    return note(restore, "%s: started fresh%s%.8s%s%.19s", why,
+                id ? "; the newest snapshot of this host is " : "", id ? id : "", id ? " of " : "",
+                id && time ? time : "");
+}
+
+/* Snapshots that another program took: nobody can say which of them belong together. */
+static bool check_untold(struct restore *restore)
+{
+    struct run *run = restore->run;
+    AUTO(json) json_t *all = NULL;
+
+    if (!list_snapshots(run, run->work->host, NULL, &all))
+        return false;
+    if (json_array_size(all) == 0)
+        return note(restore, "the repository has no snapshot of it: started fresh");
+    return failure_set(&run->failure, "SnapshotsUntold",
+                       "the repository has snapshots of host %s that do not say which session took "
+                       "them (of another program, or of another target): what comes back is not "
+                       "guessed. What to do: make a RestoreSession, or take the "
+                       "annotation " KEY_RESTORE_IF_EXISTS " away to start without them.",
+                       run->work->host);
+}
+
+static bool restore_paths(struct restore *restore, const json_t *list, const char *session)
+{
+    const struct message_rule *rule = &restore->run->work->restore.rules[0];
+    const char *host = restore->run->work->host;
+    bool covered = false;
+
+    for (size_t i = 0; i < rule->path_count; i++) {
+        const json_t *snapshot = session_snapshot(list, session, host, rule->paths[i]);
+
+        if (snapshot && !restore_one(restore, snapshot, rule->paths[i], rule))
+            return false;
+        covered = covered || snapshot;
+    }
+    return covered ? note(restore, "restored what session %s has backed up", session)
+                   : note_older(restore, list, "the newest session did not cover this host");
+}
+
+/* What the repository itself proves: no object of a session is left that could say it. */
+static bool restore_newest(struct restore *restore)
+{
+    struct run *run = restore->run;
+    const struct message_restore *wanted = &run->work->restore;
+    AUTO(json) json_t *list = NULL;
+    bool found = false;
+
+    if (!repository_find(run, &found))
+        return false;
+    if (!found)
+        return note(restore, "there is no repository: started fresh");
+    if (!list_tagged(run, wanted->tag, &list))
+        return false;
+    if (json_array_size(list) == 0)
+        return check_untold(restore);
+
+    const char *session = session_newest(list);
+
+    if (!session)
+        return note_older(restore, list, "no session has ever backed up all of it");
+    if (wanted->session && strcmp(wanted->session, session) != 0)
+        return note_older(restore, list, "the other pods were restored from an older session");
+    return restore_paths(restore, list, session);
 }
 
 bool restore_do(struct run *run, const struct words *mounts, struct message_report *report,
                 struct words *kept)
 {
-    struct restore restore = {.run = run, .mounts = mounts, .report = report, .kept = kept};
+    struct restore restore = {.run = run,
+                              .mounts = mounts,
+                              .report = report,
+                              .kept = kept,
+                              .uid = run->work->session.uid};
     const struct message_restore *wanted = &run->work->restore;
-    bool good = repository_open(run, false);
+    bool newest = wanted->if_exists && wanted->tag, good = newest || repository_open(run, false);
 
     run->progress.stage = MESSAGE_WORK;
     if (good && !run_progress(run, true))
@@ -246,7 +391,9 @@ bool restore_do(struct run *run, const struct words *mounts, struct message_repo
     if (good && wanted->rule_count == 0)
         good = failure_set(&run->failure, "NothingRestored", "no rule is meant for host %s",
                            run->work->host);
-    for (size_t i = 0; good && i < wanted->rule_count; i++)
+    if (good && newest)
+        good = restore_newest(&restore);
+    for (size_t i = 0; good && !newest && i < wanted->rule_count; i++)
         good = restore_rule(&restore, &wanted->rules[i]);
     good = good && finish(&restore);
     words_done(&restore.marked);

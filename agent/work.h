@@ -20,6 +20,9 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
 bool restore_do(struct run *run, const struct words *mounts, struct message_report *report,
                 struct words *kept) MUST_CHECK;
 
+/** Finds out whether there is a repository, and makes none. False: not known. */
+bool repository_find(struct run *run, bool *found) MUST_CHECK;
+
 /** Finds out whether there is a repository; makes one when that is allowed and it is proven that
  *  there is none. `writes`: also whose it is. */
 bool repository_open(struct run *run, bool writes) MUST_CHECK;

@@ -204,6 +204,8 @@ static const struct message_shape rule_shape =
 
 static const struct message_field restore_fields[] = {
     FLAG(struct message_restore, if_exists, "ifExists", false),
+    TEXT(struct message_restore, tag, "tag", 256, syntax_line),
+    TEXT(struct message_restore, session, "session", SYNTAX_UID_CHARS, syntax_uid),
     PARTS(struct message_restore, rules, rule_count, "rules", MESSAGE_RULES_MAX, rule_shape),
 };
 static const struct message_shape restore_shape =
@@ -331,6 +333,7 @@ static const struct message_field report_fields[] = {
     MUST_COUNT(struct message_report, duration_ms, "durationMilliseconds", 0, NUMBER_MAX),
     PART(struct message_report, error, has_error, "error", failure_shape),
     FLAG(struct message_report, initialized, "initialized", false),
+    TEXT(struct message_report, note, "note", MESSAGE_NOTE_MAX_BYTES, syntax_no_nul),
     WORD(struct message_report, hook_before, "hookBefore", false, hook_results),
     WORD(struct message_report, hook_after, "hookAfter", false, hook_results),
     PARTS(struct message_report, snapshots, snapshot_count, "snapshots", PATHS_MAX, snapshot_shape),

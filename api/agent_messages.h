@@ -34,6 +34,7 @@
 /* Bytes of a credential, and of an error for people. */
 #define MESSAGE_SECRET_MAX_BYTES (64u << 10)
 #define MESSAGE_ERROR_MAX_BYTES 4096u
+#define MESSAGE_NOTE_MAX_BYTES 1024u
 
 /* The reason of a failure: another cluster's mark is on the repository. */
 #define FOREIGN_REPOSITORY "ForeignRepository"
@@ -112,6 +113,9 @@ struct message_rule {
 
 struct message_restore {
     bool if_exists; /* only into what is empty */
+    /* of if_exists, without snapshots in its rule: only the newest whole session of the snapshots
+     * with this tag, and only if it is this session (NULL: any) */
+    const char *tag, *session;
     struct message_rule rules[MESSAGE_RULES_MAX];
     size_t rule_count;
 };
@@ -190,6 +194,7 @@ struct message_report {
     bool has_error;
     struct message_failure error;
     bool initialized;
+    const char *note;            /* for people: what was decided and why; or NULL */
     int hook_before, hook_after; /* enum message_hook */
     struct message_snapshot snapshots[PATHS_MAX];
     size_t snapshot_count;

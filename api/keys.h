@@ -69,9 +69,11 @@
 #define LABEL_TARGET_KIND KEY_PREFIX "target-kind"
 #define LABEL_TARGET_NAME KEY_PREFIX "target-name"
 
-/* Containers in user pods. */
+/* Containers in user pods; what the second one leaves as its message when the application starts
+ * on what a restore brought back: this and the session's UID. */
 #define CONTAINER_SIDECAR "stash"
 #define CONTAINER_INIT "stash-init"
+#define RESTORED_WORD "restored "
 
 /* Volumes in user pods, and where they are mounted. */
 #define VOLUME_IDENTITY "granary-identity"

@@ -177,18 +177,6 @@ def an_empty_volume_starts_fresh_when_told_so():
     check_equal(mark(data), "done fresh", "mark")
     with Agent("init", *words, addresses=[]) as agent:
         agent.ends(0)
-    # a host without a snapshot likewise
-    other = temporary_folder()
-    repository = backed_up(temporary_folder())
-    given = restore(repository, {"paths": [other]})
-    given["restore"]["ifExists"] = True
-    with api() as server:
-        with Agent("init", "--restore-if-exists", mount_list(other), addresses=[server.address]) as agent:
-            report = succeeds(server, agent, given)
-            check_equal(report.get("snapshots", []), [], "snapshots")
-            server.work.put({"pass": True})
-            agent.ends(0)
-        check_equal(mark(other), "done fresh", "mark")
 
 
 @test("RS13")

@@ -88,6 +88,59 @@ START_TEST(emptiness_is_known)
     }
 END_TEST
 
+/* Two volumes: what their marks say, whether there is a file, and what is told. */
+static const struct {
+    const char *marks[2];
+    bool files[2];
+    const char *told, *after; /* after those that are empty have started fresh */
+    int half;                 /* -1: none */
+} volumes[] = {
+    {{NULL, NULL}, {false, false}, "fresh", "fresh", -1},
+    {{"done a", "done a"}, {true, true}, "restored a", "restored a", -1},
+    {{"done a", NULL}, {true, false}, "restored a", "restored a", -1},
+    {{"done a", "done fresh"}, {true, true}, "restored a", "restored a", -1},
+    {{"done fresh", "done fresh"}, {true, false}, "fresh", "fresh", -1},
+    {{"done a", "done b"}, {true, true}, "data", "data", -1},
+    {{"done a", NULL}, {true, true}, "data", "data", -1},
+    {{NULL, "done fresh"}, {true, true}, "data", "data", -1},
+    {{NULL, "restoring a"}, {false, false}, "data", "data", 1},
+};
+
+START_TEST(volumes_are_told)
+    {
+        char folders[2][32] = {"/tmp/granary-mark-XXXXXX", "/tmp/granary-mark-XXXXXX"};
+        AUTO(words) struct words mounts = {0};
+        AUTO(text) struct text told = {0};
+        AUTO(text) struct text after = {0};
+        struct error err = {.message = ""};
+        const char *half;
+
+        for (int i = 0; i < 2; i++) {
+            struct mark mark = {MARK_NONE, ""};
+
+            ck_assert(mkdtemp(folders[i]) != NULL);
+            words_add(&mounts, folders[i]);
+            if (volumes[_i].files[i]) {
+                AUTO(free) char *file = text_format("%s/file", folders[i]);
+
+                ck_assert_int_eq(mkdir(file, 0700), 0);
+            }
+            mark_parse(span_of(volumes[_i].marks[i] ? volumes[_i].marks[i] : ""), &mark);
+            if (mark.state != MARK_NONE)
+                ck_assert(mark_write(folders[i], mark.state, mark.uid, &err));
+        }
+        volumes_tell(&mounts, &told);
+        ck_assert_str_eq(text_get(&told), volumes[_i].told);
+        half = volumes_half_restored(&mounts);
+        ck_assert(volumes[_i].half < 0 ? !half : half == mounts.list[volumes[_i].half]);
+        ck_assert(volumes_start_fresh(&mounts, &err));
+        volumes_tell(&mounts, &after);
+        ck_assert_str_eq(text_get(&after), volumes[_i].after);
+        scratch_remove(folders[0]);
+        scratch_remove(folders[1]);
+    }
+END_TEST
+
 #define LINE(path, options)                                                                        \
     "36 35 98:0 /mnt1 " path " " options ",noatime master:1 - ext3 /dev/root rw\n"
 
@@ -161,6 +214,7 @@ END_TEST
 
 SUITE(agent_mark)
 {
+    suite_rows(tests, volumes_are_told, volumes);
     suite_rows(tests, marks_are_read, marks);
     tcase_add_test(tests, marks_are_written);
     tcase_add_test(tests, emptiness_is_known);

@@ -84,7 +84,7 @@ static const struct {
      "maintain needs --kind, --secret, --backend and at least one --run"},
     {{"agent", "maintain", "--identity=/x"}, AGENT_BAD, "--identity is not for maintain"},
     {{"agent", "sidecar", "--run=[]"}, AGENT_BAD, "--run is for maintain only"},
-    {{"agent", "sidecar", "--result=/x"}, AGENT_BAD, "--result is for maintain only"},
+    {{"agent", "sidecar", "--result=/x"}, AGENT_BAD, "--result is not for sidecar"},
     {{"agent", "trigger"}, AGENT_RUN, NULL},
     {{"agent", "trigger", "--jitter=5m", "--deadline=30s"}, AGENT_RUN, NULL},
     {{"agent", "trigger", "--jitter=5"}, AGENT_BAD, "--jitter 5: a number lacks its unit"},

@@ -152,6 +152,8 @@ START_TEST(other_commands_are_called)
         expect(&argv, BEGIN("snapshots") "--no-lock|--|" ID);
         restic_snapshots(&argv, &place, "h", "/p");
         expect(&argv, BEGIN("snapshots") "--no-lock|--host=h|--path=/p");
+        restic_tagged(&argv, &place, "target:apps/Deployment/shop/web");
+        expect(&argv, BEGIN("snapshots") "--no-lock|--tag=target:apps/Deployment/shop/web");
         restic_snapshots(&argv, &place, NULL, NULL);
         expect(&argv, BEGIN("snapshots") "--no-lock");
         restic_restore(&argv, &place, ID, "/data", &rule, RESTIC_DRY);
