@@ -256,6 +256,7 @@ static int64_t loops_turn(struct leader *leader)
 {
     if (!leader->loops && !start_loops(leader))
         return LOOPS_RETRY_MS;
+    loops_set_beside_stash(leader->loops, leader->stash != STATUS_NO);
     loops_pause(leader->loops, leader->certificates.mutator_waits);
     heed_settings(leader);
     find_active(leader);

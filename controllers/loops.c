@@ -42,6 +42,7 @@ struct loops {
     pthread_cond_t changed; /* of what follows */
     bool known_all, paused, ending, sweep_now;
     atomic_llong active_s;
+    atomic_bool beside_stash;
     struct log_limit limit;
 };
 
@@ -203,6 +204,7 @@ static struct loops *make(const struct loops_options *options)
     if (loops->options.sweep_ms <= 0)
         loops->options.sweep_ms = SWEEP_MS;
     loops->paused = options->paused;
+    loops->beside_stash = true;
     pthread_mutex_init(&loops->lock, NULL);
     wait_prepare(&loops->changed);
     while (options->table[loops->count])
@@ -358,6 +360,17 @@ int64_t loops_active_s(struct loops *loops)
 void loops_set_active(struct loops *loops, int64_t active_s)
 {
     if (atomic_exchange(&loops->active_s, active_s) != active_s)
+        loops_sweep(loops);
+}
+
+bool loops_beside_stash(struct loops *loops)
+{
+    return loops->beside_stash;
+}
+
+void loops_set_beside_stash(struct loops *loops, bool beside)
+{
+    if (atomic_exchange(&loops->beside_stash, beside) != beside)
         loops_sweep(loops);
 }
 

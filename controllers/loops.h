@@ -95,6 +95,11 @@ const struct settings *loops_settings(struct loops *loops);
 int64_t loops_active_s(struct loops *loops);
 void loops_set_active(struct loops *loops, int64_t active_s);
 
+/** True while Stash is installed beside us, or nobody knows, as at first: then steps are taken only
+ *  since it is taken over. Any thread. */
+bool loops_beside_stash(struct loops *loops);
+void loops_set_beside_stash(struct loops *loops, bool beside);
+
 /** What a loop of the table remembers. Borrowed; NULL when it has nothing, or is not there. */
 void *loops_state(struct loops *loops, const struct loop *loop);
 

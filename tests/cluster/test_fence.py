@@ -525,6 +525,7 @@ def objects_that_rbac_can_not_name(cluster):
     policies(cluster)
     core, name = "/api/v1/namespaces/granary-system", "granary-fence-objects"
     session = "/apis/stash.appscode.com/v1beta1/namespaces/granary-system/restoresessions"
+    leases = "/apis/coordination.k8s.io/v1/namespaces/granary-system/leases"
     secret = {"metadata": {"name": "granary-ca"}, "type": "Opaque"}
     restore = {"apiVersion": "stash.appscode.com/v1beta1", "kind": "RestoreSession", "metadata": {"name": "probe"},
                "spec": {"repository": {"name": "probe"}, "target": {
@@ -541,6 +542,10 @@ def objects_that_rbac_can_not_name(cluster):
             (core + "/secrets?dryRun=All", {**secret, "type": "kubernetes.io/service-account-token", "metadata": {
                 "name": "granary-ca", "annotations": {"kubernetes.io/service-account.name": "granary-webhook"}}}, False),
             ("/api/v1/namespaces/default/secrets?dryRun=All", secret, False),
+            (leases + "?dryRun=All", {"metadata": {"name": "granary-target-" + 32 * "0"}}, True),
+            (leases + "?dryRun=All", {"metadata": {"name": "granary-target-" + 31 * "0"}}, False),
+            (leases + "?dryRun=All", {"metadata": {"name": "other"}}, False),
+            (leases.replace("granary-system", "default") + "?dryRun=All", {"metadata": {"name": "granary-active"}}, False),
             (session + "?dryRun=All", restore, True),
             (session, restore, False)):
         answer = ask(cluster, "POST", path, body, user=CONTROLLER, groups=MASTERS)

@@ -7,6 +7,7 @@ import json
 import time
 
 import test_certificates as certificates
+from granary import ask
 from harness import ApiError, becomes, check, check_equal, eventually, test
 from installed import ANNOTATION, LABEL, SYSTEM, blueprint, plain, protected, sidecar
 from test_certificates import CONTROLLER
@@ -222,12 +223,11 @@ def what_others_hold_is_left_to_them(cluster):
         warned(cluster, space, "held", "Warning", "Conflict", "team")
         shown(cluster, space, "deploy-held", "Conflict", "schedule", "team")
         check_equal(configuration(cluster, space, "deploy-held")["spec"]["schedule"], "3 3 * * *", "the team's schedule")
-        # what he gives up is the blueprint's again
+        # he wants the same
         cluster.apply({"apiVersion": "stash.appscode.com/v1beta1", "kind": "BackupConfiguration",
-                       "metadata": {"name": "deploy-held", "namespace": space, "labels": {"team": "x"}}}, None,
+                       "metadata": {"name": "deploy-held", "namespace": space}, "spec": {"schedule": "0 2 * * *"}}, None,
                       "--server-side", "--field-manager=team")
         shown(cluster, space, "deploy-held", None)
-        becomes(lambda: configuration(cluster, space, "deploy-held")["spec"]["schedule"], "0 2 * * *", "the schedule")
         # one place for two
         for name in ("one", "two"):
             cluster.create("deployments", space, web(name, "tg-one"))
@@ -304,3 +304,28 @@ def an_edit_reaches_all_targets_and_then_there_is_peace(cluster):
     finally:
         certificates.forget(cluster)
     return f"{MANY} targets follow within {took:.1f} s; {json.dumps(2 * MANY)} writes, then none"
+
+
+@test("TG8", alone=True)
+def what_stash_has_left_can_be_deleted(cluster):
+    with place(cluster) as space:
+        made = {"metadata": {"name": "left", "finalizers": ["stash.appscode.com", "test.granary.dev/other"]}}
+        restore = {**made, "apiVersion": "stash.appscode.com/v1beta1", "kind": "RestoreSession", "spec": {
+            "repository": {"name": "mine"}, "target": {
+                "ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "rules": [{"paths": ["/data"]}]}}}
+        repository = {"apiVersion": "stash.appscode.com/v1alpha1", "kind": "Repository",
+                      "metadata": {"name": "mine", "finalizers": ["stash"]},
+                      "spec": {"backend": {"s3": {"endpoint": "s3.test", "bucket": "b", "prefix": "left"},
+                                           "storageSecretName": "keys"}}}
+        held = {**by_hand(space), "metadata": {**by_hand(space)["metadata"], "finalizers": ["stash.appscode.com"]}}
+        for kind, it in (("repositories", repository), ("backupconfigurations", held), ("restoresessions", restore)):
+            cluster.api("POST", path(kind, space), it)
+        for kind, name, left in (("repositories", "mine", []), ("backupconfigurations", "deploy-web", []),
+                                 ("restoresessions", "left", ["test.granary.dev/other"])):
+            becomes(lambda kind=kind, name=name: found(cluster, kind, space, name)["metadata"].get("finalizers", []), left,
+                    f"finalizers of {kind}")
+        # and that is all that our rights are for
+        for patch, good in (({"metadata": {"finalizers": []}}, True), ({"spec": {"repository": {"name": "other"}}}, False),
+                            ({"metadata": {"labels": {"a": "b"}}}, False), ({"metadata": {"annotations": {"a": "b"}}}, False)):
+            answer = ask(cluster, "PATCH", path("restoresessions", space, "left"), patch, USER, kind=MERGE)
+            check_equal(answer.code, 200 if good else 422, f"{patch} ({answer.message})")
