@@ -39,12 +39,14 @@ struct configuration_figures configuration_book_look(struct configuration_book *
 
 /** What a step works with. Borrowed. */
 struct configuration_edge {
-    struct kube_client *client; /* fenced */
+    struct kube_client *client; /* fenced; NULL: nothing is written but shown, Secrets are there */
     struct configuration_book *book;
     const struct settings *settings;
     const char *space;              /* ours */
     const struct target_said *said; /* of its target; NULL: nothing is known of it */
     void (*tell)(void *context, const json_t *object, const struct kube_event *event);
+    /** Without a client: told what would be written, "apply" or "delete". */
+    void (*show)(void *context, const char *verb, const json_t *object, const char *why);
     void *context;
     int64_t now_s, now_ms; /* wall clock, steady clock */
 };

@@ -24,6 +24,11 @@ static void tell(void *context, const json_t *object, const struct kube_event *e
     loops_tell(context, object, event);
 }
 
+static void show(void *context, const char *verb, const json_t *object, const char *why)
+{
+    loops_show(context, verb, object, why);
+}
+
 static int64_t take(struct loops *loops, const char *key,
                     const struct configuration_objects *objects, struct error *err)
 {
@@ -39,6 +44,7 @@ static int64_t take(struct loops *loops, const char *key,
         .space = loops_space(loops),
         .said = &said,
         .tell = tell,
+        .show = show,
         .context = loops,
         .now_s = clock_now_s(),
         .now_ms = clock_mono_ms(),
@@ -57,8 +63,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         configuration_book_forget(loops_state(loops, &configuration_loop), key);
         return LOOP_RESTS;
     }
-    if (!loops_client(loops) ||
-        tree_get(tree_get(objects.configuration, "metadata"), "deletionTimestamp"))
+    if (tree_get(tree_get(objects.configuration, "metadata"), "deletionTimestamp"))
         return LOOP_RESTS;
     return take(loops, key, &objects, err);
 }

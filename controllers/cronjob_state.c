@@ -14,15 +14,25 @@ static const struct {
     {"terminationGracePeriodSeconds", NULL, 30},
 };
 
+/* In a folder objects need no uid: there the name says it. */
+static bool is_same_owner(const json_t *owner, const json_t *configuration)
+{
+    const json_t *metadata = tree_get(configuration, "metadata");
+    const json_t *uid = tree_get(metadata, "uid"), *named = tree_get(owner, "uid");
+
+    if (uid || named)
+        return uid && named && tree_span(metadata, "uid").length && tree_equal(uid, named);
+    return span_is(tree_span(owner, "kind"), "BackupConfiguration") &&
+           tree_equal(tree_get(owner, "name"), tree_get(metadata, "name"));
+}
+
 static bool is_controlled_by(const json_t *found, const json_t *configuration)
 {
-    struct span uid = tree_span(tree_get(configuration, "metadata"), "uid");
     const json_t *owner;
     size_t i;
 
     tree_items (tree_at(found, "metadata.ownerReferences"), i, owner)
-        if (tree_true(owner, "controller") && uid.length &&
-            tree_equal(tree_get(owner, "uid"), tree_at(configuration, "metadata.uid")))
+        if (tree_true(owner, "controller") && is_same_owner(owner, configuration))
             return true;
     return false;
 }

@@ -9,16 +9,18 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "base/yaml.h"
+#include "controllers/configuration_loop.h"
 #include "controllers/target_loop.h"
 #include "kube/catalog.h"
 
 /* Longer than the largest catalog takes. */
 #define IDLE_MS 300000
 
-/* What would be written: key -> {verb, why, object}; an object once. */
+/* What would be written: key -> {verb, why, target, object}; an object once. */
 struct shown {
     pthread_mutex_t lock;
     json_t *writes;
+    struct known *known; /* of those who write what follows; NULL: of the first */
 };
 
 static const char *text_at(const json_t *object, const char *path)
@@ -28,30 +30,53 @@ static const char *text_at(const json_t *object, const char *path)
     return text ? text : "";
 }
 
-static const char *target_of(const json_t *object)
+/* The configuration that a CronJob is of. New reference. */
+static json_t *owner_of(const struct shown *shown, const json_t *object)
 {
-    const char *target = tree_text(tree_at(object, "metadata.annotations"), KEY_TARGET);
+    const json_t *owner = json_array_get(tree_at(object, "metadata.ownerReferences"), 0);
+    const char *name = tree_text(owner, "name");
 
-    return target ? target : "";
+    return shown->known && name ? known_get(shown->known, KNOWN_CONFIGURATION,
+                                            text_at(object, "metadata.namespace"), name)
+                                : NULL;
+}
+
+/* What all of it is about. The caller frees it. */
+static char *target_of(const struct shown *shown, const json_t *object)
+{
+    AUTO(json) json_t *owner = owner_of(shown, object);
+    char *target = known_target_of(owner ? owner : object);
+
+    return target ? target : text_dup("", 0);
+}
+
+static int place_of(const json_t *object)
+{
+    static const char *const kinds[] = {"Repository", "BackupConfiguration"};
+    int place = 0;
+
+    while (place < 2 && strcmp(text_at(object, "kind"), kinds[place]) != 0)
+        place++;
+    return place;
 }
 
 /* In the order of targets, and of writes. */
-static char *key_of(const char *verb, const json_t *object)
+static char *key_of(const char *target, const char *verb, const json_t *object)
 {
-    bool first = strcmp(text_at(object, "kind"), "Repository") == 0;
-
-    return text_format("%s %d %s %s/%s", target_of(object), first ? 0 : 1, verb,
+    return text_format("%s %d %s %s/%s", target, place_of(object), verb,
                        text_at(object, "metadata.namespace"), text_at(object, "metadata.name"));
 }
 
 static void show(void *context, const char *verb, const json_t *object, const char *why)
 {
     struct shown *shown = context;
-    AUTO(free) char *key = key_of(verb, object);
+    AUTO(free) char *target = target_of(shown, object);
+    AUTO(free) char *key = key_of(target, verb, object);
     json_t *write = json_object();
 
     tree_put_text(write, "verb", verb);
     tree_put_text(write, "why", why);
+    tree_put_text(write, "target", target);
     tree_put_new(write, "object", tree_share(object));
     pthread_mutex_lock(&shown->lock);
     tree_put_new(shown->writes, key, write);
@@ -98,7 +123,7 @@ static void add_write(struct text *out, const json_t *write)
     AUTO(json) json_t *told = deletes ? identity(object) : tree_copy(object);
 
     text_addf(out, "%s# %s, since %s\n# for %s\n", out->length ? "---\n" : "",
-              tree_text(write, "verb"), tree_text(write, "why"), target_of(object));
+              tree_text(write, "verb"), tree_text(write, "why"), tree_text(write, "target"));
     yaml_write(out, told);
 }
 
@@ -123,31 +148,105 @@ static void add_all(struct text *out, const json_t *writes, const json_t *proble
 
 /* ---- the run ---- */
 
-static bool run(const struct controller_options *options, struct settings_store *settings,
-                struct text *out, struct error *err)
+static struct loops *start(const struct controller_options *options,
+                           const struct loop *const *table, struct settings_store *settings,
+                           struct shown *shown, struct error *err)
 {
-    static const struct loop *const table[] = {&target_loop, NULL};
-    struct shown shown = {.lock = PTHREAD_MUTEX_INITIALIZER, .writes = json_object()};
-    AUTO(json) json_t *writes = shown.writes;
     struct loops_options how = {
         .table = table,
         .folder = options->catalog,
         .settings = settings,
         .space = options->space ? options->space : NAMESPACE_SYSTEM,
         .show = show,
-        .context = &shown,
+        .context = shown,
+        .paused = true,
     };
-    struct loops *loops = loops_start(&how, err);
 
-    if (!loops)
-        return false;
+    return loops_start(&how, err);
+}
 
-    bool idle = loops_wait_idle(loops, IDLE_MS);
-    AUTO(json) json_t *problems = loops_problems(loops, &target_loop);
+static bool come_to_rest(struct loops *loops, struct error *err)
+{
+    loops_pause(loops, false);
+    return loops_wait_idle(loops, IDLE_MS) ||
+           error_set(err, ERROR_TIMEOUT, "the loops do not come to rest");
+}
 
+static bool run_targets(const struct controller_options *options, struct settings_store *settings,
+                        struct shown *shown, json_t **problems, struct error *err)
+{
+    static const struct loop *const table[] = {&target_loop, NULL};
+    struct loops *loops = start(options, table, settings, shown, err);
+    bool good = loops && come_to_rest(loops, err);
+
+    if (good)
+        *problems = loops_problems(loops, &target_loop);
     loops_stop(loops);
-    if (!idle)
-        return error_set(err, ERROR_TIMEOUT, "the loops do not come to rest");
+    return good;
+}
+
+/* What is stated stands there, beside what there is. */
+static void lay_over(json_t *object, const json_t *stated)
+{
+    const json_t *value;
+    const char *key;
+
+    tree_each (stated, key, value)
+        if (json_is_object(value) && tree_member(object, key, JSON_OBJECT))
+            lay_over(json_object_get(object, key), value);
+        else
+            tree_put_new(object, key, tree_copy(value));
+}
+
+/* As if all that was written stood in the folder. */
+static void pretend(struct known *known, const json_t *writes)
+{
+    const json_t *write;
+    const char *key;
+
+    tree_each (writes, key, write) {
+        const json_t *stated = tree_get(write, "object");
+        bool gone = strcmp(tree_text(write, "verb"), "delete") == 0;
+        AUTO(json)
+        json_t *there =
+            known_get(known, known_kind_of(stated), text_at(stated, "metadata.namespace"),
+                      text_at(stated, "metadata.name"));
+        AUTO(json) json_t *object = there ? tree_copy(there) : json_object();
+
+        lay_over(object, stated);
+        known_pretend(known, gone ? stated : object, gone);
+    }
+}
+
+/* What follows from what the targets ask for, and from what stands there. */
+static bool run_configurations(const struct controller_options *options,
+                               struct settings_store *settings, struct shown *shown,
+                               struct error *err)
+{
+    static const struct loop *const table[] = {&configuration_loop, NULL};
+    struct loops *loops = start(options, table, settings, shown, err);
+    bool good = false;
+
+    if (loops && !known_wait_synced(loops_known(loops), IDLE_MS))
+        error_set(err, ERROR_TIMEOUT, "the folder can not be read");
+    else if (loops) {
+        shown->known = loops_known(loops);
+        pretend(shown->known, shown->writes);
+        good = come_to_rest(loops, err);
+    }
+    loops_stop(loops);
+    return good;
+}
+
+static bool run(const struct controller_options *options, struct settings_store *settings,
+                struct text *out, struct error *err)
+{
+    struct shown shown = {.lock = PTHREAD_MUTEX_INITIALIZER, .writes = json_object()};
+    AUTO(json) json_t *writes = shown.writes, *problems = NULL;
+
+    if (!run_targets(options, settings, &shown, &problems, err) ||
+        !run_configurations(options, settings, &shown, err))
+        return false;
     add_all(out, writes, problems);
     return true;
 }

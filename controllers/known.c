@@ -458,6 +458,26 @@ json_t *known_whole(struct known *known, enum known_kind kind, const char *space
     return object;
 }
 
+void known_pretend(struct known *known, const json_t *object, bool gone)
+{
+    AUTO(store_changes) struct store_changes changes = {0};
+    enum known_kind kind = known_kind_of(object);
+
+    assert(!known->options.client && kind != KNOWN_KINDS);
+    if (gone)
+        kube_store_remove(informer_store(known->informer, kind), object, &changes);
+    else
+        kube_store_put(informer_store(known->informer, kind), object, &changes);
+    for (size_t i = 0; i < changes.count; i++) {
+        struct informer_change change = {.kind = kind,
+                                         .watched = &known->kinds[kind],
+                                         .before = changes.items[i].before,
+                                         .after = changes.items[i].after};
+
+        take_change(known, &change);
+    }
+}
+
 struct known_facts known_look(struct known *known)
 {
     struct known_facts facts = {.synced = known_synced(known)};

@@ -100,6 +100,10 @@ const struct cluster *known_cluster(struct known *known);
 json_t *known_whole(struct known *known, enum known_kind kind, const char *space, const char *name,
                     struct error *err) MUST_CHECK;
 
+/** From a folder: an object as it would be when somebody wrote it; `gone`: deleted it. Told as a
+ *  change, in this thread, and forgotten when the folder changes. */
+void known_pretend(struct known *known, const json_t *object, bool gone);
+
 /** "group/Kind/namespace/name" of a target, as in annotation granary.dev/target. The caller frees
  *  it; NULL when the object has no kind or name. */
 char *known_target_text(const json_t *object);

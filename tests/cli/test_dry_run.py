@@ -87,8 +87,10 @@ def repository_first_and_nothing_when_all_is_there():
     objects = [deployment(**{BLUEPRINT_KEY: "daily"}), blueprint()]
     text = dry_run(folder_of(place, given=objects))
     verbs, problems = documents(text)
-    check_equal([verb for verb, _ in verbs], ["apply", "apply"], text)
-    check("kind: Repository" in verbs[0][1] and "kind: BackupConfiguration" in verbs[1][1], text)
+    check_equal([verb for verb, _ in verbs], ["apply", "apply", "apply"], text)
+    for (_, written), kind in zip(verbs, ("Repository", "BackupConfiguration", "CronJob")):
+        check(f"kind: {kind}\n" in written and "# for apps/Deployment/shop/web\n" in written, text)
+    check("schedule: \"@daily\"" in verbs[2][1] or "schedule: '@daily'" in verbs[2][1], text)
     check_equal(problems, [], "problems")
     folder = folder_of(place, given=objects)
     write(os.path.join(folder, "made.yaml"), text)
@@ -108,6 +110,44 @@ def what_has_no_reason_goes_and_the_repository_stays():
 
 
 @test("-")
+def cronjobs_of_what_stands_there():
+    place = temporary_folder()
+    objects = [deployment(**{BLUEPRINT_KEY: "daily"}), blueprint()]
+    folder = folder_of(place, given=objects)
+    text = dry_run(folder)
+    write(os.path.join(folder, "made.yaml"), text)
+    # another schedule reaches both; what was paused by hand stays so
+    changed = blueprint()
+    changed["spec"]["schedule"] = "7 7 * * *"
+    write(os.path.join(folder, "given-1.json"), json.dumps(changed))
+    write(os.path.join(folder, "made.yaml"), text.replace("  schedule:", "  paused: true\n  schedule:", 1))
+    verbs, _ = documents(dry_run(folder))
+    # blueprint and both hashes change: Repository, BackupConfiguration, CronJob
+    check_equal([verb for verb, _ in verbs], ["apply", "apply", "apply"], text)
+    check("7 7 * * *" in verbs[2][1] and "suspend: true" in verbs[2][1], verbs[2][1])
+    # made by hand, without a blueprint: its CronJob alone
+    made = {"apiVersion": "stash.appscode.com/v1beta1", "kind": "BackupConfiguration",
+            "metadata": {"name": "mine", "namespace": "shop"}, "spec": {
+                "repository": {"name": "mine"}, "schedule": "@hourly",
+                "retentionPolicy": {"name": "a", "keepLast": 5, "prune": True},
+                "target": {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                           "paths": ["/data"], "volumeMounts": [{"name": "a", "mountPath": "/data"}]}}}
+    repository = {"apiVersion": "stash.appscode.com/v1alpha1", "kind": "Repository",
+                  "metadata": {"name": "mine", "namespace": "shop"},
+                  "spec": {"backend": {"storageSecretName": "s", "gcs": {"bucket": "b", "prefix": "mine"}}}}
+    verbs, _ = documents(dry_run(folder_of(place, given=[deployment(), made, repository])))
+    check_equal([verb for verb, _ in verbs], ["apply"], verbs)
+    check("name: stash-trigger-mine\n" in verbs[0][1], verbs)
+    # nothing to write to: nothing follows
+    check_equal(dry_run(folder_of(place, given=[deployment(), made])), "", "without a Repository")
+    # what goes takes its CronJob with it
+    gone = folder_of(place, given=[deployment(), blueprint()])
+    write(os.path.join(gone, "made.yaml"), "---\n".join(text.split("---\n")[:2]))
+    verbs, _ = documents(dry_run(gone))
+    check_equal([verb for verb, _ in verbs], ["delete"], verbs)
+
+
+@test("-")
 def what_can_not_be_planned_is_said():
     place = temporary_folder()
     text = dry_run(folder_of(place, given=[deployment(**{BLUEPRINT_KEY: "dayly"}), blueprint()]))
@@ -116,7 +156,7 @@ def what_can_not_be_planned_is_said():
     both = [deployment(name, **{BLUEPRINT_KEY: "daily"}) for name in ("db", "web")]
     text = dry_run(folder_of(place, given=[*both, blueprint(prefix="all")]))
     verbs, problems = documents(text)
-    check_equal(len(verbs), 2, text)
+    check_equal(len(verbs), 3, text)
     check_equal(len(problems), 1, text)
     check("shop/db" in problems[0] and "shop/web" in problems[0], problems)
 

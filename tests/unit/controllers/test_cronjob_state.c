@@ -48,6 +48,8 @@ static const struct {
     {"an earlier configuration's", "metadata", "ownerReferences",
      "[{'uid':'old','controller':true}]", CRONJOB_FOREIGN},
     {"owned, not controlled", "metadata", "ownerReferences", "[{'uid':'u'}]", CRONJOB_FOREIGN},
+    {"one of its name without uid, while it has one", "metadata", "ownerReferences",
+     "[{'kind':'BackupConfiguration','name':'web','controller':true}]", CRONJOB_FOREIGN},
     {"odd owners", "metadata", "ownerReferences", "'odd'", CRONJOB_FOREIGN},
     {"no spec", "", "spec", NULL, CRONJOB_OTHER},
 };
