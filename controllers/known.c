@@ -458,6 +458,12 @@ json_t *known_whole(struct known *known, enum known_kind kind, const char *space
     return object;
 }
 
+bool known_is_served(struct known *known, enum known_kind kind)
+{
+    return !known->options.client ||
+           informer_look(known->informer, kind).follower.status != ERROR_NOT_FOUND;
+}
+
 void known_pretend(struct known *known, const json_t *object, bool gone)
 {
     AUTO(store_changes) struct store_changes changes = {0};

@@ -100,6 +100,10 @@ const struct cluster *known_cluster(struct known *known);
 json_t *known_whole(struct known *known, enum known_kind kind, const char *space, const char *name,
                     struct error *err) MUST_CHECK;
 
+/** False while the API server does not know the kind at all (any more): then that an object is not
+ *  there says nothing about it. */
+bool known_is_served(struct known *known, enum known_kind kind);
+
 /** From a folder: an object as it would be when somebody wrote it; `gone`: deleted it. Told as a
  *  change, in this thread, and forgotten when the folder changes. */
 void known_pretend(struct known *known, const json_t *object, bool gone);

@@ -427,6 +427,26 @@ static json_t *whole_of(const struct targeting *targeting, struct error *err)
     return whole;
 }
 
+/* That it is not there proves nothing while nobody serves its kind, or while the watch still has
+ * it: an API that was taken out of service takes no objects with it. */
+static bool is_doubtful(const struct targeting *targeting)
+{
+    return targeting->seen || !known_is_served(loops_known(targeting->loops), targeting->kind);
+}
+
+/* Until its kind is back, or the watch has seen it go. */
+static int64_t keep_all(const struct targeting *targeting)
+{
+    AUTO(free) char *problem = NULL;
+
+    if (targeting->seen)
+        return TARGET_BLOCKED_MS;
+    problem = text_format("the cluster knows no %s any more: what was planned stays as it is",
+                          known_resource(targeting->kind)->plural);
+    target_blame(targeting, "TargetKindNotServed", problem);
+    return LOOP_RESTS;
+}
+
 static int64_t take_step(struct targeting *targeting, struct error *err)
 {
     struct error failed = {.code = ERROR_NONE};
@@ -447,6 +467,8 @@ static int64_t take_step(struct targeting *targeting, struct error *err)
         *err = failed;
         return LOOP_FAILED;
     }
+    if (!whole && is_doubtful(targeting))
+        return keep_all(targeting);
     return plan_and_act(targeting, whole, hex, err);
 }
 

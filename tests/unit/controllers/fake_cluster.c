@@ -22,6 +22,7 @@ struct fake_cluster {
     json_t *applied; /* by path: what was applied last */
     int64_t version, made, now_s;
     int writes, asked, reads, fail_at;
+    const char *unserved; /* plural; NULL: all are served */
     enum fake_failure how;
 };
 
@@ -300,6 +301,8 @@ static struct reply look(struct fake_cluster *cluster, const struct place *place
 {
     const json_t *object = find(cluster, place->path);
 
+    if (cluster->unserved && strcmp(strrchr(place->collection, '/') + 1, cluster->unserved) == 0)
+        return refuse(404, "NotFound");
     if (!place->named)
         return list(cluster, place, metadata);
     return object ? (struct reply){200, show(object, metadata)} : refuse(404, "NotFound");
@@ -648,6 +651,15 @@ void fake_cluster_remove(struct fake_cluster *cluster, const char *path)
     cluster->version++;
     note(cluster, path);
     json_object_del(cluster->applied, path);
+    pthread_mutex_unlock(&cluster->mutex);
+}
+
+void fake_cluster_unserve(struct fake_cluster *cluster, const char *plural)
+{
+    pthread_mutex_lock(&cluster->mutex);
+    cluster->version++;
+    tree_put_int(cluster->moved, plural ? plural : cluster->unserved, cluster->version);
+    cluster->unserved = plural;
     pthread_mutex_unlock(&cluster->mutex);
 }
 

@@ -37,6 +37,9 @@ void fake_cluster_put(struct fake_cluster *cluster, const char *path, json_t *ob
 /** Takes it away. */
 void fake_cluster_remove(struct fake_cluster *cluster, const char *path);
 
+/** Takes a kind out of service, objects and all, or all back into it (NULL). */
+void fake_cluster_unserve(struct fake_cluster *cluster, const char *plural);
+
 /** New reference to a copy; NULL: there is none. */
 json_t *fake_cluster_get(struct fake_cluster *cluster, const char *path);
 

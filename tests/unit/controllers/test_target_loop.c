@@ -51,7 +51,7 @@ static void start(struct stand *stand)
         .settings = stand->settings,
         .space = "granary-system",
         .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
-        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1},
+        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1, .missing_ms = 1},
         .lists_only = true,
     };
 
@@ -359,6 +359,38 @@ START_TEST(stamps_one_after_the_other)
     }
 END_TEST
 
+/* ---- a kind that nobody serves any more ---- */
+
+#define APP_PATH "/apis/appcatalog.appscode.com/v1alpha1/namespaces/shop/appbindings/db"
+#define APP                                                                                        \
+    "{'apiVersion': 'appcatalog.appscode.com/v1alpha1', 'kind': 'AppBinding', 'metadata': {"       \
+    "'name': 'db', 'namespace': 'shop', 'annotations': {" ASKS "}}, 'spec': {'type': 'pg'}}"
+#define APP_KEY "appcatalog.appscode.com/AppBinding/shop/db"
+
+/* Its objects may well be there: what was planned for them stays. */
+START_TEST(a_kind_out_of_service)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT("daily", ", 'task': {'name': 't'}"));
+        put(&stand, APP_PATH, APP);
+        start(&stand);
+        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        fake_cluster_unserve(stand.cluster, "appbindings");
+        await_problem(&stand, APP_KEY, "TargetKindNotServed");
+        must_rest(&stand);
+        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        fake_cluster_unserve(stand.cluster, NULL);
+        await_problem(&stand, APP_KEY, NULL);
+        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        /* while one that is gone from a kind that is there is gone */
+        fake_cluster_remove(stand.cluster, APP_PATH);
+        await(&stand, CONFIGURATIONS "/app-db", NULL);
+        done(&stand);
+    }
+END_TEST
+
 /* ---- each write fails once, and the end is the same ---- */
 
 #define FAILING_WRITES 6
@@ -433,5 +465,6 @@ SUITE(controllers_target_loop)
     tcase_add_test(tests, a_collision);
     tcase_add_test(tests, an_ending_namespace);
     tcase_add_test(tests, stamps_one_after_the_other);
+    tcase_add_test(tests, a_kind_out_of_service);
     tcase_add_loop_test(tests, converges, 0, FAILURES);
 }
