@@ -3,6 +3,7 @@
 #include "controllers/agent_api.h"
 #include "controllers/session_view.h"
 #include "kube/client.h"
+#include "kube/event_book.h"
 
 /*
  * What answers agents: docs/agent-api.md. Who asks is found out from the cluster (desk_pod.h); a
@@ -22,6 +23,9 @@ struct desk_plan {
     /** A session should be looked at: something was written to it, or somebody waits for it. NULL:
      *  nobody wants to know. */
     void (*look)(void *context, bool restore, const char *space, const char *name);
+
+    /** An event of an object; NULL: nobody wants to know. */
+    void (*tell)(void *context, const json_t *object, const struct kube_event *event);
     void *context;
 };
 

@@ -125,8 +125,7 @@ static bool read_matter(const struct desk *desk, const struct desk_pod *pod, str
 
 /* ---- handing out work ---- */
 
-/* The Repository of an invoker, as far as its namespace may use it. */
-static json_t *find_repository(const struct desk *desk, const json_t *invoker, struct error *err)
+json_t *desk_find_repository(const struct desk *desk, const json_t *invoker, struct error *err)
 {
     const struct session_view *view = &desk->plan.view;
     const json_t *ref = tree_at(invoker, "spec.repository");
@@ -222,34 +221,45 @@ static int64_t attempt_of(const struct claims *claims, const char *host)
     return 0;
 }
 
-static bool say_work(const struct desk *desk, const struct matter *matter, const json_t *repository,
-                     struct text *out, struct error *err)
+bool desk_say_work(const struct desk *desk, struct work_request *request, work_maker *make,
+                   struct text *out, struct error *err)
 {
-    int64_t attempt = attempt_of(matter->parts.claims, matter->host_name);
+    const json_t *repository = request->repository;
     AUTO(secret) json_t *secret = repository ? read_secret(desk, repository, err) : NULL;
     AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
     AUTO(free) char *cluster = secret ? cluster_uid(desk, err) : NULL;
-    const struct work_request request = {
-        .session = matter->session,
-        .invoker = matter->invoker,
-        .repository = repository,
-        .secret = secret,
-        .cluster = cluster,
-        .host = matter->host_name,
-        .attempt = attempt,
-        .deadline_s = matter->work.deadline_s,
-        .now_s = desk_now_s(desk),
-    };
 
     if (!cluster)
         return false;
+    request->secret = secret;
+    request->cluster = cluster;
+    request->now_s = desk_now_s(desk);
     *granted = (struct message_granted){.has_work = true};
 
-    AUTO(restic_access)
-    json_t *kept =
-        (matter->restore ? work_make_restore : work_make_backup)(&request, &granted->work, err);
+    AUTO(restic_access) json_t *kept = make(request, &granted->work, err);
+    bool good = kept && say(granted, out, err);
 
-    return kept && say(granted, out, err);
+    request->secret = NULL;
+    request->cluster = NULL;
+    return good;
+}
+
+static bool say_work(const struct desk *desk, const struct matter *matter, const json_t *repository,
+                     struct text *out, struct error *err)
+{
+    const json_t *target = json_array_get(tree_at(matter->session, "status.targets"), 0);
+    struct work_request request = {
+        .session = matter->session,
+        .invoker = matter->invoker,
+        .host = matter->host_name,
+        .host_count = tree_int(target, "totalHosts", (int64_t)matter->parts.hosts.count),
+        .repository = repository,
+        .attempt = attempt_of(matter->parts.claims, matter->host_name),
+        .deadline_s = matter->work.deadline_s,
+    };
+
+    return desk_say_work(desk, &request, matter->restore ? work_make_restore : work_make_backup,
+                         out, err);
 }
 
 static bool is_initialized(const struct matter *matter)
@@ -293,16 +303,12 @@ static enum desk_answer give_up(const struct desk *desk, const struct matter *ma
     return DESK_WAIT;
 }
 
-/* Nobody works on a Repository that maintenance has alone, or is about to have. */
-static bool let_in(const struct desk *desk, const struct agent_caller *caller,
-                   const struct matter *matter, const json_t *repository, bool *in,
-                   struct error *err)
+bool desk_let_in(const struct desk *desk, const struct agent_caller *caller, const char *session,
+                 const json_t *repository, bool *in, struct error *err)
 {
     AUTO(free) char *key = desk_repository_key(repository);
-    const struct repository_worker worker = {.space = desk->plan.space,
-                                             .repository = key,
-                                             .session = meta(matter->session, "uid"),
-                                             .pod = caller->pod_uid};
+    const struct repository_worker worker = {
+        .space = desk->plan.space, .repository = key, .session = session, .pod = caller->pod_uid};
 
     return repository_lease_share(desk->plan.client, &worker, desk_now_s(desk), in, err);
 }
@@ -313,7 +319,7 @@ static enum desk_answer hand_out(const struct desk *desk, const struct agent_cal
                                  struct text *answer, struct error *err)
 {
     AUTO(secret_text) struct text said = {0};
-    AUTO(json) json_t *repository = find_repository(desk, matter->invoker, err);
+    AUTO(json) json_t *repository = desk_find_repository(desk, matter->invoker, err);
     bool in = false;
 
     if (!say_work(desk, matter, repository, &said, err)) {
@@ -322,7 +328,7 @@ static enum desk_answer hand_out(const struct desk *desk, const struct agent_cal
                  LOG_S("error", err->message));
         return give_up(desk, matter, err);
     }
-    if (!let_in(desk, caller, matter, repository, &in, err))
+    if (!desk_let_in(desk, caller, meta(matter->session, "uid"), repository, &in, err))
         return desk_failed(err);
     matter->kept_out = !in;
     if (!in)
@@ -434,7 +440,7 @@ static bool starts_anyway(const json_t *session)
     return span_is(tree_span(tree_at(session, "metadata.annotations"), KEY_START_ANYWAY), "true");
 }
 
-static enum desk_answer pass(struct text *answer)
+enum desk_answer desk_pass(struct text *answer)
 {
     AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
 
@@ -459,7 +465,7 @@ static enum desk_answer answer_restore(const struct desk *desk, const struct age
 
     switch (restore_answer(&matter->restored, matter->host, anyway, false, desk_now_s(desk))) {
     case RESTORE_PASS:
-        return pass(answer);
+        return desk_pass(answer);
     case RESTORE_OFFER:
         return offer(desk, caller, message, matter, answer, err);
     default:
@@ -482,7 +488,7 @@ static enum desk_answer try_restore(const struct desk *desk, const struct agent_
         return desk_failed(err);
     matter.session = known ? desk_read_session(desk, true, known, err) : NULL;
     if (!matter.session)
-        return !known || err->code == ERROR_NOT_FOUND ? pass(answer) : desk_failed(err);
+        return !known || err->code == ERROR_NOT_FOUND ? desk_pass(answer) : desk_failed(err);
     if (!is_of_target(matter.session, pod))
         return desk_refuse(err, ERROR_FORBIDDEN, "the session restores another workload");
     matter.invoker = tree_share(matter.session);
@@ -492,27 +498,6 @@ static enum desk_answer try_restore(const struct desk *desk, const struct agent_
     if (what == DESK_WAIT && !matter.kept_out)
         desk_memory_idle(desk->memory, caller->pod_uid, matter.session, desk_now_s(desk));
     return what;
-}
-
-/* restore-if-exists: without a session that has succeeded there is nothing that could exist. With
- * one the application is held, since only a RestoreSession says today what comes back. */
-static enum desk_answer try_fresh(const struct desk *desk, const struct desk_pod *pod,
-                                  struct text *answer, struct error *err)
-{
-    AUTO(json) json_t *configuration = NULL;
-    AUTO(json)
-    json_t *session = find_session(desk, pod->text, SESSION_SUCCEEDED, &configuration);
-
-    if (!session)
-        return pass(answer);
-    log_warn("a pod is held: it has an empty volume, and a backup exists",
-             LOG_S("namespace", meta(pod->pod, "namespace")), LOG_S("pod", meta(pod->pod, "name")),
-             LOG_S("backup-session", meta(session, "name")));
-    error_set(err, ERROR_FORBIDDEN,
-              "BackupSession \"%s\" has backed this workload up: make a RestoreSession for it, or "
-              "take the annotation " KEY_RESTORE_IF_EXISTS " away to start without its data",
-              meta(session, "name"));
-    return DESK_REFUSED;
 }
 
 /* ---- claims of Jobs ---- */
@@ -621,7 +606,7 @@ enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
         return desk_refuse(err, ERROR_FORBIDDEN,
                            job ? "the pod is not that of a Job" : "the pod is that of a Job");
     if (init && !message->session)
-        return try_fresh(desk, &pod, answer, err);
+        return desk_fresh_claim(desk, caller, message, &pod, answer, err);
     for (int i = 0; i < DESK_TRIES; i++) {
         what = try(desk, caller, message, &pod, answer, err);
         if (what != DESK_REFUSED || err->code != ERROR_CONFLICT)

@@ -3,6 +3,7 @@
 #include "controllers/desk.h"
 #include "controllers/desk_memory.h"
 #include "controllers/desk_pod.h"
+#include "controllers/work_make.h"
 
 /* What the files of the desk share; for them alone. */
 
@@ -46,6 +47,40 @@ char *desk_repository_key(const json_t *repository);
 /** desk_pod_read() with what is remembered. */
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
                    struct desk_pod *pod, struct error *err) MUST_CHECK;
+
+/** An init container may let its application start. */
+enum desk_answer desk_pass(struct text *answer);
+
+/** The Repository of an invoker, as far as its namespace may use it. New reference. */
+json_t *desk_find_repository(const struct desk *desk, const json_t *invoker,
+                             struct error *err) MUST_CHECK;
+
+/** Nobody works on a Repository that maintenance has alone, or is about to have: then *in is false.
+ */
+bool desk_let_in(const struct desk *desk, const struct agent_caller *caller, const char *session,
+                 const json_t *repository, bool *in, struct error *err) MUST_CHECK;
+
+/** How a piece of work is made; as work_make_backup(). */
+typedef json_t *work_maker(const struct work_request *request, struct message_work *work,
+                           struct error *err);
+
+/** Writes a piece of work as an answer to a claim. The request's Secret and cluster are looked up
+ *  here. False with err as it was: it has no Repository. Else: ERROR_INVALID, ERROR_FORBIDDEN:
+ * never, as it is. */
+bool desk_say_work(const struct desk *desk, struct work_request *request, work_maker *make,
+                   struct text *out, struct error *err) MUST_CHECK;
+
+/* A pod whose volume is empty, when nobody asked for a restore by name: its session is the pod. */
+bool desk_is_fresh(const struct agent_caller *caller, const char *session);
+enum desk_answer desk_fresh_claim(const struct desk *desk, const struct agent_caller *caller,
+                                  const struct message_claim *message, const struct desk_pod *pod,
+                                  struct text *answer, struct error *err);
+enum desk_answer desk_fresh_progress(const struct desk *desk, const struct agent_caller *caller,
+                                     const struct message_progress *message, struct text *answer,
+                                     struct error *err);
+enum desk_answer desk_fresh_report(const struct desk *desk, const struct agent_caller *caller,
+                                   const struct message_report *message, struct text *answer,
+                                   struct error *err);
 
 /* The calls, as struct agent_desk has them. */
 enum desk_answer desk_claim(void *context, const struct agent_caller *caller,

@@ -147,6 +147,10 @@ enum desk_answer desk_progress(void *context, const struct agent_caller *caller,
     const struct desk_claim claim = {message->session, message->host, caller->pod_uid,
                                      message->instance, message->attempt};
     bool restore;
+
+    if (desk_is_fresh(caller, message->session))
+        return desk_fresh_progress(desk, caller, message, answer, err);
+
     AUTO(json) json_t *session = session_of_uid(desk, message->session, &restore);
 
     if (!session)
@@ -288,6 +292,10 @@ enum desk_answer desk_report(void *context, const struct agent_caller *caller,
                              struct error *err)
 {
     const struct desk *desk = context;
+
+    if (desk_is_fresh(caller, message->session))
+        return desk_fresh_report(desk, caller, message, answer, err);
+
     AUTO(reporting)
     struct reporting one = {.report = message,
                             .claim = {message->session, message->host, caller->pod_uid,

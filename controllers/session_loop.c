@@ -86,6 +86,11 @@ static void look_at(void *context, bool restore, const char *space, const char *
         loops_wake(loops, &session_loop, key, 0);
 }
 
+static void tell(void *context, const json_t *object, const struct kube_event *event)
+{
+    loops_tell(context, object, event);
+}
+
 /* ---- life ---- */
 
 static void *make(struct loops *loops)
@@ -96,6 +101,7 @@ static void *make(struct loops *loops)
         .space = loops_space(loops),
         .view = view_of(loops),
         .look = look_at,
+        .tell = tell,
         .context = loops,
     };
 
@@ -242,11 +248,6 @@ static void look(struct loops *loops, const char *text, struct sight *sight)
 static int64_t heard_of(void *context, const char *session, const char *host)
 {
     return desk_heard_s(session_loop_desk(context), session, host);
-}
-
-static void tell(void *context, const json_t *object, const struct kube_event *event)
-{
-    loops_tell(context, object, event);
 }
 
 static struct session_edge edge_of(struct loops *loops, const struct sight *sight)

@@ -118,7 +118,7 @@ static json_t *lease_of(const struct target_lease_lock *lock, const char *name,
     tree_put_text(lease, "kind", "Lease");
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", lock->space);
-    tree_put_text(labels, LABEL_TARGET_LEASE, "target");
+    tree_put_text(labels, LABEL_TARGET_LEASE, lock->label ? lock->label : "target");
     tree_put_new(metadata, "labels", labels);
     tree_put_text(annotations, KEY_TARGET, lock->target);
     put_ledger(annotations, claims);

@@ -41,6 +41,7 @@ bool target_lease_get(struct kube_client *client, const char *space, const char 
  */
 struct target_lease_lock {
     const char *space, *target, *session, *holder;
+    const char *label; /* its value; NULL: that of a target, which TARGET_LEASE_SELECTOR finds */
     const json_t *lease;
     int64_t now_s;
 };

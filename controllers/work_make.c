@@ -12,6 +12,7 @@
 #include "base/tree.h"
 #include "controllers/hosts.h"
 #include "controllers/session_make.h"
+#include "controllers/status_parts.h"
 
 /* A tag in a message is one of 256 bytes; a namespace and a name may have 316. */
 #define TAG_TARGET_MAX_BYTES 240
@@ -182,12 +183,20 @@ static void put_tags(const struct work_request *request, json_t *kept,
     const char *uid = tree_text(tree_get(request->session, "metadata"), "uid");
     AUTO(free) char *target = work_tag(request->invoker);
     AUTO(free) char *session = uid ? text_format("session:%s", uid) : NULL;
+    /* of all hosts: so the repository alone tells a session that took them all */
+    AUTO(free)
+    char *count = request->host_count > 0
+                      ? text_format("snapshots:%lld",
+                                    (long long)request->host_count * (long long)backup->path_count)
+                      : NULL;
 
     backup->tag_count = 0;
     if (target)
         put_tag(kept, backup, target);
     if (session)
         put_tag(kept, backup, session);
+    if (session && count)
+        put_tag(kept, backup, count);
 }
 
 /* Who may write to it. An annotation that is no UID is somebody's mistake and adopts nothing. */
@@ -306,6 +315,62 @@ json_t *work_make_restore(const struct work_request *request, struct message_wor
     work->has_restore = true;
     take_hooks(tree_get(spec, "hooks"), "preRestore", "postRestore", work);
     return begin(request, MESSAGE_RESTORE, work, err);
+}
+
+/* ---- restores that nobody asked for by name ---- */
+
+/* What a session has taken of a host, in as many rules as that needs. */
+static bool take_taken(const struct work_request *request, struct message_restore *restore,
+                       struct error *err)
+{
+    const json_t *target = json_array_get(tree_at(request->from, "status.targets"), 0), *snapshot;
+    const json_t *stat = status_stat(tree_get(target, "stats"), request->host);
+    struct message_rule *rule = NULL;
+    size_t i;
+
+    tree_items (tree_get(stat, "snapshots"), i, snapshot) {
+        struct span id = tree_span(snapshot, "name");
+
+        if (!id.length || span_is(id, "latest") || !syntax_snapshot(id, err))
+            return error_set(err, ERROR_INVALID, "the session's status names no snapshot");
+        if (!rule || rule->snapshot_count == MESSAGE_SNAPSHOTS_MAX) {
+            if (restore->rule_count == MESSAGE_RULES_MAX)
+                return error_set(err, ERROR_INVALID, "the session has too many snapshots");
+            rule = &restore->rules[restore->rule_count++];
+        }
+        rule->snapshots[rule->snapshot_count++] = id.data;
+    }
+    return rule ||
+           error_set(err, ERROR_INVALID, "the session has no snapshots of %s", request->host);
+}
+
+json_t *work_make_if_exists(const struct work_request *request, struct message_work *work,
+                            struct error *err)
+{
+    struct message_restore *restore = &work->restore;
+    struct message_rule *rule = &restore->rules[0];
+    AUTO(free) char *tag = work_tag(request->invoker);
+
+    restore->if_exists = true;
+    if (request->from && !take_taken(request, restore, err))
+        return NULL;
+    if (!request->from) {
+        if (!tag || !take_paths(tree_at(request->invoker, "spec.target"), rule->paths,
+                                &rule->path_count, err))
+            return NULL;
+        rule->source_host = request->host;
+        restore->rule_count = 1;
+    }
+    work->has_restore = true;
+
+    json_t *kept = begin(request, MESSAGE_RESTORE, work, err);
+
+    if (kept && !request->from) {
+        tree_push_text(kept, tag);
+        restore->tag = json_string_value(json_array_get(kept, json_array_size(kept) - 1));
+        restore->session = request->beside;
+    }
+    return kept;
 }
 
 /* ---- proof ---- */

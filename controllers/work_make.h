@@ -23,9 +23,16 @@ struct work_request {
     const json_t *repository, *secret;
     const char *cluster; /* UID of this one */
     const char *host;
+    int64_t host_count; /* that the session has; 0: not known */
     int64_t attempt;
     int64_t deadline_s; /* 0: none */
     int64_t now_s;
+
+    /* of work_make_if_exists(), whose session is the pod that asks and whose invoker is a
+     * BackupConfiguration: the BackupSession to take it from, or NULL: what the repository says,
+     * and if it has to be one session, its UID */
+    const json_t *from;
+    const char *beside;
 };
 
 /**
@@ -39,6 +46,9 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
                          struct error *err) MUST_CHECK;
 json_t *work_make_restore(const struct work_request *request, struct message_work *work,
                           struct error *err) MUST_CHECK;
+
+json_t *work_make_if_exists(const struct work_request *request, struct message_work *work,
+                            struct error *err) MUST_CHECK;
 
 /** The tag of a target's snapshots, and of no others: "target:<group>/<Kind>/<namespace>/<name>",
  * of very long ones "target:<SHA-256 of that>". The caller frees it; NULL: the invoker names none.

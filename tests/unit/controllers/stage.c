@@ -163,6 +163,8 @@ void stage_elect(struct stage *stage)
         .space = "granary-system",
         .view = stage->view,
         .now_s = now_s,
+        .tell = tell,
+        .context = stage,
     };
 
     desk_free(stage->desk);

@@ -167,9 +167,10 @@ START_TEST(a_backup)
         ck_assert_str_eq(work->environment[0].value, "hush");
         ck_assert_str_eq(work->backup.paths[0], "/data");
         ck_assert_str_eq(work->backup.exclude[0], "*.tmp");
-        ck_assert_uint_eq(work->backup.tag_count, 2);
+        ck_assert_uint_eq(work->backup.tag_count, 3);
         ck_assert_str_eq(work->backup.tags[0], "target:apps/Deployment/shop/web");
         ck_assert_str_eq(work->backup.tags[1], "session:" STAGE_SESSION_UID);
+        ck_assert_str_eq(work->backup.tags[2], "snapshots:1");
         ck_assert_int_eq(work->deadline_s, -1);
         ck_assert(is_claimed(&stage));
         /* the same once more, for who did not hear it; nothing for the other pod of the host */
@@ -560,22 +561,209 @@ START_TEST(a_restore_that_is_overruled)
     }
 END_TEST
 
-/* restore-if-exists, without a RestoreSession: only what was never backed up starts fresh. */
+/* ---- restore-if-exists ---- */
+
+static struct agent fresh_of(const struct agent_caller *caller, const char *instance)
+{
+    struct agent agent = agent_of(caller, instance, MESSAGE_INIT);
+
+    agent.fresh = true;
+    return agent;
+}
+
+static enum desk_answer fresh_report(struct stage *stage, struct agent *agent, bool good)
+{
+    AUTO(free) struct message_report *message = text_alloc(sizeof *message);
+    AUTO(text) struct text answer = {0};
+
+    *message = (struct message_report){
+        .session = agent->caller->pod_uid,
+        .host = "host-0",
+        .instance = agent->instance,
+        .attempt = agent->granted->work.attempt,
+        .outcome = good ? MESSAGE_SUCCEEDED : MESSAGE_FAILED,
+        .has_error = !good,
+        .error = {"WrongPassword", "the password is wrong"},
+        .note = good ? "restored all of it" : NULL,
+    };
+    return stage->agents.report(stage->agents.context, agent->caller, message, &answer,
+                                &agent->err);
+}
+
+static enum desk_answer fresh_progress(struct stage *stage, struct agent *agent)
+{
+    const struct message_progress message = {.session = agent->caller->pod_uid,
+                                             .host = "host-0",
+                                             .attempt = agent->granted->work.attempt,
+                                             .instance = agent->instance,
+                                             .stage = MESSAGE_WORK};
+    AUTO(text) struct text answer = {0};
+
+    return stage->agents.progress(stage->agents.context, agent->caller, &message, &answer,
+                                  &agent->err);
+}
+
+static size_t count_leases(struct stage *stage)
+{
+    AUTO(json) json_t *all = fake_cluster_list(stage->cluster, STAGE_LEASES);
+    const json_t *lease;
+    size_t i, count = 0;
+
+    tree_items (all, i, lease)
+        count += span_is(tree_span(tree_at(lease, "metadata.labels"), "granary.dev/ledger"),
+                         "if-exists");
+    return count;
+}
+
+/* What no session is known of comes from what the repository says, what one is, from that. */
 START_TEST(an_empty_volume)
     {
         AUTO(stage) struct stage stage = {0};
         AUTO(agent) struct agent sidecar = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
-        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_INIT);
+        AUTO(agent) struct agent agent = fresh_of(&web_a, INSTANCE);
+        const struct message_restore *asked = &agent.granted->work.restore;
 
-        agent.fresh = true;
+        stage_start(&stage);
+        if (_i == 1)
+            persist(&stage, &sidecar);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert(agent.granted->has_work && asked->if_exists);
+        ck_assert_int_eq(agent.granted->work.kind, MESSAGE_RESTORE);
+        ck_assert_str_eq(agent.granted->work.session.uid, STAGE_POD_UID);
+        ck_assert(!agent.granted->work.repository.initialize);
+        ck_assert_uint_eq(asked->rule_count, 1);
+        if (_i == 0) {
+            ck_assert_str_eq(asked->tag, "target:apps/Deployment/shop/web");
+            ck_assert_str_eq(asked->rules[0].paths[0], "/data");
+            ck_assert_uint_eq(asked->rules[0].snapshot_count, 0);
+        } else {
+            ck_assert_ptr_null(asked->tag);
+            ck_assert_str_eq(asked->rules[0].snapshots[0], "aaaaaaaa");
+            ck_assert_uint_eq(asked->rules[0].path_count, 0);
+        }
+        ck_assert_uint_eq(count_leases(&stage), 1);
+        ck_assert_int_eq(fresh_progress(&stage, &agent), DESK_ANSWERED);
+        stage_elect(&stage); /* another leader knows it from the Lease */
+        ck_assert_int_eq(fresh_progress(&stage, &agent), DESK_ANSWERED);
+        ck_assert_int_eq(fresh_report(&stage, &agent, true), DESK_ANSWERED);
+        ck_assert_uint_eq(count_leases(&stage), 0);
+        ck_assert_ptr_nonnull(strstr(text_get(&stage.events), "RestoreIfExists "));
+        /* what it holds no more it can not report */
+        ck_assert_int_eq(fresh_report(&stage, &agent, true), DESK_REFUSED);
+    }
+END_TEST
+
+/* Each write fails in turn, before and after it was carried out, and with a conflict. */
+#define FRESH_WRITES 6
+
+START_TEST(an_empty_volume_with_a_failure)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = fresh_of(&web_a, INSTANCE);
+
+        stage_start(&stage);
+        fake_cluster_fail(stage.cluster, _i % FRESH_WRITES + 1,
+                          (enum fake_failure)(_i / FRESH_WRITES + 1));
+        for (int i = 0; claim(&stage, &agent) != DESK_ANSWERED; i++)
+            ck_assert_int_lt(i, 4);
+        for (int i = 0; fresh_report(&stage, &agent, true) != DESK_ANSWERED; i++) {
+            if (agent.err.code == ERROR_GONE) /* it was written, and nobody heard of it */
+                break;
+            ck_assert_int_lt(i, 4);
+        }
+        ck_assert_uint_eq(count_leases(&stage), 0);
+    }
+END_TEST
+
+START_TEST(a_failure_is_tried_again_later)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = fresh_of(&web_a, INSTANCE);
+
         stage_start(&stage);
         ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
-        ck_assert(agent.granted->pass && !agent.granted->has_work);
-        persist(&stage, &sidecar);
-        must_be(&stage, "s1", "Succeeded");
+        ck_assert_int_eq(fresh_report(&stage, &agent, false), DESK_ANSWERED);
+        ck_assert_ptr_nonnull(strstr(text_get(&stage.events), "RestoreIfExistsFailed "));
         ck_assert_int_eq(claim(&stage, &agent), DESK_REFUSED);
-        ck_assert_int_eq(agent.err.code, ERROR_FORBIDDEN);
-        ck_assert_ptr_nonnull(strstr(agent.err.message, "\"s1\" has backed this workload up"));
+        ck_assert_int_eq(agent.err.code, ERROR_UNAVAILABLE);
+        stage_wait(&stage, 60);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert_int_eq(agent.granted->work.attempt, 2);
+    }
+END_TEST
+
+/* Of several pods that share a volume one restores it. */
+START_TEST(one_pod_restores)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent first = fresh_of(&web_a, INSTANCE);
+        AUTO(agent) struct agent again = fresh_of(&web_a, RESTARTED);
+        AUTO(agent) struct agent second = fresh_of(&web_b, INSTANCE);
+
+        stage_start(&stage);
+        stage_pod(&stage, "web-1-a", STAGE_POD_UID, "{'phase':'Pending'}");
+        stage_pod(&stage, "web-1-b", OTHER_POD, "{'phase':'Pending'}");
+        ck_assert_int_eq(claim(&stage, &first), DESK_ANSWERED);
+        ck_assert_int_eq(claim(&stage, &second), DESK_REFUSED);
+        ck_assert_int_eq(second.err.code, ERROR_UNAVAILABLE);
+        ck_assert_int_eq(claim(&stage, &again), DESK_ANSWERED);
+        ck_assert_int_eq(again.granted->work.attempt, 2);
+        ck_assert_int_eq(fresh_report(&stage, &first, true), DESK_REFUSED);
+        fake_cluster_remove(stage.cluster, STAGE_PODS "/web-1-a");
+        ck_assert_int_eq(claim(&stage, &second), DESK_ANSWERED);
+        ck_assert_int_eq(second.granted->work.attempt, 3);
+    }
+END_TEST
+
+#define PASSED(said)                                                                               \
+    "{'phase':'Running','initContainerStatuses':[{'name':'stash-init','state':{'terminated':{"     \
+    "'exitCode':0,'message':'" said "'}}}]}"
+
+/* Beside a pod that runs. */
+static const struct {
+    const char *status;
+    bool passes;
+} beside_rows[] = {
+    {PASSED("data"), true},
+    {PASSED("fresh"), true},
+    {PASSED("restored " OTHER_POD), true},
+    {PASSED("restored " STAGE_SESSION_UID), false},
+    {"{'phase':'Running'}", true},
+    {"{'phase':'Pending'}", false},
+    {"{'phase':'Failed'}", false},
+};
+
+START_TEST(beside_another_pod)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent sidecar = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent agent = fresh_of(&web_a, INSTANCE);
+
+        stage_start(&stage);
+        persist(&stage, &sidecar);
+        stage_pod(&stage, "web-1-b", OTHER_POD, beside_rows[_i].status);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert_int_eq(agent.granted->pass, beside_rows[_i].passes);
+        ck_assert_int_eq(agent.granted->has_work, !beside_rows[_i].passes);
+        if (beside_rows[_i].passes)
+            ck_assert_ptr_nonnull(strstr(text_get(&stage.events), "StartsFresh "));
+    }
+END_TEST
+
+/* Without these nothing is known. */
+static const char *const needed_rows[] = {STAGE_CONFIGURATION, STAGE_REPOSITORY, STAGE_SECRET};
+
+START_TEST(what_is_not_known_holds)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = fresh_of(&web_a, INSTANCE);
+
+        stage_start(&stage);
+        fake_cluster_remove(stage.cluster, needed_rows[_i]);
+        ck_assert_int_eq(claim(&stage, &agent), DESK_REFUSED);
+        ck_assert_int_eq(agent.err.code, ERROR_UNAVAILABLE);
+        ck_assert_ptr_nonnull(strstr(text_get(&stage.events), "RestoreIfExistsWaits "));
+        ck_assert_uint_eq(count_leases(&stage), 0);
     }
 END_TEST
 
@@ -679,7 +867,12 @@ SUITE(desk)
     suite_rows(tests, bad_work, bad_rows);
     suite_rows(tests, refused, refused_rows);
     tcase_add_loop_test(tests, a_restore, 0, 2);
-    tcase_add_test(tests, an_empty_volume);
+    tcase_add_loop_test(tests, an_empty_volume, 0, 2);
+    tcase_add_loop_test(tests, an_empty_volume_with_a_failure, 0, FRESH_WRITES * FAILS_CONFLICT);
+    tcase_add_test(tests, a_failure_is_tried_again_later);
+    tcase_add_test(tests, one_pod_restores);
+    suite_rows(tests, beside_another_pod, beside_rows);
+    suite_rows(tests, what_is_not_known_holds, needed_rows);
     tcase_add_loop_test(tests, a_restore_that_is_overruled, 0, 2);
     suite_rows(tests, triggers, trigger_rows);
 }
