@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/tree.h"
+#include "controllers/claimed_pods.h"
 #include "controllers/session_edge.h"
 #include "controllers/session_jobs.h"
 #include "controllers/session_keys.h"
@@ -153,6 +154,7 @@ struct sight {
     const json_t **session_list, **restore_list; /* owned */
     char *holder;                                /* owned; UID of who holds the Lease, "" */
     struct target_pods pods;                     /* when somebody does */
+    json_t *missing;                             /* owned: see struct session_seen */
     struct session_jobs jobs;                    /* of who holds it, where Jobs do the work */
     const struct settings *settings;             /* borrowed */
     struct session_view view;
@@ -171,6 +173,7 @@ static void auto_sight(struct sight *sight)
     free(sight->holder);
     target_pods_done(&sight->pods);
     session_jobs_done(&sight->jobs);
+    json_decref(sight->missing);
 }
 
 static const json_t **array_of(const json_t *list)
@@ -284,6 +287,7 @@ static struct session_seen seen_of(struct loops *loops, const struct sight *sigh
         .session_count = json_array_size(sight->sessions),
         .lease = sight->lease,
         .pods_s = sight->pods.read_s,
+        .missing = sight->missing,
         .watched_s = state_of(loops)->since_s,
         .now_s = sight->now_s,
         .target = {.alias = alias_of(invoker),
@@ -550,6 +554,17 @@ static bool wants_jobs(struct loops *loops, const struct sight *sight)
     return wants;
 }
 
+/* Where all who may have claimed are in one namespace. */
+static bool seek_claimed(struct loops *loops, struct sight *sight, const char *space,
+                         struct error *err)
+{
+    struct span own = tree_span(sight->target, "namespace");
+
+    return !space || !span_is(own, space) ||
+           claimed_pods_seek(loops_client(loops), space, sight->lease, sight->jobs.pods,
+                             &sight->pods, &sight->missing, err);
+}
+
 /* While somebody holds the Lease, its pods decide what becomes of it. */
 static bool read_pods(struct loops *loops, struct sight *sight, struct error *err)
 {
@@ -559,9 +574,11 @@ static bool read_pods(struct loops *loops, struct sight *sight, struct error *er
         return true;
     if (!target_pods_read(loops_client(loops), sight->target, sight->now_s, &sight->pods, err))
         return false;
-    return !space || !wants_jobs(loops, sight) ||
-           session_jobs_read(loops_client(loops), space, sight->holder, sight->now_s, &sight->jobs,
-                             err);
+    if (space && wants_jobs(loops, sight) &&
+        !session_jobs_read(loops_client(loops), space, sight->holder, sight->now_s, &sight->jobs,
+                           err))
+        return false;
+    return seek_claimed(loops, sight, space, err);
 }
 
 static int64_t take(struct loops *loops, struct sight *sight, struct error *err)

@@ -155,12 +155,23 @@ static bool is_over(const json_t *pod)
     return span_is(phase, "Failed") || span_is(phase, "Succeeded");
 }
 
+static bool is_missing(const struct session_seen *seen, const char *pod)
+{
+    const json_t *uid;
+    size_t i;
+
+    tree_items (seen->missing, i, uid)
+        if (span_is(tree_value(uid), pod))
+            return true;
+    return false;
+}
+
 static bool is_gone(const struct session_seen *seen, const struct claim *claim)
 {
     const json_t *pod = pod_of(seen, claim->pod);
 
     if (!pod)
-        return seen->pods_s >= claim->since_s + SESSION_SKEW_S;
+        return is_missing(seen, claim->pod) || seen->pods_s >= claim->since_s + SESSION_SKEW_S;
     return is_over(pod) || has_ended_since(container_of(seen, pod), claim->since_s);
 }
 

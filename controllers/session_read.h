@@ -22,8 +22,9 @@
 /* The annotation of a target's Lease that holds its ledger, see claims_read(). */
 #define KEY_LEDGER KEY_PREFIX "ledger"
 
-/* Seconds that clocks of this cluster are apart at most, and that a watch may be behind: what a
- * status or an absence says proves that claimed work has ended only from then on. */
+/* Seconds that clocks of this cluster are apart at most, and that a watch may be behind: what the
+ * times in a status say proves that claimed work has ended only from then on, as does an absence
+ * from a list that is not of the whole namespace. */
 #define SESSION_SKEW_S 300
 
 /** What a session of either kind is read from. All borrowed. */
@@ -34,6 +35,7 @@ struct session_seen {
     const json_t *lease;      /* of the target; NULL: none */
     struct hosts_seen target; /* of Jobs: `recorded` is filled in from the Lease */
     int64_t pods_s;           /* as of when its pods are known, all of them; 0: they are not */
+    const json_t *missing;    /* UIDs of pods that are gone, see claimed_pods.h; NULL: not sought */
     int64_t watched_s;        /* since when this leader looks */
     int64_t now_s;
 

@@ -190,6 +190,15 @@ static void note_pods(struct target_pods *pods)
         pods->pod_list[i] = json_array_get(pods->pods, i);
 }
 
+void target_pods_add(struct target_pods *pods, const json_t *pod)
+{
+    if (!pods->pods)
+        pods->pods = json_array();
+    tree_push_new(pods->pods, tree_share(pod));
+    free((void *)pods->pod_list);
+    note_pods(pods);
+}
+
 static bool read_pods(struct kube_client *client, const json_t *target,
                       const struct target_kind *kind, struct target_pods *pods, struct error *err)
 {

@@ -46,6 +46,9 @@ bool target_pods_read(struct kube_client *client, const json_t *target, int64_t 
 bool target_pods_of(struct kube_client *client, const json_t *target, const json_t *pod,
                     struct target_pods *pods, struct error *err) MUST_CHECK;
 
+/** One more, wherever it was found. Shared. */
+void target_pods_add(struct target_pods *pods, const json_t *pod);
+
 /** Puts them where a session is read from; borrowed. */
 void target_pods_show(const struct target_pods *pods, struct hosts_seen *seen);
 

@@ -5,6 +5,7 @@
 
 #include "base/auto.h"
 #include "base/tree.h"
+#include "controllers/claimed_pods.h"
 #include "controllers/session_jobs.h"
 #include "controllers/session_make.h"
 #include "controllers/target_lease.h"
@@ -293,6 +294,7 @@ struct sight {
     const json_t *list[SESSIONS_MAX];
     struct target_pods pods;
     struct session_jobs jobs;
+    json_t *missing;
     struct session_seen seen;
 };
 
@@ -305,6 +307,7 @@ static void auto_sight(struct sight *sight)
     json_decref(sight->target);
     target_pods_done(&sight->pods);
     session_jobs_done(&sight->jobs);
+    json_decref(sight->missing);
 }
 
 static json_t *target_of(const struct stage *stage)
@@ -331,12 +334,16 @@ static bool look(struct stage *stage, const char *collection, const char *name, 
         sight->list[i] = json_array_get(sight->sessions, i);
     if (!target_pods_read(stage->edge.client, sight->target, stage->now_s, &sight->pods, err))
         return false;
+    if (!stage->claim && !claimed_pods_seek(stage->edge.client, "shop", sight->lease, NULL,
+                                            &sight->pods, &sight->missing, err))
+        return false;
     sight->seen = (struct session_seen){
         .session = sight->session,
         .sessions = sight->list,
         .session_count = json_array_size(sight->sessions),
         .lease = sight->lease,
         .pods_s = sight->pods.read_s,
+        .missing = sight->missing,
         .watched_s = stage->watched_s,
         .now_s = stage->now_s,
         .configuration = sight->configuration,

@@ -123,10 +123,35 @@ static void deletes_configuration(struct stage *stage)
     fake_cluster_remove(stage->cluster, STAGE_CONFIGURATION);
 }
 
+/* Which is proof at once, by whatever clock. */
 static void loses_pod(struct stage *stage)
 {
     fake_cluster_remove(stage->cluster, STAGE_PODS "/web-1-a");
-    stage_wait(stage, 301);
+}
+
+/* Its name is not what counts. */
+static void replaces_pod(struct stage *stage)
+{
+    loses_pod(stage);
+    stage_pod(stage, "web-1-a", "11111111-0000-4000-8000-000000000002", "{'phase':'Running'}");
+}
+
+/* The workload was deleted without its pods: they work on. */
+static void orphans_pod(struct stage *stage)
+{
+    fake_cluster_remove(stage->cluster, STAGE_WORKLOAD);
+    fake_cluster_remove(stage->cluster, STAGE_MAKER);
+    stage_wait(stage, 601);
+}
+
+static void strips_pod(struct stage *stage)
+{
+    json_t *pod = fake_cluster_get(stage->cluster, STAGE_PODS "/web-1-a");
+
+    json_object_del(json_object_get(pod, "metadata"), "labels");
+    json_object_del(json_object_get(pod, "metadata"), "ownerReferences");
+    fake_cluster_put(stage->cluster, STAGE_PODS "/web-1-a", pod);
+    stage_wait(stage, 400);
 }
 
 static void deletes_session(struct stage *stage)
@@ -185,6 +210,9 @@ static const struct {
 } event_rows[] = {
     {deletes_configuration, "Failed", "BackupStarted BackupFailed ", true},
     {loses_pod, "Running", "BackupStarted ", true}, /* and the next pod may try */
+    {replaces_pod, "Running", "BackupStarted ", true},
+    {orphans_pod, "Running", "BackupStarted ", true},
+    {strips_pod, "Running", "BackupStarted ", true},
     {deletes_session, "gone", "BackupStarted ", false},
     {is_silent, "Failed", "BackupStarted HostFailed BackupFailed ", true},
     {says_something, "Running", "BackupStarted ", true},
