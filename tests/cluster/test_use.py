@@ -1,4 +1,4 @@
-"""Who may use what: the policies on blueprints, Repositories, pods and commands, asked as people with few rights."""
+"""Who may use what (SEC2): the policies on blueprints, Repositories, pods and commands, asked as people with few rights."""
 
 import contextlib
 
