@@ -127,7 +127,7 @@ def repository_of(cluster, space):
     """A Repository by hand, on the claim `store`."""
     cluster.apply({"apiVersion": f"{OURS}/v1alpha1", "kind": "Repository", "metadata": {"name": "by-hand"}, "spec": {"backend": {
         "storageSecretName": "keys",
-        "local": {"persistentVolumeClaim": {"claimName": "store"}, "mountPath": "/safe", "subPath": "by-hand"}}}}, space)
+        "local": {"persistentVolumeClaim": {"claimName": "store"}, "mountPath": "/safe"}}}}, space)
     return "by-hand"
 
 

@@ -17,6 +17,8 @@
 
 static const char *target_text(const struct stage *stage)
 {
+    if (stage->set)
+        return "apps/StatefulSet/shop/db";
     return stage->claim ? "/PersistentVolumeClaim/shop/data" : "apps/Deployment/shop/web";
 }
 
@@ -312,6 +314,9 @@ static void auto_sight(struct sight *sight)
 
 static json_t *target_of(const struct stage *stage)
 {
+    if (stage->set)
+        return json_row("{'apiVersion':'apps/v1','kind':'StatefulSet','name':'db',"
+                        "'namespace':'shop'}");
     if (stage->claim)
         return json_row("{'apiVersion':'v1','kind':'PersistentVolumeClaim','name':'data',"
                         "'namespace':'shop'}");
@@ -349,7 +354,7 @@ static bool look(struct stage *stage, const char *collection, const char *name, 
         .configuration = sight->configuration,
     };
     target_pods_show(&sight->pods, &sight->seen.target);
-    if (!stage->claim || !sight->session)
+    if ((!stage->claim && !stage->set) || !sight->session)
         return true;
     if (!session_jobs_read(stage->edge.client, "shop", STAGE_SESSION_UID, stage->now_s,
                            &sight->jobs, err))

@@ -20,6 +20,7 @@ struct stage {
     int64_t heard_s; /* of every host */
     bool asked;      /* an init container waits */
     bool claim;      /* see stage_claim() */
+    bool set;        /* the target is StatefulSet shop/db, which Jobs work on */
     struct session_view view;
     struct text events; /* "Reason " of each */
     struct desk *desk;

@@ -515,6 +515,77 @@ START_TEST(work_is_handed_out_once)
     }
 END_TEST
 
+/* The target stays locked until the last pod of a session that was deleted has ended. */
+START_TEST(a_session_that_is_gone)
+    {
+        AUTO(stage) struct stage stage;
+        struct error err = {.message = ""};
+
+        begin(&stage);
+        ck_assert_int_eq(ask(&stage, &of_job, MESSAGE_JOB, &err), DESK_ANSWERED);
+        fake_cluster_remove(stage.cluster, STAGE_SESSIONS "/s1");
+        fake_cluster_remove(stage.cluster, JOB);
+        stage_wait(&stage, 3600);
+        stage_settle(&stage);
+
+        AUTO(json) json_t *held = stage_lease(&stage);
+
+        ck_assert_ptr_nonnull(held);
+        fake_cluster_remove(stage.cluster, STAGE_PODS "/job-pod");
+        stage_settle(&stage);
+
+        AUTO(json) json_t *lease = stage_lease(&stage);
+
+        ck_assert_ptr_null(lease);
+    }
+END_TEST
+
+/* ---- a workload in Job mode ---- */
+
+/* One Job for each claim of a StatefulSet, under the names that its sidecars have. */
+START_TEST(each_ordinal_has_a_job)
+    {
+        AUTO(stage) struct stage stage;
+        json_t *configuration;
+
+        stage_start(&stage);
+        stage_put(&stage, "/apis/apps/v1/namespaces/shop/statefulsets/db",
+                  "{'apiVersion':'apps/v1','kind':'StatefulSet','metadata':{'name':'db',"
+                  "'namespace':'shop','uid':'DB'},'spec':{'replicas':2,'selector':{'matchLabels':{"
+                  "'app':'db'}},'volumeClaimTemplates':[{'metadata':{'name':'data'}}],'template':{"
+                  "'spec':{'containers':[{'name':'c','volumeMounts':[{'name':'data','mountPath':"
+                  "'/data'}]}]}}}}");
+        for (int i = 0; i < 2; i++) {
+            AUTO(free)
+            char *path =
+                text_format("/api/v1/namespaces/shop/persistentvolumeclaims/data-db-%d", i);
+            AUTO(free)
+            char *row = text_format("{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':"
+                                    "{'name':'data-db-%d','namespace':'shop'},'spec':{}}",
+                                    i);
+
+            stage_put(&stage, path, row);
+        }
+        configuration = fake_cluster_get(stage.cluster, STAGE_CONFIGURATION);
+        tree_put_new(json_object_get(configuration, "spec"), "target",
+                     json_row("{'ref':{'apiVersion':'apps/v1','kind':'StatefulSet','name':'db'}}"));
+        tree_put_text(json_object_get(configuration, "spec"), "mode", "Job");
+        fake_cluster_put(stage.cluster, STAGE_CONFIGURATION, configuration);
+        stage.set = true;
+        stage_session(&stage, "");
+        stage_settle(&stage);
+
+        AUTO(json) json_t *all = fake_cluster_list(stage.cluster, STAGE_JOBS);
+        AUTO(free) char *first = recorded(&stage, "host-0"), *second = recorded(&stage, "host-1");
+        AUTO(free) char *zero = uid_at(&stage, JOB "-0"), *one = uid_at(&stage, JOB "-1");
+
+        ck_assert_uint_eq(json_array_size(all), 2);
+        ck_assert(first && second && zero && one);
+        ck_assert_str_eq(first, zero);
+        ck_assert_str_eq(second, one);
+    }
+END_TEST
+
 /* ---- restores ---- */
 
 #define RESTORE                                                                                    \
@@ -579,6 +650,8 @@ SUITE(controllers_session_jobs)
     suite_rows(tests, who_gets_nothing, refused_rows);
     tcase_add_test(tests, a_workload_is_no_job);
     tcase_add_test(tests, work_is_handed_out_once);
+    tcase_add_test(tests, a_session_that_is_gone);
+    tcase_add_test(tests, each_ordinal_has_a_job);
     tcase_add_loop_test(tests, restores, 0, 9);
     tcase_add_test(tests, only_the_recorded_one_counts);
 }
