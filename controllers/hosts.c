@@ -402,12 +402,27 @@ static void add_job(const struct hosts_seen *seen, const struct host_job *record
     push(all, one);
 }
 
+/* As the pods of a StatefulSet would be called that gets these claims. */
+static void add_claim_sets(const struct hosts_seen *seen, struct candidates *all)
+{
+    for (int64_t i = 0; i < seen->claim_sets && i <= HOSTS_MAX; i++) {
+        AUTO(free) char *pod = text_format("replica-%lld", (long long)i);
+        const struct host_of of = {"StatefulSet", seen->alias, pod, NULL};
+        AUTO(text) struct text name = {0};
+
+        if (host_name(&name, &of))
+            add_coming(all, text_take(&name));
+    }
+}
+
 /* A host that has a Job is never left out, whatever the workload is like by now. */
 static void add_jobs(const struct hosts_seen *seen, struct candidates *all)
 {
     for (size_t i = 0; i < seen->recorded_count; i++)
         add_job(seen, &seen->recorded[i], all);
-    if (is_set(seen))
+    if (seen->claim_sets > 0)
+        add_claim_sets(seen, all);
+    else if (is_set(seen))
         add_ordinals(seen, all);
     else
         add_coming(all, name_of(seen, NULL, NULL));

@@ -33,6 +33,7 @@ struct hosts_seen {
     bool init;          /* a restore by the init container */
     bool job;           /* Jobs do the work: `pods` are theirs, one Job each host */
     const json_t *jobs; /* array of them, as they are now: what is not there was deleted */
+    int64_t claim_sets; /* so many sets of claims are restored into; 0: no such, see workload */
     const struct host_job *recorded; /* those that we made */
     size_t recorded_count;
 };

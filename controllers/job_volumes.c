@@ -230,16 +230,21 @@ static bool expand_name(struct text *out, const char *name, int64_t ordinal, str
            error_set(err, ERROR_INVALID, "claim %.63s needs -${POD_ORDINAL} at its end", name);
 }
 
-static json_t *claim_of(const json_t *template, const char *name, const char *space)
+static json_t *claim_of(const json_t *session, const json_t *template, const char *name)
 {
+    const json_t *theirs = tree_get(session, "metadata");
     static const char *const kept[] = {"labels", "annotations", NULL};
-    json_t *claim = json_object(), *metadata = json_object();
+    json_t *claim = json_object(), *metadata = json_object(), *labels;
+    struct error ignored;
 
     tree_put_text(claim, "apiVersion", "v1");
     tree_put_text(claim, "kind", "PersistentVolumeClaim");
     tree_put_text(metadata, "name", name);
-    tree_put_text(metadata, "namespace", space);
+    tree_put_text(metadata, "namespace", tree_text(theirs, "namespace"));
     job_put_chosen(metadata, tree_get(template, "metadata"), kept);
+    labels = tree_object(metadata, "labels", &ignored);
+    if (labels) /* of another shape: the API server says so */
+        tree_put_text(labels, LABEL_SESSION, tree_text(theirs, "uid"));
     tree_put_new(claim, "metadata", metadata);
     tree_put_new(claim, "spec", tree_copy(tree_get(template, "spec")));
     return claim;
@@ -248,7 +253,6 @@ static json_t *claim_of(const json_t *template, const char *name, const char *sp
 json_t *job_claims_make(const json_t *session, int64_t ordinal, struct findings *findings)
 {
     const json_t *templates = tree_at(session, name_field), *template;
-    const char *space = tree_text(tree_get(session, "metadata"), "namespace");
     AUTO(json) json_t *claims = json_array();
     size_t before = findings_count(findings, FINDING_ERROR), i;
 
@@ -257,7 +261,7 @@ json_t *job_claims_make(const json_t *session, int64_t ordinal, struct findings 
         struct error err = {0};
 
         if (expand_name(&name, name_of(template), ordinal, &err))
-            tree_push_new(claims, claim_of(template, text_get(&name), space));
+            tree_push_new(claims, claim_of(session, template, text_get(&name)));
         else
             findings_add(findings, FINDING_ERROR, REASON_INVALID, name_field, "%s", err.message);
     }

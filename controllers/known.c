@@ -136,9 +136,13 @@ static void by_owner(const json_t *object, json_t *list)
         tree_push_text(list, tree_text(owner, "uid"));
 }
 
+/* A restore that makes its claims itself is its own target. */
 static void by_target(const json_t *object, json_t *list)
 {
-    push_owned(list, known_target_of(object));
+    bool alone = json_array_size(tree_at(object, "spec.target.volumeClaimTemplates")) > 0 &&
+                 !tree_at(object, "spec.target.ref");
+
+    push_owned(list, alone ? known_target_text(object) : known_target_of(object));
 }
 
 /* Of a target: a list of names. */

@@ -11,6 +11,7 @@
 #include "base/tree.h"
 #include "controllers/job_make.h"
 #include "controllers/known.h"
+#include "controllers/session_make.h"
 #include "controllers/target_pods.h"
 #include "kube/verbs.h"
 
@@ -171,12 +172,13 @@ static bool read_known(const struct session_job *what, struct sources *sources, 
     return sources->repository || error_set(err, ERROR_UNAVAILABLE, "the Repository is not there");
 }
 
-/* Of "host-3" 3; -1 of all that is no StatefulSet. */
+/* Of "host-3" 3; -1 where no claims are told apart by it. */
 static int64_t ordinal_of(const struct session_job *what)
 {
     const char *dash = strrchr(what->host, '-');
 
-    if (!dash || !span_is(tree_span(what->target, "kind"), "StatefulSet"))
+    if (!dash || (!span_is(tree_span(what->target, "kind"), "StatefulSet") &&
+                  session_claim_sets(what->invoker) == 0))
         return -1;
     return strtoll(dash + 1, NULL, 10);
 }
@@ -222,10 +224,15 @@ static void say_findings(const struct findings *findings, struct error *err)
         }
 }
 
-static bool is_owned(const struct session_job *what, const json_t *object)
+/* Claims that are restored into outlive the session, so they only say whose they are. */
+static bool is_owned(const struct session_job *what, const struct kube_resource *resource,
+                     const json_t *object)
 {
-    return span_equal(tree_span(target_controller(tree_get(object, "metadata")), "uid"),
-                      tree_span(tree_get(what->session, "metadata"), "uid"));
+    struct span uid = tree_span(tree_get(what->session, "metadata"), "uid");
+    struct span label = tree_span(tree_at(object, "metadata.labels"), LABEL_SESSION);
+
+    return span_equal(tree_span(target_controller(tree_get(object, "metadata")), "uid"), uid) ||
+           (resource == &claims_resource && span_equal(label, uid));
 }
 
 /* What is refused for what it is stays refused; where a right or room is missing it may come. */
@@ -246,7 +253,7 @@ static enum session_job_end take_twin(const struct session_job *what,
 
     if (!found || !its)
         return SESSION_JOB_LATER;
-    if (!is_owned(what, found)) {
+    if (!is_owned(what, resource, found)) {
         error_set(err, ERROR_INVALID, "there is a %s %s that granary did not make", resource->kind,
                   name);
         return SESSION_JOB_NOT_POSSIBLE;

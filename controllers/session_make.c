@@ -16,6 +16,30 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+static bool makes_claims(const json_t *invoker)
+{
+    return span_is(tree_span(invoker, "kind"), "RestoreSession") &&
+           json_array_size(tree_at(invoker, "spec.target.volumeClaimTemplates")) > 0;
+}
+
+int64_t session_claim_sets(const json_t *session)
+{
+    return makes_claims(session) ? tree_int(tree_at(session, "spec.target"), "replicas", 0) : 0;
+}
+
+/* Nothing else is worked on by who makes what he restores into. */
+static json_t *itself(const json_t *session)
+{
+    const json_t *metadata = tree_get(session, "metadata");
+    json_t *target = json_object();
+
+    tree_put_text(target, "apiVersion", API_STASH_V1BETA1);
+    tree_put_text(target, "kind", "RestoreSession");
+    tree_put_text(target, "name", text_of(metadata, "name"));
+    tree_put_text(target, "namespace", text_of(metadata, "namespace"));
+    return target;
+}
+
 json_t *session_target(const json_t *invoker)
 {
     const json_t *ref = tree_at(invoker, "spec.target.ref");
@@ -23,7 +47,7 @@ json_t *session_target(const json_t *invoker)
     json_t *target;
 
     if (!*text_of(ref, "kind") || !*text_of(ref, "name"))
-        return NULL;
+        return makes_claims(invoker) ? itself(invoker) : NULL;
     target = json_object();
     tree_put_text(target, "apiVersion", tree_text(ref, "apiVersion"));
     tree_put_text(target, "kind", tree_text(ref, "kind"));

@@ -28,8 +28,13 @@ int64_t session_retries(const json_t *configuration);
 int64_t session_history_limit(const json_t *configuration);
 
 /** The target of a BackupConfiguration or RestoreSession, as `{apiVersion, kind, name, namespace}`
- *  with the namespace filled in; new reference, NULL when it names none. */
+ *  with the namespace filled in; of a RestoreSession that makes its claims itself that session. New
+ *  reference, NULL when it names none. */
 json_t *session_target(const json_t *invoker);
+
+/** How many sets of claims a RestoreSession makes from its templates, one each ordinal; 0: none, or
+ *  one without ordinals. */
+int64_t session_claim_sets(const json_t *session);
 
 /** Labels of what is made for an invoker's sessions, sessions and Jobs: its own, and what Stash's
  * and ours are found by. New reference. */

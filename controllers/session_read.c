@@ -6,6 +6,7 @@
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/restore_status.h"
+#include "controllers/session_make.h"
 #include "controllers/slot.h"
 #include "kube/time.h"
 
@@ -265,6 +266,7 @@ static struct hosts_seen with_jobs(const struct session_seen *seen, struct sessi
     struct hosts_seen target = seen->target;
     size_t count = seen->target.job && parts->claims ? parts->claims->count : 0;
 
+    target.claim_sets = session_claim_sets(seen->session);
     target.recorded = parts->recorded = text_alloc((count + 1) * sizeof *parts->recorded);
     for (size_t i = 0; i < count; i++)
         if (parts->claims->list[i].job)

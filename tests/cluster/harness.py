@@ -119,7 +119,8 @@ PATHS = {
     "leases": "/apis/coordination.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
     "backupblueprints": "/apis/stash.appscode.com/v1beta1", "backupconfigurations": "/apis/stash.appscode.com/v1beta1",
     "backupsessions": "/apis/stash.appscode.com/v1beta1", "restoresessions": "/apis/stash.appscode.com/v1beta1",
-    "repositories": "/apis/stash.appscode.com/v1alpha1",
+    "repositories": "/apis/stash.appscode.com/v1alpha1", "functions": "/apis/stash.appscode.com/v1beta1",
+    "tasks": "/apis/stash.appscode.com/v1beta1",
 }
 
 

@@ -4,20 +4,20 @@ manifests/, restic in the pods of Jobs, its repository on another volume."""
 import itertools
 
 from harness import becomes, check, check_equal, eventually, shell_container, test
-from installed import ANNOTATION, protected, sidecar
+from installed import ANNOTATION, claim_of, protected, sidecar
 from test_certificates import installed
 from test_life import LOOK, OURS, WRITE, back_up, ended, hosts, protectable, ready_configuration, restored, running, sh
 
 numbers = itertools.count(1)
 
 
-def with_claim(cluster, space, script):
+def with_claim(cluster, space, script, claim="data"):
     """What a script says in a pod that mounts the claim; the pod is gone afterwards."""
     name = f"by-hand-{next(numbers)}"
     cluster.create("pods", space, {"metadata": {"name": name}, "spec": {
         "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
         "containers": [shell_container(script, volumeMounts=[{"name": "data", "mountPath": "/data"}])],
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}})
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]}})
     said = cluster.finished_pod(space, name)
     cluster.delete("pods", space, name)
     return said
@@ -129,6 +129,33 @@ def repository_of(cluster, space):
         "storageSecretName": "keys",
         "local": {"persistentVolumeClaim": {"claimName": "store"}, "mountPath": "/safe"}}}}, space)
     return "by-hand"
+
+
+@test("LF9", alone=True)
+def a_restore_makes_its_own_claims(cluster):
+    installed(cluster)
+    with protectable(cluster) as space:
+        before = with_claim(cluster, space, f"{WRITE}\n{LOOK}")
+        annotate(cluster, space)
+        configuration = ready_configuration(cluster, space)
+        back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
+        new = cluster.volumes(space, 2, f"{space}-new")
+        template = claim_of(space, "copy-${POD_ORDINAL}", new)
+        cluster.apply({"apiVersion": f"{OURS}/v1beta1", "kind": "RestoreSession", "metadata": {"name": "copies"}, "spec": {
+            "repository": {"name": configuration["spec"]["repository"]["name"]},
+            "target": {"replicas": 2, "volumeMounts": [{"name": "copy", "mountPath": "/stash-data"}],
+                       "rules": [{"sourceHost": "host-0", "paths": ["/stash-data"]}],
+                       "volumeClaimTemplates": [{"metadata": {"name": template["metadata"]["name"]},
+                                                 "spec": template["spec"]}]}}}, space)
+        it = ended(cluster, "restoresessions", space, "copies")
+        check_equal((it["status"]["phase"], hosts(it)), ("Succeeded", {"host-0": "Succeeded", "host-1": "Succeeded"}),
+                    f"of {it['status']}")
+        for claim in "copy-0", "copy-1":
+            check_equal(with_claim(cluster, space, LOOK, claim), before, f"what {claim} holds")
+        cluster.delete("restoresessions", space, "copies")
+        eventually(lambda: not [one for one in cluster.list("jobs", space) if "restore" in one["metadata"]["name"]],
+                   "its Jobs go with it")
+        check(cluster.exists("persistentvolumeclaims", space, "copy-1"), "the claims stay")
 
 
 @test("LF7", alone=True)

@@ -313,6 +313,24 @@ START_TEST(jobs_have_a_host_each)
     }
 END_TEST
 
+START_TEST(claims_of_a_restore_have_a_host_each)
+    {
+        static const struct host_job recorded[] = {{"db-1", "J"}};
+        struct hosts_seen seen = {
+            .job = true, .alias = "db", .claim_sets = 3, .recorded = recorded, .recorded_count = 1};
+        AUTO(hosts) struct hosts hosts = {0};
+        AUTO(text) struct text text = {0};
+        struct error err = {0};
+
+        ck_assert(hosts_read(&seen, &hosts, &err));
+        tell(&hosts, &text);
+        ck_assert_str_eq(text_get(&text), "db-0 db-1[its Job was deleted]! db-2");
+        hosts_done(&hosts);
+        seen.claim_sets = INT64_MAX;
+        ck_assert(!hosts_read(&seen, &hosts, &err));
+    }
+END_TEST
+
 /* A session that left some of them out would be a success without proof. */
 START_TEST(too_many_are_an_error)
     {
@@ -337,5 +355,6 @@ SUITE(controllers_hosts)
     suite_rows(tests, restores_count_their_own_container, restores);
     tcase_add_test(tests, a_node_without_a_pod_is_not_forgotten);
     suite_rows(tests, jobs_have_a_host_each, jobs);
+    tcase_add_test(tests, claims_of_a_restore_have_a_host_each);
     tcase_add_test(tests, too_many_are_an_error);
 }

@@ -620,6 +620,43 @@ START_TEST(restores)
     }
 END_TEST
 
+/* ---- restores into claims of their own ---- */
+
+static const struct {
+    const char *session, *target;
+    int64_t sets;
+} claim_rows[] = {
+#define SESSION(kind, target)                                                                      \
+    "{'kind':'" kind "','metadata':{'name':'r1','namespace':'shop'},'spec':{'target':{" target "}" \
+                                                                                               "}" \
+                                                                                               "}"
+#define TEMPLATES "'volumeClaimTemplates':[{'metadata':{'name':'a-${POD_ORDINAL}'}}]"
+    {SESSION("RestoreSession", TEMPLATES), "stash.appscode.com/RestoreSession/shop/r1", 0},
+    {SESSION("RestoreSession", TEMPLATES ",'replicas':3"),
+     "stash.appscode.com/RestoreSession/shop/r1", 3},
+    {SESSION("RestoreSession", TEMPLATES ",'replicas':'odd'"),
+     "stash.appscode.com/RestoreSession/shop/r1", 0},
+    {SESSION("RestoreSession", "'replicas':3"), NULL, 0},
+    {SESSION("RestoreSession", "'volumeClaimTemplates':[]"), NULL, 0},
+    {SESSION("BackupConfiguration", TEMPLATES), NULL, 0},
+    {SESSION("RestoreSession", TEMPLATES ",'ref':{'apiVersion':'apps/v1','kind':'Deployment',"
+                                         "'name':'web'}"),
+     "apps/Deployment/shop/web", 0},
+};
+
+START_TEST(who_makes_claims_is_its_own_target)
+    {
+        AUTO(json) json_t *session = json_row(claim_rows[_i].session);
+        AUTO(json) json_t *target = session_target(session);
+        AUTO(free) char *text = target ? session_target_text(target) : NULL;
+
+        ck_assert_int_eq(text != NULL, claim_rows[_i].target != NULL);
+        if (text)
+            ck_assert_str_eq(text, claim_rows[_i].target);
+        ck_assert_int_eq(session_claim_sets(session), claim_rows[_i].sets);
+    }
+END_TEST
+
 /* Recorded is what was made: the one of before a crash gets nothing and is replaced. */
 START_TEST(only_the_recorded_one_counts)
     {
@@ -653,5 +690,6 @@ SUITE(controllers_session_jobs)
     tcase_add_test(tests, a_session_that_is_gone);
     tcase_add_test(tests, each_ordinal_has_a_job);
     tcase_add_loop_test(tests, restores, 0, 9);
+    suite_rows(tests, who_makes_claims_is_its_own_target, claim_rows);
     tcase_add_test(tests, only_the_recorded_one_counts);
 }
