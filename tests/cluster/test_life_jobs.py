@@ -6,7 +6,7 @@ import itertools
 from harness import becomes, check, check_equal, eventually, shell_container, test
 from installed import ANNOTATION, claim_of, protected, sidecar
 from test_certificates import installed
-from test_life import LOOK, OURS, WRITE, back_up, ended, hosts, protectable, ready_configuration, restored, running, sh
+from test_life import LATE_S, LOOK, OURS, WRITE, back_up, ended, hosts, protectable, ready_configuration, restored, running, sh
 
 numbers = itertools.count(1)
 
@@ -117,7 +117,7 @@ def forget_task(cluster, space):
 def by_task(cluster, space, repository, name, target, **more):
     """A configuration of that name, made by hand, as a person writes it; Ready."""
     cluster.apply({"apiVersion": f"{OURS}/v1beta1", "kind": "BackupConfiguration", "metadata": {"name": name}, "spec": {
-        "repository": {"name": repository}, "task": {"name": f"{space}-task"},
+        "repository": {"name": repository}, "schedule": "0 3 * * *", "task": {"name": f"{space}-task"},
         "retentionPolicy": {"name": "k", "keepLast": 3, "prune": True},
         "target": {"ref": target, "paths": ["/dump"]}, **more}}, space)
     becomes(lambda: cluster.get("backupconfigurations", space, name).get("status", {}).get("phase"), "Ready", "phase")
@@ -203,5 +203,37 @@ def a_job_that_can_not_work_says_why(cluster):
             it = ended(cluster, "backupsessions", space, "exits")
             check_equal(it["status"]["phase"], "Failed", f"of {it['status']}")
             return str(stats(it)[0]["error"])
+        finally:
+            forget_task(cluster, space)
+
+
+@test("LF10", alone=True)
+def a_job_that_we_did_not_make_gets_nothing(cluster):
+    """All that ours has, by somebody who may create Jobs there: labels, owner, token, image."""
+    installed(cluster)
+    with protectable(cluster) as space:
+        task(cluster, space, "localhost/test-shell:dev", "exec sleep 3600")
+        try:
+            by_task(cluster, space, repository_of(cluster, space), "slow",
+                    {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": "data"})
+            session_of(cluster, space, "slow", "by-hand")
+            job = eventually(lambda: cluster.list("jobs", space), "a Job")[0]
+            becomes(lambda: cluster.get("backupsessions", space, "by-hand")["status"].get("phase"), "Running", "phase")
+            template = job["spec"]["template"]
+            del template["spec"]["initContainers"]
+            for labels in job["metadata"]["labels"], template["metadata"]["labels"]:
+                for name in [name for name in labels if "job" in name or "controller" in name]:
+                    del labels[name]
+            owner = job["metadata"]["ownerReferences"]
+            cluster.create("jobs", space, {
+                "metadata": {"name": "forged", "labels": job["metadata"]["labels"], "ownerReferences": owner},
+                "spec": {"template": template, "backoffLimit": 0}})
+
+            def says(text):
+                return lambda: [pod for pod in cluster.pods(space, "batch.kubernetes.io/job-name=forged")
+                                if text in cluster.logs(space, pod["metadata"]["name"])]
+            eventually(says("no Job of this UID was made for this session"), "it is refused", LATE_S)
+            it = cluster.get("backupsessions", space, "by-hand")
+            check_equal((it["status"]["phase"], it["status"]["targets"][0].get("stats")), ("Running", None), "the session")
         finally:
             forget_task(cluster, space)
