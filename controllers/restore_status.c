@@ -1,5 +1,7 @@
 #include "controllers/restore_status.h"
 
+#include <string.h>
+
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/status_parts.h"
@@ -109,28 +111,29 @@ static void start(const struct restore *restore, const struct work_step *step, j
 /* Said with the first write that follows. */
 static void execute(const struct restore *restore, json_t *status, int64_t now_s)
 {
-    bool made = false;
-
     static const struct condition created = {"RestoreJobCreated", CONDITION_TRUE,
                                              "RestoreJobCreationSucceeded", NULL};
     static const struct condition ensured = {"RestoreExecutorEnsured", CONDITION_TRUE,
                                              "SuccessfullyEnsuredRestoreExecutor", NULL};
 
-    for (size_t i = 0; i < restore->work.host_count; i++)
-        made = made || restore->work.hosts[i].has_job;
-    if (!made)
+    if (!work_has_job(&restore->work))
         return;
     put_condition(status, &created, now_s);
     put_condition(status, &ensured, now_s);
 }
 
-static void fail_host(const struct restore *restore, const struct work_step *step, json_t *status)
+static void fail_host(const struct restore *restore, const struct work_step *step, json_t *status,
+                      int64_t now_s)
 {
     const struct work_host *host = &restore->work.hosts[step->host];
     AUTO(free) char *error = status_error(step);
+    const struct condition missing = {"RestoreExecutorEnsured", CONDITION_FALSE,
+                                      "FailedToEnsureRestoreExecutor", error};
 
     if (restore_status_result(status, host->name) == WORK_OPEN)
         (void)put_stat(status, host->name, host->attempt > 0 ? "Unknown" : "Failed", error);
+    if (strcmp(step->reason, WORK_JOB_NOT_MADE) == 0)
+        put_condition(status, &missing, now_s);
 }
 
 /* There is no condition for a disruption here: nobody is there to do the work. */
@@ -157,7 +160,7 @@ static void apply_work(const struct restore *restore, const struct restore_step 
     } else if (work->action == WORK_COUNT) {
         tree_put_int(status, "totalHosts", work->total);
     } else if (work->action == WORK_FAIL_HOST) {
-        fail_host(restore, work, status);
+        fail_host(restore, work, status, now_s);
     } else if (work->action == WORK_END) {
         execute(restore, status, now_s);
         put_phase(status, step->phase);

@@ -250,7 +250,7 @@ static bool execute(const struct job_turn *turn, struct work_step *failure, stru
     if (end == SESSION_JOB_LATER && (err->code != ERROR_FORBIDDEN || is_patient(turn)))
         return false;
     *failure = (struct work_step){
-        .action = WORK_FAIL_HOST, .host = turn->step->host, .reason = "JobNotMade"};
+        .action = WORK_FAIL_HOST, .host = turn->step->host, .reason = WORK_JOB_NOT_MADE};
     (void)snprintf(failure->message, sizeof failure->message, "%.60s: %.190s", what.host,
                    err->message);
     err->code = ERROR_NONE;

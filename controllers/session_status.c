@@ -147,11 +147,12 @@ bool session_status_report(json_t *status, const struct message_report *report, 
 
 /* ---- steps ---- */
 
+static const struct condition ensured = {"BackupExecutorEnsured", CONDITION_TRUE,
+                                         "SuccessfullyEnsuredBackupExecutor", NULL};
+
 static void start(const struct session *session, const struct work_step *step, const json_t *ref,
                   json_t *status, int64_t now_s)
 {
-    static const struct condition ensured = {"BackupExecutorEnsured", CONDITION_TRUE,
-                                             "SuccessfullyEnsuredBackupExecutor", NULL};
     int64_t deadline_s = session_deadline_s(session);
     json_t *target = target_of(status), *before = json_array();
 
@@ -174,11 +175,15 @@ static void fail_host(const struct session *session, const struct work_step *ste
     AUTO(free) char *error = status_error(step);
     const struct condition disrupted = {"BackupDisrupted", CONDITION_TRUE,
                                         "FailedToCompleteDueToDisruption", error};
+    const struct condition missing = {"BackupExecutorEnsured", CONDITION_FALSE,
+                                      "FailedToEnsureBackupExecutor", error};
 
     if (session_status_result(status, host) != WORK_OPEN)
         return;
     (void)push_stat(status, host, false, error);
-    (void)condition_set(status_conditions(target_of(status)), &disrupted, now_s);
+    (void)condition_set(status_conditions(target_of(status)),
+                        strcmp(step->reason, WORK_JOB_NOT_MADE) == 0 ? &missing : &disrupted,
+                        now_s);
 }
 
 static void put_cause(const struct work_step *step, json_t *status, int64_t now_s)
@@ -202,6 +207,8 @@ static void end(const struct session *session, const struct work_step *step, jso
     put_phase(status, step->succeeded ? SESSION_SUCCEEDED : SESSION_FAILED);
     status_put_duration(status, "sessionDuration", now_s - session->created_s);
     tree_put_text(target_of(status), "phase", hosts_failed ? "Failed" : "Succeeded");
+    if (work_has_job(&session->work))
+        (void)condition_set(status_conditions(target_of(status)), &ensured, now_s);
     put_cause(step, status, now_s);
 }
 

@@ -27,6 +27,14 @@ static bool counts(const struct work *work, const struct work_host *host)
            (host->claimed && !host->gone) || (work->begun_counts && host->attempt > 0);
 }
 
+bool work_has_job(const struct work *work)
+{
+    for (size_t i = 0; i < work->host_count; i++)
+        if (work->hosts[i].has_job)
+            return true;
+    return false;
+}
+
 int32_t work_total(const struct work *work)
 {
     int32_t total = 0;

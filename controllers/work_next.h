@@ -41,6 +41,9 @@
 /* Seconds between two looks when nothing tells of a change. */
 #define WORK_LOOK_S 60
 
+/* Why a host failed whose Job can not be made. */
+#define WORK_JOB_NOT_MADE "JobNotMade"
+
 enum work_phase { WORK_PENDING, WORK_RUNNING, WORK_ENDED };
 enum work_lock { WORK_LOCK_FREE, WORK_LOCK_OURS, WORK_LOCK_TAKEN };
 enum work_result { WORK_OPEN, WORK_SUCCEEDED, WORK_FAILED };
@@ -135,6 +138,9 @@ bool work_is_offered(const struct work *work, size_t host, int64_t now_s);
 
 /** True when an agent that has claimed this host is to go on. */
 bool work_goes_on(const struct work *work, size_t host, int64_t now_s);
+
+/** True when a Job was made for one of the hosts. */
+bool work_has_job(const struct work *work);
 
 /** How many hosts count: those that are expected and those that have a result. */
 int32_t work_total(const struct work *work);

@@ -356,6 +356,7 @@ START_TEST(what_can_not_be_made)
         AUTO(free) char *status = tree_format(tree_get(session, "status"), NULL);
 
         ck_assert_msg(strstr(status, impossible_rows[_i].said), "%s", status);
+        ck_assert_msg(strstr(status, "FailedToEnsureBackupExecutor"), "%s", status);
         ck_assert_ptr_null(lease);
         if (impossible_rows[_i].before == has_a_stranger) {
             AUTO(free) char *uid = uid_at(&stage, JOB);
@@ -628,8 +629,8 @@ static const struct {
 } claim_rows[] = {
 #define SESSION(kind, target)                                                                      \
     "{'kind':'" kind "','metadata':{'name':'r1','namespace':'shop'},'spec':{'target':{" target "}" \
-                                                                                               "}" \
-                                                                                               "}"
+    "}"                                                                                            \
+    "}"
 #define TEMPLATES "'volumeClaimTemplates':[{'metadata':{'name':'a-${POD_ORDINAL}'}}]"
     {SESSION("RestoreSession", TEMPLATES), "stash.appscode.com/RestoreSession/shop/r1", 0},
     {SESSION("RestoreSession", TEMPLATES ",'replicas':3"),
