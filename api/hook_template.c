@@ -6,6 +6,7 @@
 
 #include "base/auto.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 /* Levels of {{ if }}: one bit each says that its {{ else }} is past. */
 #define DEPTH_MAX 32
@@ -170,7 +171,7 @@ static bool action(struct blocks *blocks, struct span inside, struct error *err)
 
 static const char *find(struct span text, const char *what)
 {
-    return text.length ? memmem(text.data, text.length, what, 2) : NULL;
+    return text.data && text.length ? memmem(text.data, text.length, what, 2) : NULL;
 }
 
 static struct span behind(struct span text, const char *at)
@@ -231,4 +232,150 @@ bool hook_template_check(struct span text, struct error *err)
         text = behind(rest, end);
     }
     return !blocks.depth || error_set(err, ERROR_INVALID, "template: if without end");
+}
+
+/* ---- filling in ---- */
+
+/* One level of if: whether text counts where it stands, counts in it now, and a branch did. */
+struct branch {
+    bool outside, live, taken;
+};
+
+struct filling {
+    const json_t *data;
+    struct branch branches[DEPTH_MAX + 1]; /* the first is the text itself */
+    unsigned depth;
+    struct text out;
+};
+
+/* What one word stands for, appended. */
+static void add_value(struct text *out, struct span word, const json_t *data)
+{
+    if (is_field(word)) {
+        AUTO(free) char *path = text_dup(word.data + 1, word.length - 1);
+        const json_t *value = tree_at(data, path);
+
+        if (json_is_integer(value))
+            text_addf(out, "%lld", (long long)json_integer_value(value));
+        else if (json_is_string(value))
+            text_add(out, json_string_value(value), json_string_length(value));
+        return;
+    }
+    if (!is_text(word)) {
+        text_add(out, word.data, word.length);
+        return;
+    }
+    for (size_t i = 1; i + 1 < word.length; i++) {
+        bool escaped = word.data[0] == '"' && word.data[i] == '\\' && i + 2 < word.length;
+        char c = word.data[i += escaped];
+
+        text_putc(out, escaped && c == 'n' ? '\n' : escaped && c == 't' ? '\t' : c);
+    }
+}
+
+static struct span text_span(const struct text *text)
+{
+    return (struct span){text_get(text), text->length};
+}
+
+/* eq: the first is one of the others; ne: it is none of them. */
+static bool holds(struct span rest, const json_t *data)
+{
+    AUTO(text) struct text first = {0};
+    struct span word;
+    bool found = false, wanted;
+
+    wanted = take_word(&rest, &word) && span_is(word, "eq");
+    if (take_word(&rest, &word))
+        add_value(&first, word, data);
+    while (take_word(&rest, &word)) {
+        AUTO(text) struct text other = {0};
+
+        add_value(&other, word, data);
+        found = found || (first.length == other.length &&
+                          memcmp(text_get(&first), text_get(&other), first.length) == 0);
+    }
+    return found == wanted;
+}
+
+/* An action that hook_template_check() took. */
+static void act(struct filling *filling, struct span inside)
+{
+    struct branch *now = &filling->branches[filling->depth];
+    struct span rest = inside, word = {NULL, 0}, more;
+
+    if (!take_word(&rest, &word))
+        return;
+    if (span_is(word, "if")) {
+        bool live = now->live && holds(rest, filling->data);
+
+        filling->branches[++filling->depth] = (struct branch){now->live, live, live};
+    } else if (span_is(word, "end")) {
+        filling->depth--;
+    } else if (span_is(word, "else")) {
+        bool open = now->outside && !now->taken;
+
+        now->live = open && (!take_word(&rest, &more) || holds(rest, filling->data));
+        now->taken = now->taken || now->live;
+    } else if (now->live) {
+        add_value(&filling->out, word, filling->data);
+    }
+}
+
+static struct span trim_front(struct span text)
+{
+    while (text.length && blank(text.data[0]))
+        text = (struct span){text.data + 1, text.length - 1};
+    return text;
+}
+
+static struct span trim_back(struct span text)
+{
+    while (text.length && blank(text.data[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+static void add_plain(struct filling *filling, struct span text)
+{
+    if (filling->branches[filling->depth].live)
+        text_add(&filling->out, text.data, text.length);
+}
+
+/* The text is one that hook_template_check() took. */
+static bool fill(struct filling *filling, struct span text, size_t max)
+{
+    for (const char *start; (start = find(text, "{{"));) {
+        struct span plain = {text.data, (size_t)(start - text.data)}, rest = behind(text, start);
+        const char *end = closing(rest);
+        struct span inside = {rest.data, (size_t)(end - rest.data)}, bare = without_trims(inside);
+
+        add_plain(filling, bare.data > inside.data ? trim_back(plain) : plain);
+        if (!is_comment(inside))
+            act(filling, bare);
+        text = behind(rest, end);
+        if (bare.data + bare.length < end)
+            text = trim_front(text);
+        if (filling->out.length > max)
+            return false;
+    }
+    add_plain(filling, text);
+    return filling->out.length <= max;
+}
+
+bool hook_template_fill(struct span text, const json_t *data, size_t max, struct text *out,
+                        struct error *err)
+{
+    struct filling filling = {.data = data, .branches = {{true, true, true}}};
+
+    if (!hook_template_check(text, err))
+        return false;
+
+    bool good = fill(&filling, text, max);
+    struct span made = text_span(&filling.out);
+
+    if (good)
+        text_add(out, made.data, made.length);
+    text_done(&filling.out);
+    return good || error_set(err, ERROR_TOO_LARGE, "template: more than %zu bytes", max);
 }

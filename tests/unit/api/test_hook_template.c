@@ -1,6 +1,8 @@
 #include "api/hook_template.h"
 
+#include "base/auto.h"
 #include "base/text.h"
+#include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
 static const struct {
@@ -81,8 +83,60 @@ START_TEST(levels_are_bounded)
     }
 END_TEST
 
+#define DATA                                                                                       \
+    "{'Name': 's-1', 'RetryLeft': 0, 'Status': {'Phase': 'Failed', 'Error': 'say no {{x}}'}, "     \
+    "'Target': {'Kind': 'Deployment'}}"
+
+static const struct {
+    const char *text, *filled;
+} fill_rows[] = {
+    {"", ""},
+    {"plain } text {", "plain } text {"},
+    {"{{ .Name }}-{{.Target.Kind}}", "s-1-Deployment"},
+    /* what a value holds is no template; what is not known is empty */
+    {"<{{ .Status.Error }}><{{ .Invoker.Name }}>", "<say no {{x}}><>"},
+    {"{{ .RetryLeft }}", "0"},
+    {"{{ if eq .Status.Phase `Succeeded` }}ok{{ else }}bad: {{ .Name }}{{ end }}!", "bad: s-1!"},
+    {"{{ if eq .Status.Phase `Running` `Failed` }}a{{ end }}", "a"},
+    {"{{ if ne .Status.Phase `Failed` }}a{{ else if eq .RetryLeft 0 }}b{{ else }}c{{ end }}", "b"},
+    {"{{ if eq .RetryLeft 0 }}a{{ else if eq .RetryLeft 0 }}b{{ else }}c{{ end }}", "a"},
+    {"{{ if eq .Name `x` }}{{ if eq .Name `s-1` }}a{{ else }}b{{ end }}{{ else }}c{{ end }}", "c"},
+    {"{{ if eq .Name `s-1` }}{{ if eq .Name `x` }}a{{ else }}b{{ end }}{{ else }}c{{ end }}", "b"},
+    {"{{ if eq \"a\\\"\\n\" `a` }}x{{ else }}y{{ end }}", "y"},
+    {"a  {{- .Name -}} \n b {{- /* c */ -}} d {{ /* e */}}f", "as-1bd f"},
+};
+
+START_TEST(filled)
+    {
+        AUTO(json) json_t *data = json_row(DATA);
+        AUTO(text) struct text out = {0};
+        struct error err = {0};
+
+        ck_assert_msg(hook_template_fill(span_of(fill_rows[_i].text), data, 100, &out, &err), "%s",
+                      err.message);
+        ck_assert_str_eq(text_get(&out), fill_rows[_i].filled);
+    }
+END_TEST
+
+START_TEST(not_filled)
+    {
+        AUTO(json) json_t *data = json_row(DATA);
+        AUTO(text) struct text out = {0};
+        struct error err = {0};
+
+        text_puts(&out, "before");
+        ck_assert(!hook_template_fill(span_of("{{ .Name | upper }}"), data, 100, &out, &err));
+        ck_assert(!hook_template_fill(span_of("{{ .Name }}{{ .Name }}"), data, 5, &out, &err));
+        ck_assert_int_eq(err.code, ERROR_TOO_LARGE);
+        ck_assert_str_eq(text_get(&out), "before");
+        ck_assert(hook_template_fill(span_of("{{ .Name }}{{ .Name }}"), NULL, 0, &out, &err));
+    }
+END_TEST
+
 SUITE(api_hook_template)
 {
+    suite_rows(tests, filled, fill_rows);
+    tcase_add_test(tests, not_filled);
     suite_rows(tests, templates, rows);
     tcase_add_test(tests, levels_are_bounded);
 }
