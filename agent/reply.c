@@ -210,3 +210,38 @@ enum reply_state reply_read(struct span received, bool ended, size_t max, struct
     body = (struct text){0};
     return REPLY_DONE;
 }
+
+/* What a line of a head says of another place; or what was found before. */
+static struct span location_of(struct span line, struct span before)
+{
+    struct span rest = line, name;
+
+    if (!text_split(&rest, ':', &name) || name.length == line.length || !is(name, "Location"))
+        return before;
+    return text_trim((struct span){line.data + name.length + 1, line.length - name.length - 1});
+}
+
+enum reply_state reply_head(struct span received, bool ended, int *status, struct span *location,
+                            struct error *err)
+{
+    struct span rest = received, line, found = {NULL, 0};
+    struct head head = {.status = 0};
+
+    while (take_line(&rest, &line) && received.length - rest.length <= REPLY_HEAD_MAX_BYTES) {
+        if (head.status == 0) {
+            if (!take_status(line, &head))
+                return bad(err, "its first line");
+        } else if (line.length > 0) {
+            found = location_of(line, found);
+        } else if (head.status >= 200) {
+            *status = head.status;
+            *location = found;
+            return REPLY_DONE;
+        } else {
+            head.status = 0;
+        }
+    }
+    if (received.length > REPLY_HEAD_MAX_BYTES)
+        return bad(err, "its head is too long");
+    return ended ? bad(err, "it ends too early") : REPLY_MORE;
+}

@@ -37,3 +37,13 @@ enum reply_state { REPLY_MORE, REPLY_DONE, REPLY_BAD };
  */
 enum reply_state reply_read(struct span received, bool ended, size_t max, struct reply *reply,
                             struct error *err) MUST_CHECK;
+
+/**
+ * Reads no more than the head of an answer; interim answers (1xx) are skipped. Pure.
+ *
+ * @param status    Filled with REPLY_DONE.
+ * @param location  Likewise: what Location says, or empty. Borrowed from `received`.
+ * @param err       With REPLY_BAD: ERROR_BAD_REQUEST.
+ */
+enum reply_state reply_head(struct span received, bool ended, int *status, struct span *location,
+                            struct error *err) MUST_CHECK;

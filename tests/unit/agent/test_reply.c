@@ -143,8 +143,68 @@ START_TEST(long_heads_are_refused)
     }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool ended;
+    enum reply_state state;
+    int status;
+    const char *location; /* of REPLY_DONE; else what the error says */
+} head_rows[] = {
+    {OK "\r\n", false, REPLY_DONE, 200, ""},
+    {OK "Content-Length: 99999999999999999999\r\n\r\nand so on", false, REPLY_DONE, 200, ""},
+    {"HTTP/1.0 302 Found\r\nLOCATION:  /x y \r\n\r\n", true, REPLY_DONE, 302, "/x y"},
+    {"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 500 No\r\n\r\n", false, REPLY_DONE, 500, ""},
+    {"HTTP/1.1 200 OK\r\nno colon\r\n: x\r\n\r\n", false, REPLY_DONE, 200, ""},
+    {"", false, REPLY_MORE, 0, NULL},
+    {OK "Location: /", false, REPLY_MORE, 0, NULL},
+    {"HTTP/1.1 100 Continue\r\n\r\n", false, REPLY_MORE, 0, NULL},
+    {"", true, REPLY_BAD, 0, "too early"},
+    {OK, true, REPLY_BAD, 0, "too early"},
+    {"SSH-2.0-OpenSSH\r\n", false, REPLY_BAD, 0, "first line"},
+    {"HTTP/2 200\r\n\r\n", false, REPLY_BAD, 0, "first line"},
+};
+
+START_TEST(heads)
+    {
+        struct span location = {NULL, 0};
+        struct error err = {.message = ""};
+        int status = 0;
+        enum reply_state state =
+            reply_head(span_of(head_rows[_i].text), head_rows[_i].ended, &status, &location, &err);
+
+        ck_assert_msg(state == head_rows[_i].state, "%s: %d %s", head_rows[_i].text, state,
+                      err.message);
+        ck_assert_int_eq(status, head_rows[_i].status);
+        if (state == REPLY_DONE)
+            ck_assert_msg(span_is(location, head_rows[_i].location), "%.*s", (int)location.length,
+                          location.data);
+        if (state == REPLY_BAD)
+            ck_assert_msg(strstr(err.message, head_rows[_i].location), "%s", err.message);
+    }
+END_TEST
+
+START_TEST(long_heads)
+    {
+        AUTO(text) struct text text = {0};
+        struct span location;
+        struct error err = {.message = ""};
+        int status;
+
+        text_puts(&text, OK "X: ");
+        while (text.length <= REPLY_HEAD_MAX_BYTES)
+            text_puts(&text, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+        ck_assert(reply_head(span_of(text_get(&text)), false, &status, &location, &err) ==
+                  REPLY_BAD);
+        text_puts(&text, "\r\n\r\n");
+        ck_assert(reply_head(span_of(text_get(&text)), false, &status, &location, &err) ==
+                  REPLY_BAD);
+    }
+END_TEST
+
 SUITE(agent_reply)
 {
+    suite_rows(tests, heads, head_rows);
+    tcase_add_test(tests, long_heads);
     suite_rows(tests, answers_are_read, rows);
     suite_rows(tests, answers_come_in_pieces, rows);
     tcase_add_test(tests, members_are_read);
