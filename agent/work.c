@@ -2,24 +2,13 @@
 
 #include <string.h>
 
+#include "agent/hook.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 /* Milliseconds for one try of a report. */
 #define REPORT_MS 30000
-
-/* What is not to be tried without it. */
-static bool check(struct run *run)
-{
-    const struct message_hooks *hooks = &run->work->hooks;
-
-    if (run->work->has_hooks && (hooks->before || hooks->after))
-        return failure_set(&run->failure, "HooksNotSupported",
-                           "this agent runs no hooks. What to do: use a newer agent image");
-    return run_progress(run, true) ||
-           failure_set(&run->failure, "Cancelled", "the session was ended: %s", run->cancelled);
-}
 
 /* Until it is recorded or refused. */
 static bool send_report(struct run *run, const struct message_report *report)
@@ -71,12 +60,25 @@ static void cut(struct text *text, size_t max)
 static bool do_kind(struct run *run, const struct words *mounts, struct message_report *report,
                     struct words *kept)
 {
+    return run->work->kind == MESSAGE_BACKUP ? backup_do(run, report, kept)
+                                             : restore_do(run, mounts, report, kept);
+}
+
+/* The work between its hooks. What ended before the first of them needs none. */
+static bool do_all(struct run *run, const struct words *mounts, struct message_report *report,
+                   struct words *kept)
+{
     if (run->work->kind == MESSAGE_RESTORE && !mounts)
         return failure_set(&run->failure, "WorkNotUnderstood",
                            "nothing is restored below a running application");
-    return check(run) &&
-           (run->work->kind == MESSAGE_BACKUP ? backup_do(run, report, kept)
-                                              : restore_do(run, mounts, report, kept));
+    if (!run_progress(run, true))
+        return failure_set(&run->failure, "Cancelled", "the session was ended: %s", run->cancelled);
+
+    bool good = hook_before(run, report) && do_kind(run, mounts, report, kept);
+
+    if (!good) /* before it is shown to a hook */
+        failure_set(&run->failure, "Unknown", "the work did not end well");
+    return hook_after(run, report, good) && good;
 }
 
 bool work_do(struct agent *agent, const struct message_work *work, const struct words *mounts)
@@ -95,7 +97,7 @@ bool work_do(struct agent *agent, const struct message_work *work, const struct 
 
     bool begun = run_begin(&run, agent, work);
 
-    if (begun && do_kind(&run, mounts, &report, &kept))
+    if (begun && do_all(&run, mounts, &report, &kept))
         report.outcome = MESSAGE_SUCCEEDED;
     failure_set(&run.failure, report.outcome == MESSAGE_SUCCEEDED ? "None" : "Unknown",
                 "the work did not end well");

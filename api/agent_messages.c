@@ -215,6 +215,7 @@ static const struct message_field hooks_fields[] = {
     TREE(struct message_hooks, before, "before"),
     TREE(struct message_hooks, after, "after"),
     WORD(struct message_hooks, after_policy, "afterPolicy", false, policies),
+    TREE(struct message_hooks, data, "data"),
 };
 static const struct message_shape hooks_shape =
     MESSAGE_SHAPE(struct message_hooks, hooks_fields, NULL);

@@ -123,6 +123,7 @@ struct message_restore {
 struct message_hooks {
     const json_t *before, *after; /* Handlers, or NULL */
     int after_policy;             /* enum message_policy */
+    const json_t *data;           /* {Invoker, Target} for their templates, or NULL */
 };
 
 struct message_limits {

@@ -122,7 +122,6 @@ def paths_and_files_that_can_not_be_read():
         variables = [{"name": "RESTIC_PASSWORD_COMMAND", "value": "touch /x"}]
         fails(server, agent, work(repository, data, environment=variables), "WorkNotUnderstood",
               "RESTIC_PASSWORD_COMMAND")
-        fails(server, agent, work(repository, data, hooks={"before": {"exec": {}}}), "HooksNotSupported")
 
 
 @test("RS1")
