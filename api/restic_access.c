@@ -290,6 +290,7 @@ void restic_access_done(json_t *access)
     size_t i;
 
     tree_items (access, i, text)
-        explicit_bzero((char *)json_string_value(text), json_string_length(text));
+        if (json_is_string(text))
+            explicit_bzero((char *)json_string_value(text), json_string_length(text));
     json_decref(access);
 }

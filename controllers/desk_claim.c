@@ -33,6 +33,7 @@ static const char *meta(const json_t *object, const char *key)
 struct matter {
     bool restore;
     json_t *session, *invoker, *lease; /* owned; the invoker of a restore is the session */
+    const json_t *pod;                 /* that asks; borrowed */
     struct target_pods pods;
     struct session_parts parts;
     struct work work; /* as it counts for claims */
@@ -117,6 +118,7 @@ static bool read_matter(const struct desk *desk, const struct desk_pod *pod, str
     target_pods_show(&matter->pods, &seen.target);
     if (!(matter->restore ? read_restore : read_backup)(&seen, matter, err))
         return false;
+    matter->pod = pod->pod;
     matter->work.attempts_max = WORK_ATTEMPTS_MAX;
     matter->host_name = host_of_pod(pod, matter->invoker);
     matter->host = matter->host_name ? hosts_find(&matter->parts.hosts, matter->host_name) : -1;
@@ -254,6 +256,7 @@ static bool say_work(const struct desk *desk, const struct matter *matter, const
         .host = matter->host_name,
         .host_count = tree_int(target, "totalHosts", (int64_t)matter->parts.hosts.count),
         .repository = repository,
+        .pod = matter->pod,
         .attempt = attempt_of(matter->parts.claims, matter->host_name),
         .deadline_s = matter->work.deadline_s,
     };

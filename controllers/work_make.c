@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/hook_make.h"
 #include "controllers/hosts.h"
 #include "controllers/session_make.h"
 #include "controllers/status_parts.h"
@@ -119,13 +120,29 @@ static int policy_of(const char *word)
     return MESSAGE_ALWAYS;
 }
 
-static void take_hooks(const json_t *hooks, const char *before, const char *after,
-                       struct message_work *work)
+static const json_t *keep(json_t *kept, json_t *made)
 {
-    work->hooks.before = tree_member(hooks, before, JSON_OBJECT);
-    work->hooks.after = tree_member(hooks, after, JSON_OBJECT);
-    work->hooks.after_policy = policy_of(tree_text(work->hooks.after, "executionPolicy"));
-    work->has_hooks = work->hooks.before || work->hooks.after;
+    tree_push_new(kept, made);
+    return made;
+}
+
+/* What is made for them is pushed to `kept`. */
+static void take_hooks(const struct work_request *request, const char *before, const char *after,
+                       json_t *kept, struct message_work *work)
+{
+    const json_t *hooks = tree_at(request->invoker, "spec.hooks");
+    const json_t *first = tree_member(hooks, before, JSON_OBJECT);
+    const json_t *last = tree_member(hooks, after, JSON_OBJECT);
+
+    work->has_hooks = first || last;
+    if (!work->has_hooks)
+        return;
+    if (first)
+        work->hooks.before = keep(kept, hook_make(first, request->pod));
+    if (last)
+        work->hooks.after = keep(kept, hook_make(last, request->pod));
+    work->hooks.after_policy = policy_of(tree_text(last, "executionPolicy"));
+    work->hooks.data = keep(kept, hook_make_data(request->session, request->invoker));
 }
 
 static json_t *begin(const struct work_request *request, int kind, struct message_work *work,
@@ -227,12 +244,13 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
     work->repository.initialize = true;
     take_owner(request, &work->repository);
     work->retry_left = within(left, 0, INT32_MAX);
-    take_hooks(tree_get(spec, "hooks"), "preBackup", "postBackup", work);
 
     json_t *kept = begin(request, MESSAGE_BACKUP, work, err);
 
-    if (kept)
+    if (kept) {
         put_tags(request, kept, backup);
+        take_hooks(request, "preBackup", "postBackup", kept, work);
+    }
     return kept;
 }
 
@@ -313,8 +331,12 @@ json_t *work_make_restore(const struct work_request *request, struct message_wor
         return NULL;
     work->restore.rule_count = 1;
     work->has_restore = true;
-    take_hooks(tree_get(spec, "hooks"), "preRestore", "postRestore", work);
-    return begin(request, MESSAGE_RESTORE, work, err);
+
+    json_t *kept = begin(request, MESSAGE_RESTORE, work, err);
+
+    if (kept)
+        take_hooks(request, "preRestore", "postRestore", kept, work);
+    return kept;
 }
 
 /* ---- restores that nobody asked for by name ---- */

@@ -21,6 +21,7 @@ struct work_request {
     const json_t *invoker; /* whose spec says what is asked for: the BackupConfiguration, or the
                               RestoreSession itself */
     const json_t *repository, *secret;
+    const json_t *pod;   /* that asks, for names of ports; NULL: none are known */
     const char *cluster; /* UID of this one */
     const char *host;
     int64_t host_count; /* that the session has; 0: not known */
