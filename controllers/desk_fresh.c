@@ -41,8 +41,8 @@ static void tell(const struct desk *desk, const json_t *pod, bool warning, const
 /* ---- what is found ---- */
 
 struct found {
-    json_t *configurations, *sessions, *lease, *ledger; /* owned */
-    struct claims *claims;                              /* owned; NULL: nobody holds the target */
+    json_t *configurations, *sessions, *restores, *lease, *ledger; /* owned */
+    struct claims *claims; /* owned; NULL: nobody holds the target */
     struct target_pods pods;
 };
 
@@ -50,6 +50,7 @@ static void auto_found(struct found *found)
 {
     json_decref(found->configurations);
     json_decref(found->sessions);
+    json_decref(found->restores);
     json_decref(found->lease);
     json_decref(found->ledger);
     free(found->claims);
@@ -107,6 +108,7 @@ static bool find(const struct desk *desk, const struct desk_pod *pod, struct fou
     const struct session_view *view = &desk->plan.view;
 
     found->configurations = view->of_target(view->context, VIEW_CONFIGURATION, pod->text);
+    found->restores = view->of_target(view->context, VIEW_RESTORE, pod->text);
     return read_sessions(desk, found, err) &&
            target_pods_read(desk->plan.client, pod->target, desk_now_s(desk), &found->pods, err) &&
            target_lease_get(desk->plan.client, desk->plan.space, pod->text, &found->lease, err) &&
@@ -119,6 +121,7 @@ static struct if_exists_step decide(const struct desk_pod *pod, const struct fou
         .kind = tree_text(pod->target, "kind"),
         .configurations = found->configurations,
         .sessions = found->sessions,
+        .restores = found->restores,
         .pod = pod->pod,
         .pods = found->pods.pod_list,
         .pod_count = json_array_size(found->pods.pods),

@@ -7,6 +7,7 @@
 #include "api/keys.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/restore_next.h"
 #include "controllers/session_next.h"
 #include "controllers/status_parts.h"
 #include "kube/time.h"
@@ -87,6 +88,19 @@ static const json_t *coming(const struct if_exists *seen, const char *host)
             (covers(session, host) || (seen->claims && if_exists_holder(seen->claims, host) &&
                                        strcmp(seen->claims->session, meta(session, "uid")) == 0)))
             return session;
+    return NULL;
+}
+
+/* A person has said what comes back, and that is not over: the pod is about to be replaced. */
+static const json_t *asked_by_name(const json_t *restores)
+{
+    const json_t *restore;
+    size_t i;
+
+    tree_items (restores, i, restore)
+        if (!restore_phase_is_final(
+                restore_phase_of(tree_text(tree_get(restore, "status"), "phase"))))
+            return restore;
     return NULL;
 }
 
@@ -207,8 +221,11 @@ static void start_uncovered(const struct if_exists *seen, struct if_exists_step 
 static void decide(const struct if_exists *seen, struct if_exists_step *step)
 {
     const json_t *running = other_data(seen, &step->beside), *under_way = coming(seen, step->host);
+    const json_t *asked = asked_by_name(seen->restores);
 
-    if (running)
+    if (asked)
+        SAY(step, IF_EXISTS_HOLD, "RestoreSession %s says what comes back", meta(asked, "name"));
+    else if (running)
         SAY(step, IF_EXISTS_FRESH, "%s starts fresh: pod %s of the workload runs on data already",
             step->host, meta(running, "name"));
     else if (under_way)

@@ -17,6 +17,7 @@ struct if_exists {
     const char *kind;             /* of the workload */
     const json_t *configurations; /* BackupConfigurations of it, a list */
     const json_t *sessions;       /* BackupSessions of all of these, a list */
+    const json_t *restores;       /* RestoreSessions of it, a list */
     const json_t *pod;            /* who asks */
     const json_t *const *pods;    /* those that the workload's selector finds */
     size_t pod_count;

@@ -170,6 +170,32 @@ START_TEST(it_is_decided)
     }
 END_TEST
 
+static const struct {
+    const char *restores;
+    enum if_exists_answer answer;
+} asked_rows[] = {
+    {"[{'metadata':{'name':'back'}}]", IF_EXISTS_HOLD},
+    {"[{'metadata':{'name':'back'},'status':{'phase':'Running'}}]", IF_EXISTS_HOLD},
+    {"[{'metadata':{'name':'back'},'status':{'phase':'Succeeded'}}]", IF_EXISTS_RESTORE},
+    {"[{'metadata':{'name':'back'},'status':{'phase':'Failed'}}]", IF_EXISTS_RESTORE},
+};
+
+/* What a person has asked for goes first. */
+START_TEST(one_asked_by_name_goes_first)
+    {
+        AUTO(json) json_t *configurations = json_row("[" ONE "]");
+        AUTO(json) json_t *restores = json_row(asked_rows[_i].restores);
+        AUTO(json) json_t *pod = json_row(ASKS);
+        const struct if_exists seen = {.kind = "Deployment",
+                                       .configurations = configurations,
+                                       .restores = restores,
+                                       .pod = pod};
+        AUTO(if_exists_step) struct if_exists_step step = if_exists_next(&seen);
+
+        ck_assert_msg(step.answer == asked_rows[_i].answer, "%s", step.message);
+    }
+END_TEST
+
 /* Who asks when, after what; 0: not now. */
 START_TEST(one_claims_at_a_time)
     {
@@ -230,6 +256,7 @@ END_TEST
 SUITE(controllers_if_exists)
 {
     suite_rows(tests, it_is_decided, rows);
+    suite_rows(tests, one_asked_by_name_goes_first, asked_rows);
     tcase_add_test(tests, one_claims_at_a_time);
     suite_rows(tests, who_is_over, over_rows);
 }
