@@ -610,6 +610,8 @@ enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
                            job ? "the pod is not that of a Job" : "the pod is that of a Job");
     if (init && !message->session)
         return desk_fresh_claim(desk, caller, message, &pod, answer, err);
+    if (!init && !job && !desk_let_go(desk, caller, message, &pod, err))
+        return desk_failed(err);
     for (int i = 0; i < DESK_TRIES; i++) {
         what = try(desk, caller, message, &pod, answer, err);
         if (what != DESK_REFUSED || err->code != ERROR_CONFLICT)

@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/desk_left.h"
 #include "controllers/session_make.h"
 #include "controllers/session_next.h"
 
@@ -17,6 +18,7 @@ struct desk_memory {
     json_t *asked;   /* by session: when */
     json_t *running; /* by text of a target: "uid/version" of its session; NULL: to be looked up */
     json_t *spaces;  /* by namespace of these targets: true */
+    json_t *left;    /* by uid of a pod: when it claimed what nobody waits for any more */
 };
 
 struct desk_memory *desk_memory_make(void)
@@ -38,6 +40,7 @@ void desk_memory_free(struct desk_memory *memory)
     json_decref(memory->asked);
     json_decref(memory->running);
     json_decref(memory->spaces);
+    json_decref(memory->left);
     pthread_mutex_destroy(&memory->mutex);
     free(memory);
 }
@@ -46,6 +49,7 @@ static void forget_running(struct desk_memory *memory)
 {
     json_decref(TAKE(memory->running));
     json_decref(TAKE(memory->spaces));
+    json_decref(TAKE(memory->left));
 }
 
 void desk_memory_changed(struct desk_memory *memory)
@@ -139,25 +143,65 @@ static void note_running(struct desk_memory *memory, const struct session_view *
     tree_put_bool(memory->spaces, tree_text(target, "namespace"), true);
 }
 
+static void note_left(struct desk_memory *memory, const struct session_view *view,
+                      const json_t *lease)
+{
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+    AUTO(json) json_t *ledger = desk_left_ledger(view, lease, claims);
+
+    for (size_t i = 0; ledger && i < claims->count; i++)
+        if (claims->list[i].pod)
+            tree_put_int(memory->left, claims->list[i].pod, claims->list[i].since_s);
+}
+
 static void look_up_running(struct desk_memory *memory, const struct session_view *view)
 {
     AUTO(json) json_t *sessions = view->all(view->context, VIEW_SESSION);
-    const json_t *session;
+    AUTO(json) json_t *leases = view->all(view->context, VIEW_LEASE);
+    const json_t *session, *lease;
     size_t i;
 
     memory->running = json_object();
     memory->spaces = json_object();
+    memory->left = json_object();
     tree_items (sessions, i, session)
         note_running(memory, view, session);
+    tree_items (leases, i, lease)
+        note_left(memory, view, lease);
+}
+
+static bool has_left(const struct desk_memory *memory, const struct agent_caller *caller,
+                     const struct message_claim *message, int64_t now_s)
+{
+    int64_t since_s = tree_int(memory->left, caller->pod_uid, 0);
+
+    return since_s > 0 && desk_is_younger(message, since_s, now_s);
+}
+
+bool desk_memory_has_left(struct desk_memory *memory, const struct session_view *view,
+                          const struct agent_caller *caller, const struct message_claim *message,
+                          int64_t now_s)
+{
+    bool has;
+
+    pthread_mutex_lock(&memory->mutex);
+    if (!memory->running)
+        look_up_running(memory, view);
+    has = has_left(memory, caller, message, now_s);
+    pthread_mutex_unlock(&memory->mutex);
+    return has;
 }
 
 static bool expects_backup(struct desk_memory *memory, const struct session_view *view,
-                           const struct agent_caller *caller, int64_t now_s)
+                           const struct agent_caller *caller, const struct message_claim *message,
+                           int64_t now_s)
 {
     const json_t *pod = tree_get(memory->pods, caller->pod_uid);
 
     if (!memory->running)
         look_up_running(memory, view);
+    if (has_left(memory, caller, message, now_s))
+        return true;
     if (!pod)
         return tree_true(memory->spaces, caller->space);
 
@@ -184,7 +228,7 @@ bool desk_memory_expects(struct desk_memory *memory, const struct session_view *
 
     pthread_mutex_lock(&memory->mutex);
     if (message->role == MESSAGE_SIDECAR)
-        expects = expects_backup(memory, view, caller, now_s);
+        expects = expects_backup(memory, view, caller, message, now_s);
     else if (message->role == MESSAGE_INIT)
         expects = expects_restore(memory, view, caller, message->session, now_s);
     pthread_mutex_unlock(&memory->mutex);

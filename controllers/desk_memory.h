@@ -34,6 +34,12 @@ void desk_memory_put_chain(struct desk_memory *memory, const char *pod_uid, json
 void desk_memory_idle(struct desk_memory *memory, const char *pod_uid, const json_t *session,
                       int64_t now_s);
 
+/** Whether this pod has claimed something that is over, as far as is known, and asks for work
+ * since: see desk_left.h. */
+bool desk_memory_has_left(struct desk_memory *memory, const struct session_view *view,
+                          const struct agent_caller *caller, const struct message_claim *message,
+                          int64_t now_s);
+
 /** Whether a claim may have an answer, as agent_desk.expects. */
 bool desk_memory_expects(struct desk_memory *memory, const struct session_view *view,
                          const struct agent_caller *caller, const struct message_claim *message,

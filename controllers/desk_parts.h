@@ -48,6 +48,12 @@ char *desk_repository_key(const json_t *repository);
 bool desk_find_pod(const struct desk *desk, const struct agent_caller *caller, bool init,
                    struct desk_pod *pod, struct error *err) MUST_CHECK;
 
+/** Lets go what a sidecar that asks for work has claimed for sessions that are over, see
+ *  desk_left.h. */
+bool desk_let_go(const struct desk *desk, const struct agent_caller *caller,
+                 const struct message_claim *message, const struct desk_pod *pod,
+                 struct error *err) MUST_CHECK;
+
 /** An init container may let its application start. */
 enum desk_answer desk_pass(struct text *answer);
 

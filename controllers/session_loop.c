@@ -42,6 +42,7 @@ static const enum known_kind kinds[] = {
     [VIEW_RESTORE] = KNOWN_RESTORE,
     [VIEW_FUNCTION] = KNOWN_FUNCTION,
     [VIEW_TASK] = KNOWN_TASK,
+    [VIEW_LEASE] = KNOWN_LEASE,
 };
 
 static json_t *view_get(void *loops, enum view_kind kind, const char *space, const char *name)

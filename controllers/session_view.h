@@ -15,7 +15,8 @@ enum view_kind {
     VIEW_SESSION,
     VIEW_RESTORE,
     VIEW_FUNCTION,
-    VIEW_TASK
+    VIEW_TASK,
+    VIEW_LEASE /* of targets */
 };
 
 /** Look-ups: new references to shared trees, NULL when there is none; new arrays, which may be
@@ -24,7 +25,7 @@ struct session_view {
     /** @param space  NULL of kinds without namespace. */
     json_t *(*get)(void *context, enum view_kind kind, const char *space, const char *name);
     json_t *(*uid)(void *context, enum view_kind kind, const char *uid);
-    /** Configurations, or RestoreSessions, by "group/Kind/namespace/name". */
+    /** Configurations, RestoreSessions or Leases by "group/Kind/namespace/name". */
     json_t *(*of_target)(void *context, enum view_kind kind, const char *target);
     /** BackupSessions by "namespace/name" of their configuration. */
     json_t *(*of_invoker)(void *context, const char *configuration);

@@ -80,6 +80,7 @@ static const char *collection_of(enum view_kind kind)
         [VIEW_RESTORE] = "/apis/stash.appscode.com/v1beta1/restoresessions",
         [VIEW_FUNCTION] = "/apis/stash.appscode.com/v1beta1/functions",
         [VIEW_TASK] = "/apis/stash.appscode.com/v1beta1/tasks",
+        [VIEW_LEASE] = STAGE_LEASES,
     };
 
     return paths[kind];

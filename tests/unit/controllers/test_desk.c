@@ -316,6 +316,40 @@ START_TEST(a_container_that_was_restarted)
     }
 END_TEST
 
+/* Its session is over meanwhile, so that nothing is there to be claimed once more: who asks for
+ * work holds none. A question from before the claim would say nothing. */
+START_TEST(a_container_that_was_restarted_for_nothing)
+    {
+        static const bool gone[] = {true, false};
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent before = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent after = agent_of(&web_a, RESTARTED, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent other = agent_of(&web_b, RESTARTED, MESSAGE_SIDECAR);
+
+        begin(&stage, &before);
+        stage_pod(&stage, "web-1-b", OTHER_POD, "{'phase':'Running'}");
+        if (gone[_i])
+            fake_cluster_remove(stage.cluster, STAGE_SESSIONS "/s1");
+        else
+            fake_cluster_remove(stage.cluster, STAGE_CONFIGURATION);
+        stage_settle(&stage);
+        ck_assert(is_claimed(&stage));
+        ck_assert_int_eq(claim(&stage, &after), DESK_WAIT);
+        ck_assert(is_claimed(&stage));
+        stage_wait(&stage, 31);
+        desk_changed(stage.desk);
+        ck_assert(!expects(&stage, &other));
+        ck_assert_int_eq(claim(&stage, &other), DESK_WAIT);
+        ck_assert(is_claimed(&stage)); /* another pod's question says nothing */
+        ck_assert(expects(&stage, &after));
+        ck_assert_int_eq(claim(&stage, &after), DESK_WAIT);
+        ck_assert(!is_claimed(&stage));
+        ck_assert(!expects(&stage, &after));
+        stage_settle(&stage);
+        must_be_free(&stage);
+    }
+END_TEST
+
 START_TEST(another_leader)
     {
         AUTO(stage) struct stage stage = {0};
@@ -860,6 +894,7 @@ SUITE(desk)
     suite_rows(tests, whose_the_repository_is, owner_rows);
     tcase_add_test(tests, a_cluster_that_is_not_known);
     tcase_add_test(tests, a_container_that_was_restarted);
+    tcase_add_loop_test(tests, a_container_that_was_restarted_for_nothing, 0, 2);
     tcase_add_test(tests, another_leader);
     tcase_add_test(tests, past_the_deadline);
     tcase_add_test(tests, a_session_that_was_deleted);
