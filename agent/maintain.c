@@ -182,14 +182,15 @@ static bool do_run(struct run *run, const json_t *vector, json_t *removed,
     return count(vector, output.document, removed, result, &run->failure);
 }
 
-/* Who locks alone is the only one with a lock: removing all of them removes his. */
-static bool is_his(const char *words, const char *pod)
+/* Who locks alone is the only one with a lock: removing all of them removes his. `pods`: what the
+ * names of those begin with that can only be dead. */
+static bool is_his(const char *words, const char *pods)
 {
-    AUTO(free) char *on = text_format(" on %s by ", pod);
     const char *alone = strstr(words, "locked exclusively by PID ");
-    const char *where = alone ? strstr(alone, on) : NULL;
+    size_t line = alone ? strcspn(alone, "\n") : 0;
+    const char *where = alone ? strstr(alone, " on ") : NULL;
 
-    return where && !memchr(alone, '\n', (size_t)(where - alone));
+    return where && where < alone + line && strncmp(where + 4, pods, strlen(pods)) == 0;
 }
 
 /* True when the lock that keeps others out is of this pod, which has ended. */

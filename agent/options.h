@@ -40,7 +40,8 @@ struct agent_options {
     const char *secret;             /* folder with a file for each key of the storage Secret */
     const char *backend;            /* of the Repository, as JSON */
     const char *cluster;            /* that owns the repository; NULL: not known */
-    const char *dead;               /* pod whose lock is removed; NULL: none */
+    const char *dead; /* begin of the names of pods that are dead, whose lock is removed;
+                         NULL: none */
     const char *runs[MAINTENANCE_RUNS_MAX]; /* argument vectors of restic, as JSON */
     size_t run_count;
     const char *result;    /* file that is told how it ended, or what an application starts on */

@@ -21,9 +21,10 @@
 struct maintenance_job {
     const json_t *repository; /* Repository */
     enum maintenance_kind kind;
-    const json_t *runs;     /* argument vectors, one after the other, see maintenance_args.h */
-    const char *cluster;    /* UID of the one that must own the repository; NULL: not known */
-    const char *dead;       /* pod that has ended and may have left a lock; NULL: none */
+    const json_t *runs;  /* argument vectors, one after the other, see maintenance_args.h */
+    const char *cluster; /* UID of the one that must own the repository; NULL: not known */
+    const char
+        *dead; /* begin of the names of pods that have ended and may have left a lock; NULL: none */
     int64_t since_s;        /* of its holder in the ledger: the same run has the same name */
     const json_t *claims;   /* of the namespace, for a local backend; NULL: not known */
     const json_t *attached; /* {claim: node} */
