@@ -35,14 +35,17 @@ static int64_t unlock_due(const struct maintenance *seen)
 
 static int64_t forget_due(const struct maintenance *seen)
 {
-    return seen->keeps && seen->session_s > seen->past[MAINTENANCE_FORGET].succeeded_s ? 0 : NEVER;
+    return seen->keeps && !seen->damaged &&
+                   seen->session_s > seen->past[MAINTENANCE_FORGET].succeeded_s
+               ? 0
+               : NEVER;
 }
 
 static int64_t prune_due(const struct maintenance *seen)
 {
     int64_t last = seen->past[MAINTENANCE_PRUNE].succeeded_s;
 
-    if (!seen->prunes || !seen->removed)
+    if (!seen->prunes || !seen->removed || seen->damaged)
         return NEVER;
     return last ? last + PRUNE_EVERY_S : 0;
 }
@@ -71,7 +74,7 @@ static int64_t not_before(const struct maintenance_past *past)
 {
     int64_t pause = MAINTENANCE_RETRY_S;
 
-    if (past->failures <= 0)
+    if (past->failures <= 0 || (past->lost && past->failures < MAINTENANCE_AGAIN_MAX))
         return 0;
     for (int64_t i = 1; i < past->failures && pause < MAINTENANCE_RETRY_MAX_S; i++)
         pause *= 2;
@@ -150,11 +153,22 @@ static struct maintenance_step rest(const struct maintenance *seen, struct maint
 
 static struct maintenance_step begin(const struct maintenance *seen, struct maintenance_step step)
 {
+    if (seen->hold == HOLD_OURS && step.kind != seen->held)
+        return plain(MAINTENANCE_RELEASE, seen);
     step.action = seen->hold == HOLD_OURS ? MAINTENANCE_RUN : MAINTENANCE_WANT;
     if (step.kind == MAINTENANCE_CHECK)
         step.part = seen->past[MAINTENANCE_CHECK].successes % CHECK_PARTS + 1;
     step.all = step.kind == MAINTENANCE_UNLOCK;
     return step;
+}
+
+/* It ended, and that is recorded. */
+static struct maintenance_step leave(const struct maintenance *seen)
+{
+    const struct maintenance_past *past = &seen->past[seen->running];
+    bool again = seen->run == RUN_FAILED && past->lost && past->failures < MAINTENANCE_AGAIN_MAX;
+
+    return plain(again ? MAINTENANCE_AGAIN : MAINTENANCE_RELEASE, seen);
 }
 
 struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t now_s)
@@ -169,7 +183,7 @@ struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t
     if (seen->run != RUN_NONE && !seen->recorded)
         return plain(MAINTENANCE_RECORD, seen);
     if (seen->run != RUN_NONE && seen->hold == HOLD_OURS)
-        return plain(MAINTENANCE_RELEASE, seen);
+        return leave(seen);
     why = obstacle(seen);
     if (why)
         return rest(seen, step, why);

@@ -15,8 +15,12 @@
 #define CHECK_EVERY_S 86400
 
 /* Seconds until what failed is tried again, doubled with each failure, at most a day. */
-#define MAINTENANCE_RETRY_S 3600
+#define MAINTENANCE_RETRY_S 60
 #define MAINTENANCE_RETRY_MAX_S 86400
+
+/* Times in a row that one whose pod was lost is tried again at once, while nobody is let in: what
+ * it left may keep everybody out. */
+#define MAINTENANCE_AGAIN_MAX 3
 
 /* Seconds between two looks when nothing tells of a change. */
 #define MAINTENANCE_LOOK_S 300
@@ -37,6 +41,7 @@ struct maintenance_past {
     int64_t failed_s;    /* of the last failure since */
     int64_t failures;    /* since the last success */
     int64_t successes;   /* all of them */
+    bool lost;           /* the last failure: its pod ended without a word */
 };
 
 /** Whose lock lies in the repository, that is none of who works now. */
@@ -61,11 +66,13 @@ struct maintenance {
     bool leaving;      /* its CRD or its namespace is being deleted: nobody asked for its data */
     bool keeps;        /* the retention policy has a rule */
     bool prunes;       /* and asks for prune */
+    bool damaged;      /* the last check found errors: nothing is removed until they are gone */
     bool removed;      /* snapshots were forgotten since the last prune */
     int64_t session_s; /* end of the last session that succeeded; 0: none */
     bool unlock_asked; /* a new value of the annotation */
     enum maintenance_lock lock;
     enum maintenance_hold hold;
+    enum maintenance_kind held; /* for what it is ours; MAINTENANCE_KINDS: nobody knows */
     enum maintenance_run run;
     enum maintenance_kind running; /* with a run */
     bool recorded;                 /* the result of the run stands in the status */
@@ -78,6 +85,7 @@ enum maintenance_action {
     MAINTENANCE_UNWANT,  /* tell it that this is not needed any more */
     MAINTENANCE_RUN,     /* make the Job of `kind` */
     MAINTENANCE_RECORD,  /* write what came of the run into the status */
+    MAINTENANCE_AGAIN,   /* the ledger names another Job of `kind`, and nobody is let in between */
     MAINTENANCE_RELEASE, /* take our holder out, on proof that the Job's pod has ended */
 };
 

@@ -133,6 +133,18 @@ REPOSITORY = Kind(
         "totalSize": free("Size of all data, such as 1.200 GiB.", 64),
         "snapshotCount": int64("How many snapshots there are."),
         "snapshotsRemovedOnLastCleanup": int64("How many the retention policy last removed."),
+        "maintenance": listof(obj("", {
+            "kind!": free("What was done: forget, prune, check, unlock.", 32),
+            "job": free("The Job that did it last.", 253),
+            "lastSuccess": time("When the last one that succeeded had begun."),
+            "lastFailure": time("When the last one failed, if it did since."),
+            "failures": int64("How many failed since the last one that succeeded."),
+            "successes": int64("How many succeeded."),
+            "removed": int64("Of forget: how many snapshots it removed since the last prune."),
+            "reason": free("Why the last one failed, in one word.", 128),
+            "asked": free("Of unlock: the value of granary.dev/unlock that was followed last."),
+        }), "What was last done to keep the repository small and sound. An addition of granary.", 8,
+            key="kind"),
         "references": listof(obj("", {
             "apiGroup": free("Group of the object.", 253),
             "kind": free("Kind of the object.", 253),

@@ -51,9 +51,44 @@ static const struct {
      NULL,
      0},
     {"let in",
-     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_OURS},
+     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_OURS, .held = MAINTENANCE_FORGET},
      MAINTENANCE_RUN,
      MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"let in for what is not next any more",
+     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_OURS, .held = MAINTENANCE_PRUNE},
+     MAINTENANCE_RELEASE,
+     0,
+     NULL,
+     0},
+    {"let in for nobody knows what",
+     {GOOD, CHECKED, .session_s = NOW, .hold = HOLD_OURS, .held = MAINTENANCE_KINDS},
+     MAINTENANCE_RELEASE,
+     0,
+     NULL,
+     0},
+    /* nothing is removed from what may still be needed to repair it */
+    {"damaged",
+     {GOOD, CHECKED, .session_s = NOW, .prunes = true, .removed = true, .damaged = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"its pod was lost: nobody is let in before its lock is gone",
+     {GOOD, .session_s = NOW, .hold = HOLD_OURS, .run = RUN_FAILED, .recorded = true,
+      .held = MAINTENANCE_PRUNE, .running = MAINTENANCE_PRUNE,
+      .past[MAINTENANCE_PRUNE] = {.failed_s = NOW, .failures = 2, .lost = true}},
+     MAINTENANCE_AGAIN,
+     MAINTENANCE_PRUNE,
+     NULL,
+     0},
+    {"its pod was lost again and again",
+     {GOOD, .session_s = NOW, .hold = HOLD_OURS, .run = RUN_FAILED, .recorded = true,
+      .held = MAINTENANCE_PRUNE, .running = MAINTENANCE_PRUNE,
+      .past[MAINTENANCE_PRUNE] = {.failed_s = NOW, .failures = 3, .lost = true}},
+     MAINTENANCE_RELEASE,
+     MAINTENANCE_PRUNE,
      NULL,
      0},
     {"done", {GOOD, CHECKED, FORGOT, .session_s = NOW - 100}, MAINTENANCE_WAIT, 0, NULL, 0},
@@ -63,23 +98,23 @@ static const struct {
      0,
      NULL,
      0},
-    {"failed a minute ago",
+    {"failed a moment ago",
      {GOOD, CHECKED, .session_s = NOW,
-      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 60, .failures = 1}},
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 59, .failures = 1}},
      MAINTENANCE_WAIT,
      0,
      NULL,
-     MAINTENANCE_LOOK_S},
-    {"failed an hour ago",
+     1},
+    {"failed a minute ago",
      {GOOD, CHECKED, .session_s = NOW,
-      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 3600, .failures = 1}},
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 60, .failures = 1}},
      MAINTENANCE_WANT,
      MAINTENANCE_FORGET,
      NULL,
      0},
     {"failed for the second time",
      {GOOD, CHECKED, .session_s = NOW,
-      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 3600, .failures = 2}},
+      .past[MAINTENANCE_FORGET] = {.failed_s = NOW - 119, .failures = 2}},
      MAINTENANCE_WAIT,
      0,
      NULL,
@@ -348,6 +383,7 @@ static bool turn(struct days *days)
         return false;
     case MAINTENANCE_WANT:
         seen->hold = days->busy_until_s > days->now_s ? HOLD_WANTED : HOLD_OURS;
+        seen->held = step.kind;
         return seen->hold == HOLD_OURS;
     case MAINTENANCE_UNWANT:
         seen->hold = HOLD_NONE;
@@ -358,6 +394,9 @@ static bool turn(struct days *days)
     case MAINTENANCE_RECORD:
         record(days);
         return true;
+    case MAINTENANCE_AGAIN: /* no pod is lost here */
+        ck_abort();
+        return false;
     case MAINTENANCE_RELEASE:
         ck_assert_int_ne(seen->run, RUN_GOES_ON);
         seen->hold = HOLD_NONE;

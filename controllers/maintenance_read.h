@@ -1,0 +1,42 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "controllers/maintenance_next.h"
+#include "controllers/repository_holders.h"
+
+/*
+ * From objects of the API to what maintenance_next() decides by, and the runs that it asks for.
+ * Pure. Whoever may write a status may write anything into it: odd shapes count as absent.
+ */
+
+/** What is found. All borrowed. */
+struct maintenance_seen {
+    const json_t *repository;
+    const json_t *configurations; /* that may write to it */
+    const json_t *sessions;       /* BackupSessions of those */
+    const struct holders *holders;
+    enum maintenance_run run; /* of the Job that its own holder names */
+};
+
+/** True when maintenance of this Repository works there alone; sets the Job's name, which is
+ *  borrowed, and its kind. */
+bool maintenance_held(const struct maintenance_seen *seen, const char **job,
+                      enum maintenance_kind *kind, int64_t *since_s);
+
+void maintenance_read(const struct maintenance_seen *seen, struct maintenance *out);
+
+/** The value of the annotation granary.dev/unlock that was not followed yet; NULL: none. Borrowed.
+ */
+const char *maintenance_unlock_asked(const json_t *repository);
+
+/**
+ * The argument vectors of a step, with which it also looks at what is there afterwards.
+ *
+ * @return  New array; NULL: ERROR_INVALID, a retention policy that can not be followed.
+ */
+json_t *maintenance_runs(const struct maintenance_seen *seen, const struct maintenance_step *step,
+                         struct error *err) MUST_CHECK;
