@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/repository_lease.h"
 #include "controllers/target_lease.h"
 #include "kube/verbs.h"
 
@@ -218,8 +219,14 @@ static const struct store_index of_made[] = {
     {0},
 };
 
+static void by_ledger(const json_t *lease, json_t *list)
+{
+    tree_push_text(list, repository_lease_of(lease));
+}
+
 static const struct store_index of_leases[] = {
     {KNOWN_BY_TARGET, by_target},
+    {KNOWN_BY_REPOSITORY, by_ledger},
     {0},
 };
 

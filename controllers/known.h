@@ -35,7 +35,7 @@ enum known_kind {
     KNOWN_JOB, /* ours, whole: those with the label app.kubernetes.io/managed-by */
     KNOWN_CRONJOB,
     KNOWN_IDENTITY, /* ConfigMaps granary-agent */
-    KNOWN_LEASE,    /* of targets, in our own namespace */
+    KNOWN_LEASE,    /* of targets and Repositories, in our own namespace */
     KNOWN_KINDS
 };
 #define KNOWN_TARGET_FIRST KNOWN_DEPLOYMENT
@@ -48,11 +48,13 @@ enum known_kind {
     "target" /* "group/Kind/namespace/name" that it is about: ours by                              \
                 annotation, any by spec.target.ref */
 #define KNOWN_BY_BLUEPRINT                                                                         \
-    "blueprint"                          /* name: annotation of a target, label of a namespace; of \
-                                            what we made, value of its label (name_label_value) */
-#define KNOWN_BY_REPOSITORY "repository" /* "namespace/name" of its Repository */
-#define KNOWN_BY_INVOKER "invoker"       /* "namespace/name" of a BackupSession's configuration */
-#define KNOWN_BY_SECRET "secret"         /* "namespace/name" of a Repository's storage Secret */
+    "blueprint" /* name: annotation of a target, label of a namespace; of                          \
+                   what we made, value of its label (name_label_value) */
+#define KNOWN_BY_REPOSITORY                                                                        \
+    "repository"                   /* "namespace/name" of its Repository; of a Lease, of           \
+                                      what it is about */
+#define KNOWN_BY_INVOKER "invoker" /* "namespace/name" of a BackupSession's configuration */
+#define KNOWN_BY_SECRET "secret"   /* "namespace/name" of a Repository's storage Secret */
 
 /** Where it comes from and whom to tell. */
 struct known_options {

@@ -3,12 +3,13 @@
 #include "controllers/configuration_loop.h"
 #include "controllers/finalizer_loop.h"
 #include "controllers/identity_loop.h"
+#include "controllers/maintenance_loop.h"
 #include "controllers/overview_loop.h"
 #include "controllers/references_loop.h"
 #include "controllers/session_loop.h"
 #include "controllers/target_loop.h"
 
 const struct loop *const loops_table[] = {
-    &target_loop,   &configuration_loop, &references_loop, &overview_loop,
-    &identity_loop, &session_loop,       &finalizer_loop,  NULL,
+    &target_loop,  &configuration_loop, &references_loop, &overview_loop, &identity_loop,
+    &session_loop, &maintenance_loop,   &finalizer_loop,  NULL,
 };

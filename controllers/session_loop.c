@@ -515,6 +515,12 @@ static void wake_agents(struct loops *loops)
     pthread_mutex_unlock(&sessions->mutex);
 }
 
+void session_loop_wake(struct loops *loops)
+{
+    if (session_loop_desk(loops))
+        wake_agents(loops);
+}
+
 static int64_t answer_of(const struct round *round, int64_t now_s)
 {
     if (round->failed)

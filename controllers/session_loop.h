@@ -15,3 +15,6 @@ struct desk *session_loop_desk(struct loops *loops);
 /** Who is to be told that something has changed that agents wait for: agent_api_wake(). NULL:
  * nobody any more; then he is not inside of it either. */
 void session_loop_attend(struct loops *loops, void (*wake)(void *context), void *context);
+
+/** Has agents that wait asked for again: something that they wait for is free now. Any thread. */
+void session_loop_wake(struct loops *loops);

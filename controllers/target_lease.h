@@ -19,7 +19,7 @@ extern const struct kube_resource target_leases;
 
 /* The label that these Leases are found by. */
 #define LABEL_TARGET_LEASE KEY_PREFIX "ledger"
-#define TARGET_LEASE_SELECTOR LABEL_TARGET_LEASE "=target"
+#define TARGET_LEASE_SELECTOR LABEL_TARGET_LEASE " in (target,repository)"
 
 /** `granary-target-<32 hex>`: of "group/Kind/namespace/name". The caller frees it. */
 char *target_lease_name(const char *target);

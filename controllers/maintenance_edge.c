@@ -1,0 +1,475 @@
+#include "controllers/maintenance_edge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/findings.h"
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "controllers/claims.h"
+#include "controllers/maintenance_job.h"
+#include "controllers/maintenance_read.h"
+#include "controllers/maintenance_status.h"
+#include "controllers/pod_trouble.h"
+#include "controllers/repository_lease.h"
+#include "controllers/session_read.h"
+#include "controllers/status_send.h"
+#include "kube/time.h"
+#include "kube/verbs.h"
+
+/* What the names of pods of maintenance begin with: of this cluster none but the one that has the
+ * Repository alone lives, and of another cluster none writes to what is marked as ours. */
+#define PODS "granary-"
+
+/* Seconds until others who still work are looked at again; and a pod that is about to end. */
+#define OTHERS_S 15
+#define ENDING_S 3
+
+/* Seconds that a Job's pod has to start: others wait for it. */
+#define START_MAX_S 900
+
+static const struct kube_resource jobs = {"batch", "v1", "jobs", "Job", true};
+static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repositories",
+                                                  "Repository", true};
+static const struct kube_resource pod_resource = {"", "v1", "pods", "Pod", true};
+static const struct kube_options ours = {.manager = "granary"};
+
+/* One look at a Repository; owned, but for edge and sight. */
+struct look {
+    const struct maintenance_edge *edge;
+    const struct maintenance_sight *sight;
+    struct maintenance_turn *turn;
+    struct repository_ledger ledger;
+    struct maintenance_seen seen;
+    struct maintenance found;
+    const char *job; /* that has it alone; NULL: none */
+    int64_t since_s;
+    json_t *job_object, *pods; /* of it, when it has */
+};
+
+static void auto_look(struct look *look)
+{
+    repository_ledger_done(&look->ledger);
+    json_decref(look->job_object);
+    json_decref(look->pods);
+}
+
+static const char *meta(const json_t *object, const char *key)
+{
+    return tree_text(tree_get(object, "metadata"), key);
+}
+
+/* ---- what is there ---- */
+
+enum holder_state maintenance_state_of(const json_t *target_leases, const struct holder *holder,
+                                       int64_t now_s)
+{
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+    const json_t *lease;
+    size_t i;
+
+    tree_items (target_leases, i, lease) {
+        struct span text = tree_span(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
+        struct error err;
+
+        if (!text.data)
+            continue;
+        *claims = (struct claims){0};
+
+        AUTO(json) json_t *document = claims_read(text, claims, &err);
+
+        if (!document)
+            return HOLDER_UNKNOWN; /* it may be there */
+        for (size_t k = 0; k < claims->count; k++)
+            if (strcmp(claims->session, holder->session) == 0 && claims->list[k].pod &&
+                strcmp(claims->list[k].pod, holder->pod) == 0)
+                return HOLDER_WORKS;
+    }
+    /* he is let in before he claims, and what we know may be behind */
+    return now_s - holder->since_s < SESSION_SKEW_S ? HOLDER_UNKNOWN : HOLDER_ENDED;
+}
+
+static json_t *pods_of(const struct look *look, const char *job, struct error *err)
+{
+    AUTO(free) char *labels = text_format("job-name=%s", job);
+    const struct kube_watched watched = {.resource = pod_resource,
+                                         .space = meta(look->sight->repository, "namespace"),
+                                         .labels = labels};
+
+    return kube_list(look->edge->client, &watched, NULL, err);
+}
+
+/* True when none of them can write any more. */
+static bool have_ended(const json_t *pods)
+{
+    const json_t *pod;
+    size_t i;
+
+    tree_items (pods, i, pod) {
+        struct span phase = tree_span(tree_get(pod, "status"), "phase");
+
+        if (!span_is(phase, "Succeeded") && !span_is(phase, "Failed"))
+            return false;
+    }
+    return true;
+}
+
+static bool has_condition(const json_t *job, const char *type)
+{
+    const json_t *condition = tree_item(tree_at(job, "status.conditions"), "type", type);
+
+    return span_is(tree_span(condition, "status"), "True");
+}
+
+static enum maintenance_run run_of(const struct look *look)
+{
+    if (!look->job_object)
+        return have_ended(look->pods) ? RUN_NONE : RUN_GOES_ON;
+    if (has_condition(look->job_object, "Complete"))
+        return RUN_SUCCEEDED;
+    return has_condition(look->job_object, "Failed") ? RUN_FAILED : RUN_GOES_ON;
+}
+
+static bool read_job(struct look *look, struct error *err)
+{
+    const struct kube_ref ref = {&jobs, meta(look->sight->repository, "namespace"), look->job,
+                                 NULL};
+
+    look->job_object = kube_get(look->edge->client, &ref, err);
+    if (!look->job_object && err->code != ERROR_NOT_FOUND)
+        return false;
+    look->pods = pods_of(look, look->job, err);
+    return look->pods != NULL;
+}
+
+static bool look_at(struct look *look, struct error *err)
+{
+    const struct maintenance_sight *sight = look->sight;
+    enum maintenance_kind kind;
+
+    if (!repository_ledger_take(sight->lease, &look->ledger, err))
+        return false;
+    look->seen = (struct maintenance_seen){.repository = sight->repository,
+                                           .configurations = sight->configurations,
+                                           .sessions = sight->sessions,
+                                           .holders = look->ledger.holders};
+    if (maintenance_held(&look->seen, &look->job, &kind, &look->since_s)) {
+        if (!read_job(look, err))
+            return false;
+        look->seen.run = run_of(look);
+    }
+    maintenance_read(&look->seen, &look->found);
+    return true;
+}
+
+/* ---- the ledger ---- */
+
+static bool put_ledger(struct look *look, struct error *err)
+{
+    look->turn->wrote = true;
+    return repository_ledger_put(look->edge->client, look->edge->space, look->sight->key,
+                                 &look->ledger, err);
+}
+
+static char *name_of(const struct look *look, enum maintenance_kind kind)
+{
+    return maintenance_job_name(kind, meta(look->sight->repository, "name"), look->sight->now_s);
+}
+
+static enum holder_state all_gone(void *context, const struct holder *holder)
+{
+    (void)context;
+    (void)holder;
+    return HOLDER_GONE;
+}
+
+/* Who shares it goes on proof; so does the Job of a Repository that was deleted and made again. */
+static bool sweep(struct look *look, size_t *gone, struct error *err)
+{
+    struct holders *holders = look->ledger.holders;
+
+    if (!holders->exclusive) {
+        *gone = holders_sweep(holders, look->edge->state, look->edge->context);
+        return true;
+    }
+
+    AUTO(json) json_t *pods = pods_of(look, holders->list[0].pod, err);
+
+    *gone = pods && have_ended(pods) ? holders_sweep(holders, all_gone, NULL) : 0;
+    return pods != NULL;
+}
+
+static bool want(struct look *look, enum maintenance_kind kind, struct error *err)
+{
+    AUTO(free) char *name = name_of(look, kind);
+    const char *uid = meta(look->sight->repository, "uid");
+    size_t gone = 0;
+
+    if (!sweep(look, &gone, err))
+        return false;
+    look->turn->look_s = look->sight->now_s + OTHERS_S;
+    return (holders_exclude(look->ledger.holders, uid, name, look->sight->now_s) == HOLDERS_WAIT &&
+            !gone) ||
+           put_ledger(look, err);
+}
+
+static bool again(struct look *look, enum maintenance_kind kind, struct error *err)
+{
+    AUTO(free) char *name = name_of(look, kind);
+
+    if (!have_ended(look->pods)) {
+        look->turn->look_s = look->sight->now_s + ENDING_S;
+        return true;
+    }
+    look->ledger.holders->list[0].pod = name;
+    look->ledger.holders->list[0].since_s = look->sight->now_s;
+    return put_ledger(look, err);
+}
+
+static bool give_back(struct look *look, struct error *err)
+{
+    if (!have_ended(look->pods)) {
+        look->turn->look_s = look->sight->now_s + ENDING_S;
+        return true;
+    }
+    (void)holders_sweep(look->ledger.holders, all_gone, NULL);
+    look->turn->let_in = true;
+    return put_ledger(look, err);
+}
+
+static bool unwant(struct look *look, struct error *err)
+{
+    (void)holders_unwant(look->ledger.holders);
+    look->turn->let_in = true;
+    return put_ledger(look, err);
+}
+
+/* ---- what came of it ---- */
+
+static void tell(const struct look *look, const struct maintenance_outcome *outcome)
+{
+    AUTO(free)
+    char *note = text_format("%s: %s", outcome->reason ? outcome->reason : "",
+                             outcome->message ? outcome->message : "");
+    const struct kube_event event = {true, maintenance_failed_word(outcome->kind), "Maintain",
+                                     note};
+
+    if (look->edge->tell && outcome->reason)
+        look->edge->tell(look->edge->context, look->sight->repository, &event);
+}
+
+static bool put_status(struct look *look, const struct maintenance_outcome *outcome,
+                       struct error *err)
+{
+    const json_t *now = tree_member(look->sight->repository, "status", JSON_OBJECT);
+    AUTO(json) json_t *status = now ? tree_copy(now) : json_object();
+
+    maintenance_status_put(status, outcome, look->sight->now_s);
+    look->turn->wrote = true;
+    switch (status_send(look->edge->client, &repositories, look->sight->repository, status, err)) {
+    case STATUS_SAME:
+        return true;
+    case STATUS_SENT:
+        tell(look, outcome);
+        return true;
+    case STATUS_LATE:
+        return error_set(err, ERROR_CONFLICT, "the Repository has changed");
+    default:
+        return false;
+    }
+}
+
+static struct maintenance_outcome outcome_of(const struct look *look)
+{
+    return (struct maintenance_outcome){
+        .kind = look->found.held,
+        .job = look->job,
+        .since_s = look->since_s,
+        .unlock =
+            look->found.held == MAINTENANCE_UNLOCK
+                ? tree_text(tree_at(look->sight->repository, "metadata.annotations"), KEY_UNLOCK)
+                : NULL,
+        .result = {.removed = -1, .snapshots = -1, .bytes = -1, .errors = -1},
+    };
+}
+
+/* The last word of the pod that has ended; absent when nobody heard it. */
+static struct span last_word(const json_t *pods)
+{
+    const json_t *pod = json_array_get(pods, json_array_size(pods) ? json_array_size(pods) - 1 : 0);
+    const json_t *container = json_array_get(tree_at(pod, "status.containerStatuses"), 0);
+
+    return tree_span(tree_at(container, "state.terminated"), "message");
+}
+
+static bool record(struct look *look, struct error *err)
+{
+    struct maintenance_outcome outcome = outcome_of(look);
+    struct span word = last_word(look->pods);
+    struct error bad;
+    AUTO(json)
+    json_t *read = word.length ? maintenance_result_read(word, &outcome.result, &bad) : NULL;
+
+    outcome.reason = read ? outcome.result.reason : NULL;
+    outcome.message = read ? outcome.result.message : NULL;
+    if (look->found.run == RUN_FAILED && !outcome.reason) {
+        outcome.reason = MAINTENANCE_POD_LOST;
+        outcome.message = "its pod ended without saying how: it was killed, evicted or deleted";
+    }
+    return put_status(look, &outcome, err);
+}
+
+static bool record_failure(struct look *look, const char *reason, const char *message,
+                           struct error *err)
+{
+    struct maintenance_outcome outcome = outcome_of(look);
+
+    outcome.reason = reason;
+    outcome.message = message;
+    return put_status(look, &outcome, err);
+}
+
+/* ---- Jobs ---- */
+
+static json_t *make_job(const struct look *look, const struct maintenance_step *step,
+                        int64_t since_s, struct error *err)
+{
+    AUTO(findings) struct findings findings = {0};
+    AUTO(json) json_t *runs = maintenance_runs(&look->seen, step, err);
+    const struct maintenance_job request = {.repository = look->sight->repository,
+                                            .kind = step->kind,
+                                            .runs = runs,
+                                            .cluster = look->edge->cluster,
+                                            .dead = PODS,
+                                            .since_s = since_s,
+                                            .restricted = look->sight->restricted,
+                                            .settings = look->edge->settings};
+
+    if (!runs)
+        return NULL;
+
+    json_t *job = maintenance_job_make(&request, &findings);
+
+    if (!job)
+        error_set(err, ERROR_INVALID, "%s",
+                  findings.count ? findings.items[0].message : "no Job can be made");
+    return job;
+}
+
+static bool is_final(const struct error *err)
+{
+    return err->code == ERROR_FORBIDDEN || err->code == ERROR_INVALID ||
+           err->code == ERROR_NOT_FOUND;
+}
+
+/* What is refused is not repeated while others are kept out. */
+static bool start(struct look *look, const struct maintenance_step *step, struct error *err)
+{
+    AUTO(json) json_t *job = make_job(look, step, look->since_s, err);
+    const struct kube_ref ref = {&jobs, meta(look->sight->repository, "namespace"), look->job,
+                                 NULL};
+    AUTO(kube_result) struct kube_result result = {0};
+    struct error why;
+
+    look->turn->wrote = true;
+    if (job && (kube_create(look->edge->client, &ref, job, &ours, &result, err) ||
+                strcmp(result.reason, "AlreadyExists") == 0))
+        return true;
+    if (!is_final(err))
+        return false;
+    why = *err;
+    return record_failure(look, MAINTENANCE_JOB_REFUSED, why.message, err);
+}
+
+/* Nobody makes a Job that can not be made, and nobody is kept out for it. */
+static bool begin(struct look *look, const struct maintenance_step *step, struct error *err)
+{
+    struct error why;
+    AUTO(json) json_t *job = make_job(look, step, look->sight->now_s, &why);
+
+    if (job)
+        return want(look, step->kind, err);
+    snprintf(look->turn->problem, sizeof look->turn->problem, "%s", why.message);
+    look->turn->bad = true;
+    look->turn->look_s = look->sight->now_s + MAINTENANCE_LOOK_S;
+    return look->found.hold != HOLD_WANTED || unwant(look, err);
+}
+
+/* A pod that has no node, or no image, keeps everybody out for nothing. */
+static bool never_starts(const struct look *look)
+{
+    int64_t made_s;
+    const json_t *pod;
+    size_t i;
+
+    if (look->found.run != RUN_GOES_ON || !look->job_object ||
+        !time_parse(tree_span(tree_get(look->job_object, "metadata"), "creationTimestamp"),
+                    &made_s) ||
+        look->sight->now_s - made_s < START_MAX_S)
+        return false;
+    tree_items (look->pods, i, pod)
+        if (!span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))
+            return false;
+    return true;
+}
+
+static bool give_up(struct look *look, struct error *err)
+{
+    const struct kube_delete how = {.uid = meta(look->job_object, "uid"),
+                                    .propagation = KUBE_PROPAGATE_BACKGROUND};
+    const struct kube_ref ref = {&jobs, meta(look->sight->repository, "namespace"), look->job,
+                                 NULL};
+    AUTO(kube_result) struct kube_result result = {0};
+    AUTO(pod_trouble)
+    struct pod_trouble trouble = pod_trouble_of(json_array_get(look->pods, 0), NULL, NULL);
+
+    if (!look->found.recorded)
+        return record_failure(look, "PodNotStarted",
+                              trouble.text ? trouble.text : "its pod did not start", err);
+    look->turn->wrote = true;
+    return kube_delete(look->edge->client, &ref, &how, NULL, &result, err) ||
+           err->code == ERROR_NOT_FOUND;
+}
+
+/* ---- the step ---- */
+
+static bool carry_out(struct look *look, const struct maintenance_step *step, struct error *err)
+{
+    switch (step->action) {
+    case MAINTENANCE_WANT:
+        return begin(look, step, err);
+    case MAINTENANCE_UNWANT:
+        return unwant(look, err);
+    case MAINTENANCE_RUN:
+        return start(look, step, err);
+    case MAINTENANCE_RECORD:
+        return record(look, err);
+    case MAINTENANCE_AGAIN:
+        return again(look, step->kind, err);
+    case MAINTENANCE_RELEASE:
+        return give_back(look, err);
+    default:
+        snprintf(look->turn->problem, sizeof look->turn->problem, "%s",
+                 step->message ? step->message : "");
+        return true;
+    }
+}
+
+bool maintenance_edge_step(const struct maintenance_edge *edge,
+                           const struct maintenance_sight *sight, struct maintenance_turn *turn,
+                           struct error *err)
+{
+    AUTO(look) struct look look = {.edge = edge, .sight = sight, .turn = turn};
+    struct maintenance_step step;
+
+    *turn = (struct maintenance_turn){0};
+    if (!look_at(&look, err))
+        return false;
+    if (never_starts(&look))
+        return give_up(&look, err);
+    step = maintenance_next(&look.found, sight->now_s);
+    turn->look_s = step.look_s;
+    return carry_out(&look, &step, err);
+}

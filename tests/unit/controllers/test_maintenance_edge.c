@@ -1,0 +1,557 @@
+#include "controllers/maintenance_edge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "controllers/maintenance_next.h"
+#include "controllers/maintenance_status.h"
+#include "controllers/repository_lease.h"
+#include "controllers/session_read.h"
+#include "tests/unit/controllers/fake_cluster.h"
+#include "tests/unit/json.h"
+#include "tests/unit/suite.h"
+
+/* 2024-05-01T13:30:00Z */
+#define NOW INT64_C(1714570200)
+#define SPACE "granary-system"
+#define KEY "shop/r"
+#define REPOSITORY "/apis/stash.appscode.com/v1alpha1/namespaces/shop/repositories/r"
+#define JOBS "/apis/batch/v1/namespaces/shop/jobs"
+#define PODS "/api/v1/namespaces/shop/pods"
+#define A_REPOSITORY                                                                               \
+    "{'apiVersion':'stash.appscode.com/v1alpha1','kind':'Repository','metadata':{'name':'r',"      \
+    "'namespace':'shop','uid':'r-1'},'spec':{'backend':{'s3':{'bucket':'b'},"                      \
+    "'storageSecretName':'keys'}},'status':{'lastBackupTime':'2024-05-01T13:29:00Z'}}"
+#define CONFIGURATION(policy)                                                                      \
+    "[{'apiVersion':'stash.appscode.com/v1beta1','kind':'BackupConfiguration','metadata':{'name':" \
+    "'c','namespace':'shop'},'spec':{'target':{'ref':{'apiVersion':'apps/v1','kind':"              \
+    "'Deployment','name':'web'}},'retentionPolicy':" policy "}}]"
+#define KEEPS "{'name':'p','keepLast':2,'prune':true}"
+
+/* A Repository with backups, and a leader who takes one step at a time. */
+struct stand {
+    struct fake_cluster *cluster;
+    json_t *configurations, *sessions;
+    struct settings settings;
+    int64_t now_s;
+    enum holder_state others; /* what is known of all who share it */
+    struct text events;
+};
+
+static void tell(void *context, const json_t *object, const struct kube_event *event)
+{
+    struct stand *stand = context;
+
+    ck_assert_str_eq(tree_text(object, "kind"), "Repository");
+    text_addf(&stand->events, "%s ", event->reason);
+}
+
+static enum holder_state state_of(void *context, const struct holder *holder)
+{
+    (void)holder;
+    return ((struct stand *)context)->others;
+}
+
+static void start(struct stand *stand, const char *policy)
+{
+    AUTO(free)
+    char *row = text_format("[{'apiVersion':'stash.appscode.com/v1beta1','kind':"
+                            "'BackupConfiguration','metadata':{'name':'c','namespace':'shop'},"
+                            "'spec':{'target':{'ref':{'apiVersion':'apps/v1','kind':'Deployment',"
+                            "'name':'web'}},'retentionPolicy':%s}}]",
+                            policy);
+
+    *stand = (struct stand){.cluster = fake_cluster_start(),
+                            .configurations = json_row(row),
+                            .sessions = json_array(),
+                            .now_s = NOW,
+                            .others = HOLDER_UNKNOWN};
+    settings_default(&stand->settings);
+    fake_cluster_clock(stand->cluster, NOW);
+    fake_cluster_put(stand->cluster, REPOSITORY, json_row(A_REPOSITORY));
+}
+
+static void auto_stand(struct stand *stand)
+{
+    fake_cluster_stop(stand->cluster);
+    json_decref(stand->configurations);
+    json_decref(stand->sessions);
+    settings_done(&stand->settings);
+    text_done(&stand->events);
+}
+
+static json_t *lease_of(struct stand *stand)
+{
+    AUTO(free) char *name = repository_lease_name(KEY);
+    AUTO(free)
+    char *path = text_format("/apis/coordination.k8s.io/v1/namespaces/" SPACE "/leases/%s", name);
+
+    return fake_cluster_get(stand->cluster, path);
+}
+
+static bool step(struct stand *stand, struct maintenance_turn *turn, struct error *err)
+{
+    AUTO(json) json_t *repository = fake_cluster_get(stand->cluster, REPOSITORY);
+    AUTO(json) json_t *lease = lease_of(stand);
+    const struct maintenance_edge edge = {.client = fake_cluster_client(stand->cluster),
+                                          .space = SPACE,
+                                          .cluster = "cluster-1",
+                                          .settings = &stand->settings,
+                                          .state = state_of,
+                                          .tell = tell,
+                                          .context = stand};
+    const struct maintenance_sight sight = {.key = KEY,
+                                            .repository = repository,
+                                            .lease = lease,
+                                            .configurations = stand->configurations,
+                                            .sessions = stand->sessions,
+                                            .now_s = stand->now_s};
+
+    return maintenance_edge_step(&edge, &sight, turn, err);
+}
+
+/* Until nothing is written any more; what fails is tried again. */
+static struct maintenance_turn settle(struct stand *stand)
+{
+    struct maintenance_turn turn;
+    struct error err = {.message = ""};
+
+    for (int i = 0; i < 60; i++)
+        if (step(stand, &turn, &err) && !turn.wrote)
+            return turn;
+    ck_abort_msg("it never rests: %s", err.message);
+    return turn;
+}
+
+/* That has the Repository alone; NULL: none. */
+static json_t *job_of(struct stand *stand)
+{
+    AUTO(json) json_t *lease = lease_of(stand);
+    AUTO(repository_ledger) struct repository_ledger ledger = {0};
+    struct error err;
+
+    ck_assert(repository_ledger_take(lease, &ledger, &err));
+    if (!ledger.holders->exclusive)
+        return NULL;
+
+    AUTO(free) char *path = text_format(JOBS "/%s", ledger.holders->list[0].pod);
+
+    return fake_cluster_get(stand->cluster, path);
+}
+
+static size_t job_count(struct stand *stand)
+{
+    AUTO(json) json_t *all = fake_cluster_list(stand->cluster, JOBS);
+
+    return json_array_size(all);
+}
+
+static const char *name_of(const json_t *object)
+{
+    const char *name = tree_text(tree_get(object, "metadata"), "name");
+
+    return name ? name : "";
+}
+
+/* As the garbage collector does in the end. */
+static void remove_pods(struct stand *stand)
+{
+    AUTO(json) json_t *pods = fake_cluster_list(stand->cluster, PODS);
+    const json_t *pod;
+    size_t i;
+
+    tree_items (pods, i, pod) {
+        AUTO(free) char *path = text_format(PODS "/%s", name_of(pod));
+
+        fake_cluster_remove(stand->cluster, path);
+    }
+}
+
+/* The Job's pod, in this phase and with this last word; and the Job ends when the pod does. */
+static void run_pod(struct stand *stand, const char *phase, const char *word)
+{
+    AUTO(json) json_t *job = job_of(stand);
+    AUTO(free) char *pod = text_format(PODS "/%s-x", name_of(job));
+    AUTO(free) char *path = text_format(JOBS "/%s", name_of(job));
+    AUTO(free)
+    char *row = text_format("{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s-x','namespace':"
+                            "'shop','labels':{'job-name':'%s'}},'status':{'phase':'%s',"
+                            "'containerStatuses':[{'state':{'terminated':{'message':'%s'}}}]}}",
+                            name_of(job), name_of(job), phase, word);
+    json_t *status = json_row(
+        strcmp(phase, "Failed") == 0      ? "{'conditions':[{'type':'Failed','status':'True'}]}"
+        : strcmp(phase, "Succeeded") == 0 ? "{'conditions':[{'type':'Complete','status':'True'}]}"
+                                          : "{}");
+    json_t *now = tree_copy(job);
+
+    remove_pods(stand);
+    fake_cluster_put(stand->cluster, pod, json_row(row));
+    tree_put_new(now, "status", status);
+    fake_cluster_put(stand->cluster, path, now);
+}
+
+static bool is_alone(struct stand *stand)
+{
+    AUTO(json) json_t *lease = lease_of(stand);
+    const char *ledger = tree_text(tree_at(lease, "metadata.annotations"), KEY_HOLDERS);
+
+    return ledger && strstr(ledger, "\"exclusive\":true");
+}
+
+static json_t *status_of(struct stand *stand)
+{
+    AUTO(json) json_t *repository = fake_cluster_get(stand->cluster, REPOSITORY);
+
+    return tree_share(tree_get(repository, "status"));
+}
+
+#define SAID(kind, more) "{\\\"kind\\\":\\\"" kind "\\\"" more "}"
+#define FORGOT SAID("forget", ",\\\"removed\\\":3,\\\"snapshots\\\":2,\\\"bytes\\\":1234567")
+
+static void must_begin(struct stand *stand, const char *name)
+{
+    AUTO(json) json_t *job = job_of(stand);
+
+    ck_assert_msg(strncmp(name_of(job), name, strlen(name)) == 0, "%s", name_of(job));
+    ck_assert(is_alone(stand));
+}
+
+/* Retention, prune and check, one after the other, each alone. */
+static void live(struct stand *stand)
+{
+    settle(stand);
+    must_begin(stand, "granary-forget-r-");
+    run_pod(stand, "Running", "");
+    settle(stand);
+    ck_assert(is_alone(stand));
+    run_pod(stand, "Succeeded", FORGOT);
+    stand->now_s += 60;
+    settle(stand);
+    must_begin(stand, "granary-prune-r-");
+    run_pod(stand, "Succeeded", SAID("prune", ",\\\"snapshots\\\":2,\\\"bytes\\\":1000"));
+    stand->now_s += 60;
+    settle(stand);
+    must_begin(stand, "granary-check-r-");
+    run_pod(stand, "Succeeded", SAID("check", ",\\\"errors\\\":0"));
+    stand->now_s += 60;
+    settle(stand);
+    ck_assert(!is_alone(stand));
+    ck_assert_uint_eq(job_count(stand), 3);
+}
+
+static void must_be_well(struct stand *stand)
+{
+    AUTO(json) json_t *status = status_of(stand);
+
+    ck_assert_int_eq(tree_int(status, "snapshotCount", -1), 2);
+    ck_assert_int_eq(tree_int(status, "snapshotsRemovedOnLastCleanup", -1), 3);
+    ck_assert_str_eq(tree_text(status, "totalSize"), "1000 B");
+    ck_assert(tree_true(status, "integrity"));
+    ck_assert_uint_eq(json_array_size(tree_get(status, "maintenance")), 3);
+    ck_assert_uint_eq(json_array_size(tree_get(status, "conditions")), 3);
+}
+
+START_TEST(test_life)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, KEEPS);
+        live(&stand);
+        must_be_well(&stand);
+        ck_assert_str_eq(text_get(&stand.events), "");
+    }
+END_TEST
+
+static const enum fake_failure failures[] = {FAILS_BEFORE, FAILS_AFTER, FAILS_REFUSED,
+                                             FAILS_CONFLICT};
+
+/* Each of its writes fails in each way, and all comes out the same but for a Job that was refused,
+ * which is said, and tried again. */
+START_TEST(test_failures)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, KEEPS);
+        fake_cluster_fail(stand.cluster, _i / 4 + 1, failures[_i % 4]);
+        if (failures[_i % 4] == FAILS_REFUSED) {
+            settle(&stand);
+            ck_assert(is_alone(&stand) || text_get(&stand.events)[0] || !job_count(&stand));
+            return;
+        }
+        live(&stand);
+        must_be_well(&stand);
+    }
+END_TEST
+
+/* ---- others ---- */
+
+static void let_in(struct stand *stand)
+{
+    const struct repository_worker worker = {SPACE, KEY, "s-1", "p-1"};
+    struct error err;
+    bool in;
+
+    ck_assert(repository_lease_share(fake_cluster_client(stand->cluster), &worker, NOW, &in, &err));
+    ck_assert(in);
+}
+
+/* It waits for who works there, and no longer. */
+START_TEST(test_others)
+    {
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+
+        start(&stand, KEEPS);
+        let_in(&stand);
+        turn = settle(&stand);
+        ck_assert(!is_alone(&stand) && turn.look_s <= NOW + 60);
+        ck_assert_uint_eq(job_count(&stand), 0);
+        stand.others = HOLDER_WORKS;
+        settle(&stand);
+        ck_assert_uint_eq(job_count(&stand), 0);
+        stand.others = HOLDER_ENDED;
+        settle(&stand);
+        must_begin(&stand, "granary-forget-r-");
+    }
+END_TEST
+
+/* A pod that still ends may write: nobody is let in. */
+START_TEST(test_still_ending)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *job = NULL;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        job = job_of(&stand);
+
+        AUTO(free) char *path = text_format(JOBS "/%s", name_of(job));
+
+        run_pod(&stand, "Running", "");
+        fake_cluster_remove(stand.cluster, path);
+        settle(&stand);
+        ck_assert(is_alone(&stand));
+        ck_assert_uint_eq(job_count(&stand), 0);
+        remove_pods(&stand);
+        settle(&stand);
+        must_begin(&stand, "granary-forget-r-");
+    }
+END_TEST
+
+/* ---- what fails ---- */
+
+/* A pod that is lost is tried again at once, and before anybody is let in; three times. */
+START_TEST(test_lost)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        for (size_t times = 1; times <= MAINTENANCE_AGAIN_MAX; times++) {
+            AUTO(json) json_t *status = NULL;
+
+            ck_assert_uint_eq(job_count(&stand), times);
+            must_begin(&stand, "granary-forget-r-");
+            run_pod(&stand, "Failed", times == 2 ? "Killed" : "");
+            stand.now_s += 1;
+            settle(&stand);
+            status = status_of(&stand);
+            ck_assert_str_eq(
+                tree_text(json_array_get(tree_get(status, "maintenance"), 0), "reason"),
+                MAINTENANCE_POD_LOST);
+        }
+        must_begin(&stand, "granary-check-r-"); /* something else may go well */
+        ck_assert_str_eq(text_get(&stand.events), "FailedToApplyRetentionPolicy "
+                                                  "FailedToApplyRetentionPolicy "
+                                                  "FailedToApplyRetentionPolicy ");
+    }
+END_TEST
+
+static const struct {
+    const char *said, *reason, *message;
+} ends[] = {
+    {SAID("forget", ",\\\"reason\\\":\\\"WrongPassword\\\",\\\"message\\\":\\\"put it right\\\""),
+     "FailedToApplyRetentionPolicy", "WrongPassword: put it right"},
+    {SAID("forget", ",\\\"reason\\\":\\\"RepositoryLocked\\\""), "FailedToApplyRetentionPolicy",
+     "RepositoryLocked: "},
+};
+
+START_TEST(test_failed)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL;
+        const json_t *condition;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        run_pod(&stand, "Failed", ends[_i].said);
+        settle(&stand);
+        status = status_of(&stand);
+        condition = tree_item(tree_get(status, "conditions"), "type", "RetentionPolicyApplied");
+        ck_assert_str_eq(tree_text(condition, "status"), "False");
+        ck_assert_str_eq(tree_text(condition, "reason"), ends[_i].reason);
+        ck_assert_str_eq(tree_text(condition, "message"), ends[_i].message);
+        ck_assert_ptr_null(tree_get(status, "integrity"));
+        must_begin(&stand, "granary-check-r-");
+    }
+END_TEST
+
+/* From then on nothing is removed. RS6. */
+START_TEST(test_damaged)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        run_pod(&stand, "Succeeded", FORGOT);
+        settle(&stand);
+        run_pod(&stand, "Succeeded", SAID("prune", ""));
+        settle(&stand);
+        must_begin(&stand, "granary-check-r-");
+        run_pod(&stand, "Failed",
+                SAID("check", ",\\\"reason\\\":\\\"RepositoryDamaged\\\",\\\"errors\\\":2"));
+        fake_cluster_list(stand.cluster, JOBS);
+        stand.now_s += 5;
+        json_array_append_new(stand.sessions,
+                              json_row("{'metadata':{'creationTimestamp':'2024-05-01T13:30:04Z'},"
+                                       "'status':{'phase':'Succeeded','sessionDuration':'1s'}}"));
+
+        size_t before = job_count(&stand);
+
+        settle(&stand);
+        status = status_of(&stand);
+        ck_assert(json_is_false(tree_get(status, "integrity")));
+        ck_assert_uint_eq(job_count(&stand), before);
+        ck_assert(!is_alone(&stand));
+        ck_assert_str_eq(text_get(&stand.events), "FailedToVerifyRepositoryIntegrity ");
+        stand.now_s += MAINTENANCE_RETRY_S; /* the same part, until it is in order */
+        settle(&stand);
+        must_begin(&stand, "granary-check-r-");
+    }
+END_TEST
+
+/* An image that is not there keeps nobody out for a day. */
+START_TEST(test_never_started)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        run_pod(&stand, "Pending", "");
+        stand.now_s += 899;
+        settle(&stand);
+        ck_assert(is_alone(&stand));
+        stand.now_s += 1;
+        ck_assert_uint_eq(job_count(&stand), 1);
+
+        struct maintenance_turn turn;
+        struct error err;
+
+        ck_assert(step(&stand, &turn, &err) && turn.wrote);
+        ck_assert(step(&stand, &turn, &err) && turn.wrote);
+        ck_assert_uint_eq(job_count(&stand), 0);
+        remove_pods(&stand);
+        ck_assert(step(&stand, &turn, &err) && turn.let_in);
+        ck_assert(!is_alone(&stand));
+    }
+END_TEST
+
+/* What can not be done keeps nobody out at all. */
+static const struct {
+    const char *policy, *problem;
+} bad[] = {
+    {"{'name':'p','keepLast':-1,'keepDaily':1,'prune':true}", "keepLast can not be -1"},
+};
+
+START_TEST(test_bad)
+    {
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+
+        start(&stand, bad[_i].policy);
+        turn = settle(&stand);
+        ck_assert_msg(turn.bad && strstr(turn.problem, bad[_i].problem), "%s", turn.problem);
+        ck_assert(!is_alone(&stand));
+        ck_assert_uint_eq(job_count(&stand), 0);
+    }
+END_TEST
+
+/* ---- unlock, asked for ---- */
+
+START_TEST(test_unlock)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *repository = NULL, *status = NULL, *job = NULL;
+        json_t *now;
+
+        start(&stand, "{'name':'p','prune':false}");
+        repository = fake_cluster_get(stand.cluster, REPOSITORY);
+        now = tree_copy(repository);
+        tree_put_new(json_object_get(now, "metadata"), "annotations",
+                     json_row("{'granary.dev/unlock':'once'}"));
+        fake_cluster_put(stand.cluster, REPOSITORY, now);
+        settle(&stand);
+        must_begin(&stand, "granary-unlock-r-");
+        job = job_of(&stand);
+
+        AUTO(free) char *text = tree_format(job, NULL);
+
+        ck_assert(strstr(text, "--remove-all"));
+        run_pod(&stand, "Succeeded", SAID("unlock", ""));
+        settle(&stand);
+        status = status_of(&stand);
+        ck_assert_str_eq(maintenance_status_unlock(status), "once");
+        must_begin(&stand, "granary-check-r-");
+    }
+END_TEST
+
+/* ---- who shares it ---- */
+
+#define LEDGER(text) "[{'metadata':{'annotations':{'" KEY_LEDGER "':'" text "'}}}]"
+#define CLAIM(session, pod)                                                                        \
+    LEDGER("{\\\"session\\\":\\\"" session "\\\",\\\"since\\\":1,\\\"claims\\\":[{\\\"host\\\":"   \
+           "\\\"h\\\",\\\"attempt\\\":1,\\\"since\\\":1,\\\"pod\\\":\\\"" pod                      \
+           "\\\",\\\"instance\\\":\\\"0123456789abcdef0123456789abcdef\\\"}]}")
+
+static const struct {
+    const char *leases;
+    int64_t age_s;
+    enum holder_state state;
+} states[] = {
+    {"[]", SESSION_SKEW_S, HOLDER_ENDED},
+    {"[]", SESSION_SKEW_S - 1, HOLDER_UNKNOWN},
+    {"[{'metadata':{}}]", SESSION_SKEW_S, HOLDER_ENDED},
+    {CLAIM("s", "p"), SESSION_SKEW_S, HOLDER_WORKS},
+    {CLAIM("s", "q"), SESSION_SKEW_S, HOLDER_ENDED},
+    {CLAIM("t", "p"), SESSION_SKEW_S, HOLDER_ENDED},
+    /* a ledger that nobody can read may name him */
+    {LEDGER("{"), SESSION_SKEW_S, HOLDER_UNKNOWN},
+};
+
+START_TEST(test_states)
+    {
+        AUTO(json) json_t *leases = json_row(states[_i].leases);
+        const struct holder holder = {"s", "p", NOW - states[_i].age_s};
+
+        ck_assert_int_eq(maintenance_state_of(leases, &holder, NOW), states[_i].state);
+    }
+END_TEST
+
+SUITE(maintenance_edge)
+{
+    tcase_add_test(tests, test_life);
+    tcase_add_loop_test(tests, test_failures, 0, 48);
+    tcase_add_test(tests, test_others);
+    tcase_add_test(tests, test_still_ending);
+    tcase_add_test(tests, test_lost);
+    suite_rows(tests, test_failed, ends);
+    tcase_add_test(tests, test_damaged);
+    tcase_add_test(tests, test_never_started);
+    suite_rows(tests, test_bad, bad);
+    tcase_add_test(tests, test_unlock);
+    suite_rows(tests, test_states, states);
+}
