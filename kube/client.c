@@ -398,6 +398,16 @@ static void go_out(struct kube_client *client, bool failed)
     pthread_mutex_unlock(&client->mutex);
 }
 
+bool client_come_in(struct kube_client *client, struct error *err)
+{
+    return come_in(client, true, err);
+}
+
+void client_go_out(struct kube_client *client, bool failed)
+{
+    go_out(client, failed);
+}
+
 static struct call call_of(struct kube_client *client, const struct kube_request *request,
                            bool stream)
 {

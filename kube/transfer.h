@@ -96,6 +96,10 @@ bool transfer_start(struct transfer *transfer);
 /** Lets the loop look at what changed (`unwanted`, `resume`). */
 void transfer_wake(struct transfer *transfer);
 
+/** client.c: counts one more who uses the client, so that it stays; false once it is cancelled. */
+bool client_come_in(struct kube_client *client, struct error *err) MUST_CHECK;
+void client_go_out(struct kube_client *client, bool failed);
+
 /** Waits until *condition, or the steady clock says until_ms (then false). With the mutex. */
 bool client_wait(struct kube_client *client, pthread_cond_t *changed, int64_t until_ms);
 
