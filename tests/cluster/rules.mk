@@ -20,11 +20,11 @@ cluster-up: images ## start a Kubernetes of its own, to play with
 cluster-down: ## take it away, with everything
 	@$(CLUSTER) down
 
-$(BUILD)/tests/cluster/make_jobs: $(BUILD)/tests/cluster/make_jobs.o $(BUILD)/libgranary.a
+$(BUILD)/tests/cluster/make_jobs $(BUILD)/tests/cluster/run_command: %: %.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
 
-check-cluster: all images $(BUILD)/tests/cluster/make_jobs ## what a real Kubernetes shows; TESTS="CL2 dns" picks
+check-cluster: all images $(BUILD)/tests/cluster/make_jobs $(BUILD)/tests/cluster/run_command ## what a real Kubernetes shows; TESTS="CL2 dns" picks
 	@tests/install.sh "run a cluster" python3
 	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
 	@tests/cluster/run.py $(TESTS)
