@@ -58,3 +58,13 @@ AGENTS ?= 10000
 bench-agents: $(BUILD)/tests/integration/agent_desk ## AGENTS that wait for work: memory, and how long until all are served again
 	@tests/install.sh "measure" openssl python3
 	@PYTHONDONTWRITEBYTECODE=1 tests/bench/agent_wait.py $< $(AGENTS)
+
+TARGETS ?= 1000
+OTHERS ?= 5000
+
+.PHONY: bench-controller
+bench-controller: all images ## the controller with TARGETS targets and OTHERS other workloads in a real cluster: memory, writes, time; then waiting agents
+	@tests/install.sh "run a cluster" python3
+	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
+	@TARGETS=$(TARGETS) OTHERS=$(OTHERS) tests/bench/controller_bench.py
+	+@$(MAKE) -s --no-print-directory bench-agents

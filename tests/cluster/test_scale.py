@@ -14,7 +14,7 @@ import test_certificates as certificates
 import test_targets as targets
 from granary import rendered
 from harness import SYSTEM, becomes, check, check_equal, eventually, is_ready, test
-from installed import ANNOTATION, LABEL, blueprint, of_kind, patient, plain, restart, sidecar
+from installed import ANNOTATION, LABEL, blueprint, of_kind, patient, plain, ready, restart, sidecar
 from test_certificates import CONTROLLER
 from test_sessions import keys
 from test_targets import USER, change, found, listed, path, place
@@ -226,6 +226,7 @@ def the_api_server_is_away_in_the_middle(cluster):
         complete(cluster, space, IN_THE_MIDDLE)
         becomes(lambda: counted(cluster), (IN_THE_MIDDLE, IN_THE_MIDDLE, 0), "targets in the status", MANY_S)
         settled(cluster)
+        ready(cluster)
         objects = {f"{kind}/{each['metadata']['name']}" for kind in MADE[:2] for each in listed(cluster, kind, space)}
         check_equal(len(objects), 2 * IN_THE_MIDDLE, "objects")
         deleted = [what(each) for each in requests(cluster, mark, space, ("delete", ))
