@@ -79,11 +79,16 @@ def ended(cluster, resource, space, name):
     return eventually(found, f"{resource} {name} has ended", LATE_S)
 
 
-def back_up(cluster, space, configuration, name):
-    """A session by hand; returns it when it has succeeded."""
+def begin_session(cluster, space, configuration, name):
+    """Asks for a session by hand."""
     cluster.create("backupsessions", space, {
         "apiVersion": f"{OURS}/v1beta1", "kind": "BackupSession", "metadata": {"name": name},
         "spec": {"invoker": {"apiGroup": OURS, "kind": "BackupConfiguration", "name": configuration}}})
+
+
+def back_up(cluster, space, configuration, name):
+    """A session by hand; returns it when it has succeeded."""
+    begin_session(cluster, space, configuration, name)
     it = ended(cluster, "backupsessions", space, name)
     check_equal(it["status"]["phase"], "Succeeded", f"phase of {name}, whose status is {it['status']}")
     return it
