@@ -385,6 +385,9 @@ static bool find_pod(const struct hosts_seen *seen, const char *job, struct cand
         one->host.pod = tree_text(metadata, "name");
         one->host.uid = tree_text(metadata, "uid");
         one->host.trouble = pod_trouble_of(seen->pods[i], NULL, NULL);
+        one->host.busy = one->host.trouble.before;
+        if (one->host.busy) /* that is what they are there for */
+            free(TAKE(one->host.trouble.text));
         return true;
     }
     return false;

@@ -45,6 +45,7 @@ struct host {
     bool expected;              /* a pod that carries the agent is there, or will be */
     bool hopeless;              /* its Job has failed, or was deleted */
     bool job_runs;              /* its Job is there and has not ended */
+    bool busy;                  /* steps before the agent's are at work in it */
     struct pod_trouble trouble; /* of that pod; owned */
 };
 

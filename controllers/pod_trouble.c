@@ -153,7 +153,9 @@ static struct pod_trouble of_init(const json_t *pod, const json_t *spec, const j
     free(trouble.text);
     if (!running || (stays && tree_true(status, "started")))
         return (struct pod_trouble){0};
-    return told(NULL, before, "still running", moment_of(running, "startedAt"));
+    trouble = told(NULL, before, "still running", moment_of(running, "startedAt"));
+    trouble.before = true;
+    return trouble;
 }
 
 static const json_t *status_of(const json_t *pod, const char *list, const char *name)

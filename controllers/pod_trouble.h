@@ -19,6 +19,7 @@ struct pod_trouble {
     char *text;      /* owned; printable ASCII; NULL: nothing is seen */
     int64_t since_s; /* at the earliest 0 */
     bool past;       /* it has ended like that, and runs again */
+    bool before;     /* only that an init container in front of ours is still at work */
 };
 
 static inline void auto_pod_trouble(struct pod_trouble *trouble)

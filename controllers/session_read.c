@@ -220,6 +220,7 @@ static struct work_host seen_host(const struct host *host, int64_t started_s, in
         .trouble_since_s = trouble->past ? now_s : trouble->since_s,
         .hopeless = host->hopeless,
         .job_runs = host->job_runs,
+        .busy = host->busy,
     };
 }
 

@@ -155,7 +155,9 @@ static bool is_troubled(const struct work_host *host, int64_t now_s)
 
 static bool is_ignored(const struct work *work, const struct work_host *host, int64_t now_s)
 {
-    int64_t patience_s = work->unclaimed_s > 0 ? work->unclaimed_s : WORK_UNCLAIMED_S;
+    int64_t patience_s = host->busy              ? WORK_STEPS_MAX_S
+                         : work->unclaimed_s > 0 ? work->unclaimed_s
+                                                 : WORK_UNCLAIMED_S;
     int64_t since_s = later(later(work->started_s, work->moved_s), work->watched_s);
 
     return !host->claimed && now_s - since_s >= patience_s;

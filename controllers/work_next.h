@@ -29,6 +29,9 @@
  * agent its identity after two minutes. */
 #define WORK_UNCLAIMED_S 900
 
+/* Seconds that steps before the agent's may take where no timeOut is given: dumps of hours. */
+#define WORK_STEPS_MAX_S 86400
+
 /* Seconds without a sign of life of an agent whose pod is there; it gives one every ten. */
 #define WORK_SILENT_S 900
 
@@ -72,6 +75,7 @@ struct work_host {
     bool hopeless; /* that will not pass: the Job has failed, or was deleted */
     bool has_job;  /* we made it */
     bool job_runs; /* it is there and has not ended */
+    bool busy;     /* other people's steps are at work before the agent's */
 };
 
 /** What is found. Texts are borrowed. */

@@ -265,6 +265,40 @@ static void never_asks(struct stage *stage)
     stage_wait(stage, 900);
 }
 
+static void runs_steps(struct stage *stage, int64_t seconds)
+{
+    AUTO(free) char *uid = uid_at(stage, JOB);
+    json_t *pod;
+
+    stage_job_pod(stage, "job-pod", JOB_POD, uid,
+                  "{'phase':'Pending','initContainerStatuses':[{'name':'dump','state':{'running':{"
+                  "'startedAt':'2024-05-01T13:30:00Z'}}}]}");
+    pod = fake_cluster_get(stage->cluster, STAGE_PODS "/job-pod");
+    tree_put_new(json_object_get(pod, "spec"), "initContainers", json_row("[{'name':'dump'}]"));
+    fake_cluster_put(stage->cluster, STAGE_PODS "/job-pod", pod);
+    stage_wait(stage, seconds);
+}
+
+static void never_ends_a_step(struct stage *stage)
+{
+    runs_steps(stage, 86400);
+}
+
+/* A dump of hours is no trouble. */
+START_TEST(steps_before_take_their_time)
+    {
+        AUTO(stage) struct stage stage;
+
+        stage_start(&stage);
+        stage_claim(&stage);
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        runs_steps(&stage, 4 * 3600);
+        stage_settle(&stage);
+        must_be(&stage, "s1", "Running");
+    }
+END_TEST
+
 static const struct {
     void (*event)(struct stage *stage);
     const char *said;
@@ -278,6 +312,7 @@ static const struct {
     {says_failed, "the disk is full", true},
     {loses_configuration, "deleted", false},
     {never_asks, "no agent asked", false},
+    {never_ends_a_step, "no agent asked", false},
 };
 
 START_TEST(what_happens_to_it)
@@ -683,6 +718,7 @@ SUITE(controllers_session_jobs)
     tcase_add_test(tests, a_life);
     tcase_add_loop_test(tests, a_life_with_a_failure, 0, LIFE_WRITES * FAILS_CONFLICT);
     suite_rows(tests, what_happens_to_it, end_rows);
+    tcase_add_test(tests, steps_before_take_their_time);
     suite_rows(tests, what_can_not_be_made, impossible_rows);
     tcase_add_test(tests, a_job_that_we_did_not_make);
     suite_rows(tests, who_gets_nothing, refused_rows);
