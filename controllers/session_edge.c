@@ -232,14 +232,35 @@ static bool is_patient(const struct job_turn *turn)
     return turn->seen->now_s - since_s < REFUSED_S;
 }
 
+/* What we look at may be behind: one that was made, recorded and deleted by hand is not made again.
+ */
+static bool is_unmade(const struct job_turn *turn, struct error *err)
+{
+    AUTO(json) json_t *lease = NULL;
+    AUTO(json) json_t *ledger = NULL;
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+    const char *host = turn->work->hosts[turn->step->host].name;
+
+    if (!read_ledger(turn, &lease, &ledger, claims, err))
+        return false;
+    for (size_t i = 0; i < claims->count; i++)
+        if (claims->list[i].job && strcmp(claims->list[i].host, host) == 0)
+            return error_set(err, ERROR_CONFLICT, "its Job is recorded already");
+    return true;
+}
+
 /* False with ERROR_NONE: it can not be made, `failure` is what to write. */
 static bool execute(const struct job_turn *turn, struct work_step *failure, struct error *err)
 {
     const struct session_job what = job_of(turn);
     AUTO(free) char *uid = NULL;
     AUTO(free) char *twin = NULL;
-    enum session_job_end end = session_job_make(&what, &uid, &twin, err);
+    enum session_job_end end;
     struct error why;
+
+    if (!is_unmade(turn, err))
+        return false;
+    end = session_job_make(&what, &uid, &twin, err);
 
     if (end == SESSION_JOB_MADE)
         return record(turn, uid, err);
