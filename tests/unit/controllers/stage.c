@@ -229,6 +229,7 @@ void stage_done(struct stage *stage)
     if (stage->cluster)
         fake_cluster_stop(stage->cluster);
     text_done(&stage->events);
+    json_decref(stage->stale);
 }
 
 void stage_claim(struct stage *stage)
@@ -331,7 +332,7 @@ static bool look(struct stage *stage, const char *collection, const char *name, 
 
     sight->target = target_of(stage);
     sight->sessions = fake_cluster_list(stage->cluster, collection);
-    sight->lease = stage_lease(stage);
+    sight->lease = stage->stale ? tree_copy(stage->stale) : stage_lease(stage);
     sight->session = fake_cluster_get(stage->cluster, path);
     if (!sight->session)
         sight->session = session_of_ledger(sight->lease);

@@ -21,6 +21,7 @@ struct stage {
     bool asked;      /* an init container waits */
     bool claim;      /* see stage_claim() */
     bool set;        /* the target is StatefulSet shop/db, which Jobs work on */
+    json_t *stale;   /* owned; the Lease as a cache has it still; NULL: as it is */
     struct session_view view;
     struct text events; /* "Reason " of each */
     struct desk *desk;

@@ -693,6 +693,43 @@ START_TEST(who_makes_claims_is_its_own_target)
     }
 END_TEST
 
+/* Our own record may not be known to us yet: what was recorded and deleted is not made again. */
+START_TEST(a_cache_that_is_behind)
+    {
+        AUTO(stage) struct stage stage;
+        struct session_turn turn;
+        struct error err = {.message = ""};
+
+        stage_start(&stage);
+        stage_claim(&stage);
+        stage_session(&stage, "");
+        for (int i = 0; i < 2; i++)
+            ck_assert(stage_step(&stage, "s1", &turn, &err) && turn.wrote);
+        must_be(&stage, "s1", "Running");
+        stage.stale = stage_lease(&stage);
+        ck_assert(stage_step(&stage, "s1", &turn, &err) && turn.wrote);
+
+        AUTO(free) char *made = uid_at(&stage, JOB);
+        AUTO(free) char *known = recorded(&stage, "host-0");
+
+        ck_assert_str_eq(made, known);
+        ck_assert(!stage_step(&stage, "s1", &turn, &err) && err.code == ERROR_CONFLICT);
+
+        AUTO(free) char *same = uid_at(&stage, JOB);
+
+        ck_assert_str_eq(made, same);
+        fake_cluster_remove(stage.cluster, JOB);
+        ck_assert(!stage_step(&stage, "s1", &turn, &err) && err.code == ERROR_CONFLICT);
+        json_decref(TAKE(stage.stale));
+        stage_settle(&stage);
+        must_be(&stage, "s1", "Failed");
+
+        AUTO(json) json_t *jobs = fake_cluster_list(stage.cluster, STAGE_JOBS);
+
+        ck_assert_uint_eq(json_array_size(jobs), 0);
+    }
+END_TEST
+
 /* Recorded is what was made: the one of before a crash gets nothing and is replaced. */
 START_TEST(only_the_recorded_one_counts)
     {
@@ -728,5 +765,6 @@ SUITE(controllers_session_jobs)
     tcase_add_test(tests, each_ordinal_has_a_job);
     tcase_add_loop_test(tests, restores, 0, 9);
     suite_rows(tests, who_makes_claims_is_its_own_target, claim_rows);
+    tcase_add_test(tests, a_cache_that_is_behind);
     tcase_add_test(tests, only_the_recorded_one_counts);
 }
