@@ -342,6 +342,31 @@ START_TEST(what_happens_to_it)
     }
 END_TEST
 
+/* The host's failure, the end, the Job's deletion, the Lease: each of them in each way. */
+#define END_WRITES 5
+
+START_TEST(an_end_with_a_failure)
+    {
+        AUTO(stage) struct stage stage;
+
+        stage_start(&stage);
+        stage_claim(&stage);
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        fake_cluster_fail(stage.cluster, _i % END_WRITES + 1,
+                          (enum fake_failure)(_i / END_WRITES % FAILS_CONFLICT + 1));
+        (_i < END_WRITES * FAILS_CONFLICT ? can_not_pull : is_deleted)(&stage);
+        stage_settle(&stage);
+        must_be(&stage, "s1", "Failed");
+
+        AUTO(json) json_t *lease = stage_lease(&stage);
+        AUTO(json) json_t *jobs = fake_cluster_list(stage.cluster, STAGE_JOBS);
+
+        ck_assert_ptr_null(lease);
+        ck_assert_uint_eq(json_array_size(jobs), 0);
+    }
+END_TEST
+
 /* ---- what can not be made ---- */
 
 static void has_no_claim(struct stage *stage)
@@ -755,6 +780,7 @@ SUITE(controllers_session_jobs)
     tcase_add_test(tests, a_life);
     tcase_add_loop_test(tests, a_life_with_a_failure, 0, LIFE_WRITES * FAILS_CONFLICT);
     suite_rows(tests, what_happens_to_it, end_rows);
+    tcase_add_loop_test(tests, an_end_with_a_failure, 0, 2 * END_WRITES * FAILS_CONFLICT);
     tcase_add_test(tests, steps_before_take_their_time);
     suite_rows(tests, what_can_not_be_made, impossible_rows);
     tcase_add_test(tests, a_job_that_we_did_not_make);
