@@ -249,22 +249,36 @@ static bool is_unmade(const struct job_turn *turn, struct error *err)
     return true;
 }
 
+/* It goes on as in Stash: whoever mounts the claim may know what he does. */
+static void tell_in_use(const struct job_turn *turn, const char *pod)
+{
+    AUTO(free)
+    char *note =
+        pod ? text_format("pod %s mounts the claim: what it writes while it is restored is "
+                          "mixed with what comes back",
+                          pod)
+            : NULL;
+
+    if (note)
+        tell(turn->edge, turn->seen->session, true, "ClaimInUse", note);
+}
+
 /* False with ERROR_NONE: it can not be made, `failure` is what to write. */
 static bool execute(const struct job_turn *turn, struct work_step *failure, struct error *err)
 {
     const struct session_job what = job_of(turn);
-    AUTO(free) char *uid = NULL;
-    AUTO(free) char *twin = NULL;
+    AUTO(session_job) struct session_job_result result = {0};
     enum session_job_end end;
     struct error why;
 
     if (!is_unmade(turn, err))
         return false;
-    end = session_job_make(&what, &uid, &twin, err);
-
-    if (end == SESSION_JOB_MADE)
-        return record(turn, uid, err);
-    if (twin && !drop_twin(turn, twin, &why)) {
+    end = session_job_make(&what, &result, err);
+    if (end == SESSION_JOB_MADE) {
+        tell_in_use(turn, result.in_use);
+        return record(turn, result.uid, err);
+    }
+    if (result.twin && !drop_twin(turn, result.twin, &why)) {
         *err = why;
         return false;
     }

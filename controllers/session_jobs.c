@@ -111,7 +111,8 @@ static bool is_over(const json_t *pod)
 static void note_pod(const struct session_job *what, struct sources *sources, const json_t *pod)
 {
     const char *node = tree_text(tree_get(pod, "spec"), "nodeName");
-    struct span target = tree_span(what->target, "name");
+    bool is_claim = span_is(tree_span(what->target, "kind"), "PersistentVolumeClaim");
+    struct span target = tree_span(what->target, is_claim ? "name" : "");
     const json_t *volume;
     size_t i;
 
@@ -293,7 +294,7 @@ static enum session_job_end create_claim(const struct session_job *what, const j
 }
 
 static enum session_job_end create_all(const struct session_job *what, const struct job_made *made,
-                                       char **uid, char **twin, struct error *err)
+                                       struct session_job_result *result, struct error *err)
 {
     enum session_job_end end = SESSION_JOB_MADE;
     AUTO(free) char *its = NULL;
@@ -310,15 +311,23 @@ static enum session_job_end create_all(const struct session_job *what, const str
         end = create(what, &jobs_resource, made->job, &its, &was_there, err);
     if (end != SESSION_JOB_MADE)
         return end;
-    *(was_there ? twin : uid) = TAKE(its);
+    *(was_there ? &result->twin : &result->uid) = TAKE(its);
     if (!was_there)
         return SESSION_JOB_MADE;
     error_set(err, ERROR_CONFLICT, "a Job that was not recorded is made anew");
     return SESSION_JOB_LATER;
 }
 
-enum session_job_end session_job_make(const struct session_job *what, char **uid, char **twin,
-                                      struct error *err)
+void session_job_done(struct session_job_result *result)
+{
+    free(result->uid);
+    free(result->twin);
+    free(result->in_use);
+    *result = (struct session_job_result){0};
+}
+
+enum session_job_end session_job_make(const struct session_job *what,
+                                      struct session_job_result *result, struct error *err)
 {
     AUTO(sources) struct sources sources = {0};
     AUTO(findings) struct findings findings = {0};
@@ -329,9 +338,13 @@ enum session_job_end session_job_make(const struct session_job *what, char **uid
         return SESSION_JOB_LATER;
 
     const struct job_request request = request_of(what, &sources);
+    const char *user = meta(sources.neighbour, "name");
+
+    if (what->restore && user)
+        result->in_use = text_dup(user, strlen(user));
 
     if (job_make(&request, &made, &findings))
-        return create_all(what, &made, uid, twin, err);
+        return create_all(what, &made, result, err);
     say_findings(&findings, err);
     return SESSION_JOB_NOT_POSSIBLE;
 }

@@ -65,14 +65,28 @@ enum session_job_end {
     SESSION_JOB_LATER         /* not now: look again */
 };
 
+/** What came of it; owned. {0} before; release with session_job_done(). */
+struct session_job_result {
+    char *uid;    /* of the Job that was made: to be recorded */
+    char *twin;   /* of one that was there already, and that nobody recorded: it is ours by its
+                     owner, and has got nothing */
+    char *in_use; /* a pod that mounts the claim which is restored; NULL: none */
+};
+
+void session_job_done(struct session_job_result *result);
+
+static inline void auto_session_job(struct session_job_result *result)
+{
+    session_job_done(result);
+}
+
 /**
  * Makes the Job, and before it the claims that it needs.
  *
- * @param uid  Of the Job; the caller frees it, and records it.
- * @param err  Why not. Of LATER: ERROR_CONFLICT when there is one already that nobody recorded: it
- *             is ours by its owner, has got nothing, and `twin` is its UID.
+ * @param err  Why not. Of LATER: ERROR_CONFLICT with a twin.
  */
-enum session_job_end session_job_make(const struct session_job *what, char **uid, char **twin,
+enum session_job_end session_job_make(const struct session_job *what,
+                                      struct session_job_result *result,
                                       struct error *err) MUST_CHECK;
 
 /** Deletes the Job of a host, only the one of this UID. One that is gone is a success. */

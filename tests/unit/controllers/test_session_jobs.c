@@ -718,6 +718,31 @@ START_TEST(who_makes_claims_is_its_own_target)
     }
 END_TEST
 
+/* Said, and not refused. */
+START_TEST(a_claim_in_use)
+    {
+        AUTO(stage) struct stage stage;
+
+        stage_start(&stage);
+        stage_claim(&stage);
+        stage_put(&stage, STAGE_PODS "/user",
+                  "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'user','namespace':'shop'},"
+                  "'spec':{'nodeName':'n1','containers':[],'volumes':[{'name':'v',"
+                  "'persistentVolumeClaim':{'claimName':'data'}}]},'status':{'phase':'Running'}}");
+        stage_restore(&stage, RESTORE);
+        stage_settle(&stage);
+        must_be(&stage, "r1", "Running");
+        ck_assert_msg(strstr(text_get(&stage.events), "ClaimInUse "), "%s",
+                      text_get(&stage.events));
+
+        /* on that node, since one node alone can have it */
+        AUTO(json) json_t *job = fake_cluster_get(stage.cluster, RESTORE_JOB);
+        AUTO(free) char *text = tree_format(tree_at(job, "spec.template.spec.affinity"), NULL);
+
+        ck_assert_msg(strstr(text, "\"n1\""), "%s", text);
+    }
+END_TEST
+
 /* Our own record may not be known to us yet: what was recorded and deleted is not made again. */
 START_TEST(a_cache_that_is_behind)
     {
@@ -791,6 +816,7 @@ SUITE(controllers_session_jobs)
     tcase_add_test(tests, each_ordinal_has_a_job);
     tcase_add_loop_test(tests, restores, 0, 9);
     suite_rows(tests, who_makes_claims_is_its_own_target, claim_rows);
+    tcase_add_test(tests, a_claim_in_use);
     tcase_add_test(tests, a_cache_that_is_behind);
     tcase_add_test(tests, only_the_recorded_one_counts);
 }
