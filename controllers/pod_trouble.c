@@ -104,7 +104,17 @@ static bool was_killed_for_memory(const json_t *ended)
 
 static struct pod_trouble of_end(const json_t *ended, const char *before)
 {
-    return told(ended, before, "Error", moment_of(ended, "finishedAt"));
+    struct span reason = tree_span(ended, "reason");
+    AUTO(json) json_t *whole = tree_copy(ended);
+
+    /* what a program ended with is all that is known of it */
+    if (!tree_span(ended, "message").length && (!reason.length || span_is(reason, "Error"))) {
+        AUTO(free)
+        char *code = text_format("exit code %lld", (long long)tree_int(ended, "exitCode", 0));
+
+        tree_put_text(whole, "message", code);
+    }
+    return told(whole, before, "Error", moment_of(ended, "finishedAt"));
 }
 
 static struct pod_trouble of_waiting(const json_t *pod, const json_t *status, const char *before)
@@ -210,9 +220,26 @@ static struct pod_trouble of_containers(const json_t *pod, const char *list, con
     return container ? of_container(pod, status_of(pod, list, container), "") : of_all(pod);
 }
 
+/* Of a pod that failed for what is in it the container says more. */
+static struct pod_trouble of_failure(const json_t *pod, const char *list, const char *container)
+{
+    const json_t *status = tree_get(pod, "status");
+    struct pod_trouble trouble = of_phase(pod), inner;
+
+    if (!trouble.text || tree_span(status, "reason").length || tree_span(status, "message").length)
+        return trouble;
+    inner = of_containers(pod, list, container);
+    if (inner.text && !inner.past && !inner.before) {
+        free(trouble.text);
+        return inner;
+    }
+    free(inner.text);
+    return trouble;
+}
+
 struct pod_trouble pod_trouble_of(const json_t *pod, const char *list, const char *container)
 {
-    struct pod_trouble trouble = of_phase(pod);
+    struct pod_trouble trouble = of_failure(pod, list, container);
 
     if (!trouble.text)
         trouble = of_condition(pod, "DisruptionTarget", "True");

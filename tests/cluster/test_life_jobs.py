@@ -202,7 +202,8 @@ def a_job_that_can_not_work_says_why(cluster):
             session_of(cluster, space, "broken", "exits")
             it = ended(cluster, "backupsessions", space, "exits")
             check_equal(it["status"]["phase"], "Failed", f"of {it['status']}")
-            return str(stats(it)[0]["error"])
+            check("exit code 3" in stats(it)[0]["error"], f"the step is not named: {it['status']}")
+            return stats(it)[0]["error"]
         finally:
             forget_task(cluster, space)
 

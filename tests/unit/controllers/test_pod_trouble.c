@@ -31,6 +31,12 @@ static const struct {
     {"{'phase':'Failed','reason':'Evicted','message':'low on memory','startTime':" AT "}",
      "Evicted: low on memory", T, false},
     {"{'phase':'Failed','startTime':7}", "the pod has failed", T - 60, false},
+    {"{'phase':'Failed','initContainerStatuses':[{'name':'first','state':{'terminated':{'exitCode':"
+     "3,'reason':'Error','finishedAt':" AT "}}}]}",
+     "init container first: Error: exit code 3", T, false},
+    {"{'phase':'Failed','reason':'Evicted','initContainerStatuses':[{'name':'first','state':{"
+     "'terminated':{'exitCode':3}}}]}",
+     "Evicted", T - 60, false},
     {"{'conditions':[{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':"
      "'0/3 nodes','lastTransitionTime':" AT "}]}",
      "Unschedulable: 0/3 nodes", T, false},
@@ -56,7 +62,7 @@ static const struct {
     {OWN("'state':{'running':{}},'lastState':" OOM), "OOMKilled", T, true},
     {OWN("'state':{'running':{}},'lastState':{'terminated':{'exitCode':0}}"), NULL, 0, false},
     {OWN("'state':{'terminated':{'exitCode':0,'reason':'Completed'}}"), NULL, 0, false},
-    {OWN("'state':{'terminated':{'exitCode':2}}"), "Error", 0, false},
+    {OWN("'state':{'terminated':{'exitCode':2}}"), "Error: exit code 2", 0, false},
     /* another container is not ours */
     {"{'containerStatuses':[{'name':'app','state':{'waiting':{'reason':'ImagePullBackOff'}}}]}",
      NULL, 0, false},
@@ -67,7 +73,7 @@ static const struct {
      false},
     {INIT("'state':{'terminated':{'exitCode':0}}"), NULL, 0, false},
     {INIT("'state':{'terminated':{'exitCode':3,'finishedAt':" AT "}}"),
-     "init container first: Error", T, false},
+     "init container first: Error: exit code 3", T, false},
     {INIT("'state':{'running':{'startedAt':" AT "}},'lastState':" OOM),
      "init container first: still running", T, false},
     {"{'initContainerStatuses':[{'name':'stays','started':true,'state':{'running':{}}}]}", NULL, 0,
