@@ -169,7 +169,7 @@ void maintenance_status_put(json_t *status, const struct maintenance_outcome *ou
     json_t *entry = entry_to_edit(status, outcome->kind);
 
     tree_put_text(entry, "job", outcome->job);
-    if (outcome->unlock)
+    if (outcome->unlock && !outcome->reason)
         tree_put_text(entry, "asked", outcome->unlock);
     if (outcome->reason)
         put_failure(entry, outcome, now_s);

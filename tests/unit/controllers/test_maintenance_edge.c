@@ -501,6 +501,12 @@ START_TEST(test_unlock)
         AUTO(free) char *text = tree_format(job, NULL);
 
         ck_assert(strstr(text, "--remove-all"));
+        /* it stays asked for until it is done */
+        run_pod(&stand, "Failed", "");
+        stand.now_s += 1;
+        settle(&stand);
+        must_begin(&stand, "granary-unlock-r-");
+        ck_assert_uint_eq(job_count(&stand), 2);
         run_pod(&stand, "Succeeded", SAID("unlock", ""));
         settle(&stand);
         status = status_of(&stand);
