@@ -23,6 +23,7 @@ LONG = os.environ.get("GRANARY_LONG") == "1"  # make check-long
 AT_ONCE = 500 if LONG else 150
 EDITED = 200 if LONG else 80
 IN_THE_MIDDLE = 200 if LONG else 60
+UNHEARD = 16  # requests of one controller at the same time
 QUIET = 100
 PEOPLE = 8  # who write at the same time
 WRITES_PER_SECOND = 200
@@ -132,13 +133,14 @@ def tally(entries):
     return dict(sorted(collections.Counter(map(what, entries)).items()))
 
 
-def made_once(cluster, since, space, count):
-    """Each object was made once, nothing was deleted, nothing of another name was made. Returns all writes."""
+def made_once(cluster, since, space, count, unheard=0):
+    """Each object was made once, nothing was deleted, nothing of another name was made; the answers to so many requests
+    may have found nobody, and count as failed though they were carried out. Returns all writes."""
     wrote = requests(cluster, since, space)
     made = [(entry["objectRef"]["resource"], entry["objectRef"]["name"]) for entry in wrote
             if entry["objectRef"]["resource"] in MADE and entry["responseStatus"]["code"] == 201]
     check_equal({name: times for name, times in collections.Counter(made).items() if times > 1}, {}, "made twice")
-    check_equal(len(made), len(MADE) * count, "objects that were made")
+    check(0 <= len(MADE) * count - len(made) <= unheard, f"{len(made)} objects of {len(MADE) * count} were made")
     check_equal([each for each in wrote if each["verb"] == "delete" and each["objectRef"]["resource"] != "events"], [],
                 "what was deleted")
     return wrote
@@ -208,7 +210,7 @@ def the_leader_is_killed_under_load(cluster):
         before = len(listed(cluster, "backupconfigurations", space))
         complete(cluster, space, IN_THE_MIDDLE)
         becomes(lambda: counted(cluster), (IN_THE_MIDDLE, IN_THE_MIDDLE, 0), "targets in the status", MANY_S)
-        made_once(cluster, mark, space, IN_THE_MIDDLE)
+        made_once(cluster, mark, space, IN_THE_MIDDLE, UNHEARD)
         settled(cluster)
     return f"another one leads after {took:.1f} s; {before} of {IN_THE_MIDDLE} were there then, all in the end, none twice"
 
