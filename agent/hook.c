@@ -102,10 +102,6 @@ static bool run_action(const struct errand *errand, const char *kind, const json
 {
     AUTO(hook_request) struct hook_request request = {0};
 
-    if (strcmp(kind, "exec") == 0)
-        return error_set(err, ERROR_INVALID,
-                         "commands in containers are not run by this version: use httpGet, "
-                         "httpPost or tcpSocket");
     return hook_request_make(&request, kind, action, errand->data, err) &&
            ask(&request, &errand->limit, err);
 }
@@ -119,10 +115,10 @@ static void raise_flag(int fd)
         (void)one;
 }
 
-/* All actions, in their order, until one fails. */
+/* All actions of ours, in their order, until one fails. */
 static void *run_errand(void *context)
 {
-    static const char *const kinds[] = {"exec", "httpGet", "httpPost", "tcpSocket"};
+    static const char *const kinds[] = {"httpGet", "httpPost", "tcpSocket"};
     struct errand *errand = context;
 
     errand->good = true;
@@ -137,6 +133,10 @@ static void *run_errand(void *context)
 }
 
 /* ---- a hook ---- */
+
+/* Milliseconds between two questions about a command, and for one of them. */
+#define EXEC_ASK_MS 1000
+#define EXEC_CALL_MS 10000
 
 /* True when nobody waits for the outcome of the session any more. */
 static bool is_late(const struct run *run)
@@ -176,6 +176,84 @@ static int64_t until_of(const struct run *run, bool after)
     return after || until_ms < run->until_ms ? until_ms : run->until_ms;
 }
 
+/* What an answer says of the command. *over: nothing more is to be asked. */
+static bool hear_exec(struct run *run, const struct message_verdict *verdict, bool after,
+                      bool *over, struct error *err)
+{
+    *over = verdict->exec != MESSAGE_EXEC_RUNNING;
+    if (verdict->exec == MESSAGE_EXEC_SUCCEEDED)
+        return true;
+    if (verdict->exec == MESSAGE_EXEC_FAILED)
+        return error_set(err, ERROR_INVALID, "%s",
+                         verdict->exec_message ? verdict->exec_message : "it failed");
+    if (!verdict->go_on && !after) {
+        *over = true;
+        snprintf(run->cancelled, sizeof run->cancelled, "%s",
+                 verdict->reason ? verdict->reason : "");
+        return error_set(err, ERROR_GONE, "the session was ended");
+    }
+    return *over ? error_set(err, ERROR_INVALID,
+                             "the controller runs no commands: use a newer one, or httpGet, "
+                             "httpPost or tcpSocket")
+                 : true;
+}
+
+/* Asks once. A controller that is away is asked again. */
+static bool ask_exec(struct run *run, bool after, bool *over, int64_t *pause_ms, struct error *err)
+{
+    AUTO(json) json_t *document = NULL;
+    struct message_verdict verdict;
+    struct refusal refusal;
+    struct error away = {.message = ""};
+
+    *pause_ms = EXEC_ASK_MS;
+    if (agent_ask(run->agent->client, CLIENT_PROGRESS, &run->progress, EXEC_CALL_MS, &verdict,
+                  &document, &refusal, &away))
+        return hear_exec(run, &verdict, after, over, err);
+    *over = agent_next(&refusal) != CLIENT_AGAIN;
+    if (!*over) {
+        *pause_ms = agent_pause_ms(&refusal, 1, agent_chance(run->agent->client));
+        return true;
+    }
+    run->over = agent_next(&refusal) == CLIENT_END_SILENTLY;
+    snprintf(run->cancelled, sizeof run->cancelled, "%s", away.message);
+    return error_set(err, away.code, "%s", away.message);
+}
+
+/* The controller runs it, once; we ask until it tells how that went. Only what it told counts. */
+static bool follow_exec(struct run *run, bool after, struct error *err)
+{
+    int64_t until_ms = until_of(run, after), pause_ms;
+
+    for (bool over = false; !over;) {
+        if (!ask_exec(run, after, &over, &pause_ms, err))
+            return false;
+        if (over)
+            return true;
+        if (clock_mono_ms() + pause_ms >= until_ms)
+            return error_set(err, ERROR_TIMEOUT, "no end in time; it may still run");
+        if (!agent_rest(run->agent->client, pause_ms))
+            return error_set(err, ERROR_GONE, "stopped");
+    }
+    return true;
+}
+
+static bool run_exec(struct run *run, const json_t *data, bool after, struct error *err)
+{
+    const json_t *status = tree_get(data, "Status");
+
+    run->progress.has_exec = true;
+    run->progress.exec = (struct message_exec){.phase = tree_text(status, "Phase"),
+                                               .duration = tree_text(status, "Duration"),
+                                               .error = tree_text(status, "Error"),
+                                               .retry_left = run->work->retry_left};
+
+    bool good = follow_exec(run, after, err);
+
+    run->progress.has_exec = false;
+    return good || error_wrap(err, "exec");
+}
+
 /* False with err. */
 static bool run_hook(struct run *run, const json_t *handler, const json_t *data, bool after,
                      struct error *err)
@@ -189,6 +267,8 @@ static bool run_hook(struct run *run, const json_t *handler, const json_t *data,
                             .err = {.message = ""}};
     pthread_t thread;
 
+    if (tree_member(handler, "exec", JSON_OBJECT) && !run_exec(run, data, after, err))
+        return false;
     if (stop < 0 || done < 0 || pthread_create(&thread, NULL, run_errand, &errand) != 0)
         return error_set(err, ERROR_INTERNAL, "no threads or descriptors left");
     accompany(run, &errand, after, stop);

@@ -70,6 +70,7 @@ static const char *const stages[] = {"HookBefore", "Initialize", "Work", "HookAf
 static const char *const outcomes[] = {"Succeeded", "Failed", NULL};
 static const char *const hook_results[] = {"NotAsked", "Succeeded", "Failed", "SkippedByPolicy",
                                            NULL};
+static const char *const exec_states[] = {"NotRun", "Running", "Succeeded", "Failed", NULL};
 static const char *const policies[] = {"Always", "OnSuccess", "OnFailure", "OnFinalRetryFailure",
                                        NULL};
 
@@ -282,6 +283,15 @@ static bool also_granted(const void *message, struct error *err)
 const struct message_shape message_granted_shape =
     MESSAGE_SHAPE(struct message_granted, granted_fields, also_granted);
 
+static const struct message_field exec_fields[] = {
+    MUST_TEXT(struct message_exec, phase, "phase", 32, word),
+    TEXT(struct message_exec, duration, "duration", 64, NULL),
+    TEXT(struct message_exec, error, "error", MESSAGE_ERROR_MAX_BYTES, NULL),
+    COUNT(struct message_exec, retry_left, "retryLeft", 0, INT32_MAX, 0),
+};
+static const struct message_shape exec_shape =
+    MESSAGE_SHAPE(struct message_exec, exec_fields, NULL);
+
 static const struct message_field progress_fields[] = {
     MUST_TEXT(struct message_progress, session, "session", SYNTAX_UID_CHARS, syntax_uid),
     MUST_TEXT(struct message_progress, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
@@ -293,6 +303,7 @@ static const struct message_field progress_fields[] = {
     COUNT(struct message_progress, files_done, "filesDone", 0, NUMBER_MAX, 0),
     COUNT(struct message_progress, files_total, "filesTotal", 0, NUMBER_MAX, 0),
     FLAG(struct message_progress, initialized, "initialized", false),
+    PART(struct message_progress, exec, has_exec, "exec", exec_shape),
 };
 const struct message_shape message_progress_shape =
     MESSAGE_SHAPE(struct message_progress, progress_fields, NULL);
@@ -300,6 +311,8 @@ const struct message_shape message_progress_shape =
 static const struct message_field verdict_fields[] = {
     FLAG(struct message_verdict, go_on, "continue", true),
     TEXT(struct message_verdict, reason, "reason", 1024, NULL),
+    WORD(struct message_verdict, exec, "exec", false, exec_states),
+    TEXT(struct message_verdict, exec_message, "execMessage", 1024, NULL),
 };
 const struct message_shape message_verdict_shape =
     MESSAGE_SHAPE(struct message_verdict, verdict_fields, NULL);

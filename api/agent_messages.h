@@ -52,6 +52,13 @@ enum message_hook {
     MESSAGE_HOOK_FAILED,
     MESSAGE_HOOK_SKIPPED
 };
+/** How the command of a hook is getting on, that the controller runs. */
+enum message_exec_state {
+    MESSAGE_EXEC_NOT_RUN,
+    MESSAGE_EXEC_RUNNING,
+    MESSAGE_EXEC_SUCCEEDED,
+    MESSAGE_EXEC_FAILED
+};
 enum message_policy {
     MESSAGE_ALWAYS,
     MESSAGE_ON_SUCCESS,
@@ -163,17 +170,27 @@ struct message_granted {
 };
 
 /** POST /v1/progress and its answer. */
+/** What the templates of a command say of the work. */
+struct message_exec {
+    const char *phase, *duration, *error;
+    int64_t retry_left;
+};
+
 struct message_progress {
     const char *session, *host, *instance;
     int64_t attempt;
     int stage; /* enum message_stage */
     int64_t bytes_done, bytes_total, files_done, files_total;
     bool initialized;
+    bool has_exec; /* the command of the hook of this stage is to run, or asked after */
+    struct message_exec exec;
 };
 
 struct message_verdict {
     bool go_on;
     const char *reason;
+    int exec; /* enum message_exec_state */
+    const char *exec_message;
 };
 
 struct message_failure {

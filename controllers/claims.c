@@ -20,6 +20,7 @@ static const struct message_field claim_fields[] = {
      .at = offsetof(struct claim, instance),
      .high = UID_MAX_BYTES},
     {.name = "job", .type = MESSAGE_TEXT, .at = offsetof(struct claim, job), .high = UID_MAX_BYTES},
+    {.name = "hook", .type = MESSAGE_TEXT, .at = offsetof(struct claim, hook), .high = 64},
     {.name = "attempt",
      .type = MESSAGE_COUNT,
      .required = true,
@@ -117,6 +118,16 @@ bool claims_is_of(const struct claims *claims, const char *host, const struct cl
 static void let_go(struct claim *claim)
 {
     claim->pod = claim->instance = NULL;
+}
+
+bool claims_begin_hook(struct claims *claims, const char *host, const char *hook)
+{
+    struct claim *claim = find_editable(claims, host);
+
+    if (!claim || (claim->hook && strcmp(claim->hook, hook) == 0))
+        return false;
+    claim->hook = hook;
+    return true;
 }
 
 bool claims_drop(struct claims *claims, const char *host)

@@ -24,7 +24,8 @@
 /** Who has claimed a host. Without a pod: nobody now, `attempt` times before. */
 struct claim {
     const char *host, *pod, *instance;
-    const char *job; /* UID of the Job that we made for it; NULL: none */
+    const char *job;  /* UID of the Job that we made for it; NULL: none */
+    const char *hook; /* "attempt:stage" of the command that was begun last; NULL: none */
     int64_t attempt, since_s;
 };
 
@@ -76,6 +77,10 @@ enum claims_answer claims_ask(struct claims *claims, const struct work *work, si
 /** True when this attempt of the host is the caller's: what he reports of it counts. */
 bool claims_is_of(const struct claims *claims, const char *host, const struct claims_caller *caller,
                   int64_t attempt);
+
+/** Records that the command of a hook is begun, before it is: whoever finds that and did not begin
+ *  it does not know how far it came. False: it stood there already. `hook` is borrowed. */
+bool claims_begin_hook(struct claims *claims, const char *host, const char *hook) MUST_CHECK;
 
 /** Nobody has this host any more; its attempts stay counted. False when nobody had. */
 bool claims_drop(struct claims *claims, const char *host);

@@ -21,7 +21,8 @@ struct desk *desk_make(const struct desk_plan *plan)
 {
     struct desk *desk = text_alloc(sizeof *desk);
 
-    *desk = (struct desk){.plan = *plan, .memory = desk_memory_make()};
+    *desk = (struct desk){
+        .plan = *plan, .memory = desk_memory_make(), .hooks = hook_book_make(plan->client)};
     return desk;
 }
 
@@ -29,6 +30,7 @@ void desk_free(struct desk *desk)
 {
     if (!desk)
         return;
+    hook_book_free(desk->hooks);
     desk_memory_free(desk->memory);
     free(desk);
 }
@@ -100,6 +102,11 @@ static json_t *invoker_of(const struct desk *desk, const json_t *session, bool r
     return restore ? tree_share(session)
                    : view->get(view->context, VIEW_CONFIGURATION, meta(session, "namespace"),
                                name ? name : "");
+}
+
+json_t *desk_invoker_of(const struct desk *desk, const json_t *session, bool restore)
+{
+    return invoker_of(desk, session, restore);
 }
 
 bool desk_session_of_job(const struct desk *desk, const struct desk_pod *pod, json_t **session,

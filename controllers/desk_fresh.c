@@ -321,7 +321,7 @@ enum desk_answer desk_fresh_progress(const struct desk *desk, const struct agent
 {
     const struct desk_claim claim = {message->session, message->host, caller->pod_uid,
                                      message->instance, message->attempt};
-    const struct message_verdict verdict = {true, NULL};
+    const struct message_verdict verdict = {.go_on = true, .reason = NULL};
 
     if (!desk_memory_is_of(desk->memory, &claim, desk_now_s(desk))) {
         AUTO(desk_pod) struct desk_pod pod = {0};

@@ -3,6 +3,7 @@
 #include "controllers/desk.h"
 #include "controllers/desk_memory.h"
 #include "controllers/desk_pod.h"
+#include "controllers/hook_book.h"
 #include "controllers/work_make.h"
 
 /* What the files of the desk share; for them alone. */
@@ -10,6 +11,7 @@
 struct desk {
     struct desk_plan plan;
     struct desk_memory *memory;
+    struct hook_book *hooks;
 };
 
 /* Writes that somebody else was faster with are tried again so often. */
@@ -87,6 +89,33 @@ enum desk_answer desk_fresh_progress(const struct desk *desk, const struct agent
 enum desk_answer desk_fresh_report(const struct desk *desk, const struct agent_caller *caller,
                                    const struct message_report *message, struct text *answer,
                                    struct error *err);
+
+/**
+ * Records in the Lease of the target that the command of a hook is begun.
+ *
+ * @param hook   "attempt:stage".
+ * @param begun  Somebody has recorded it before.
+ * @return       False: not recorded, or the claim is not his (ERROR_CONFLICT).
+ */
+bool desk_begin_hook(const struct desk *desk, const char *target, const struct desk_claim *claim,
+                     const char *hook, bool *begun, struct error *err) MUST_CHECK;
+
+/** The invoker of a session, as the caches have it; new reference, or NULL. */
+json_t *desk_invoker_of(const struct desk *desk, const json_t *session, bool restore);
+
+/** Who asks after the command of a hook. All borrowed. */
+struct desk_question {
+    const struct agent_caller *caller;
+    const struct desk_claim *claim;
+    const struct message_progress *message;
+    const json_t *session;
+    bool restore;
+};
+
+/** Runs the command of a hook, once, or says how it is getting on. False: ask again, err says why.
+ *  `kept` holds what the verdict borrows. */
+bool desk_hook(const struct desk *desk, const struct desk_question *question,
+               struct message_verdict *verdict, struct text *kept, struct error *err) MUST_CHECK;
 
 /* The calls, as struct agent_desk has them. */
 enum desk_answer desk_claim(void *context, const struct agent_caller *caller,

@@ -66,6 +66,19 @@ static bool read_holding(const struct desk *desk, const char *target,
     return true;
 }
 
+bool desk_begin_hook(const struct desk *desk, const char *target, const struct desk_claim *claim,
+                     const char *hook, bool *begun, struct error *err)
+{
+    AUTO(holding) struct holding holding = {0};
+
+    if (!read_holding(desk, target, claim, &holding, err))
+        return false;
+    if (!holding.his)
+        return error_set(err, ERROR_CONFLICT, "another pod or instance has this attempt");
+    *begun = !claims_begin_hook(holding.claims, claim->host, hook);
+    return *begun || target_lease_write(desk->plan.client, holding.lease, holding.claims, err);
+}
+
 /* Whether this attempt is his, by memory or, after a change of leaders, by the ledger. */
 static enum desk_answer judge_claim(const struct desk *desk, const struct agent_caller *caller,
                                     const struct desk_claim *claim, bool restore, struct error *err)
@@ -159,8 +172,12 @@ enum desk_answer desk_progress(void *context, const struct agent_caller *caller,
         return DESK_REFUSED;
 
     const char *reason = reason_to_end(desk, session, restore, message->host);
-    const struct message_verdict verdict = {reason == NULL, reason};
+    const struct desk_question question = {caller, &claim, message, session, restore};
+    struct message_verdict verdict = {.go_on = reason == NULL, .reason = reason};
+    AUTO(text) struct text kept = {0};
 
+    if (message->has_exec && !desk_hook(desk, &question, &verdict, &kept, err))
+        return desk_failed(err);
     if (message->initialized && !restore && !reason)
         note_initialized(desk, session);
     message_write(&message_verdict_shape, &verdict, answer);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/hook_template.h"
 #include "api/keys.h"
 #include "base/auto.h"
 #include "base/tree.h"
@@ -10,6 +11,48 @@
 static bool is_ours(const char *name)
 {
     return name && (strcmp(name, CONTAINER_SIDECAR) == 0 || strcmp(name, CONTAINER_INIT) == 0);
+}
+
+/* Bytes of one word of a command, with what its templates became. */
+#define WORD_MAX_BYTES (64u << 10)
+
+json_t *hook_make_command(const json_t *handler, const json_t *data, struct error *err)
+{
+    const json_t *command = tree_at(handler, "exec.command"), *word;
+    AUTO(json) json_t *made = json_array();
+    size_t i;
+
+    tree_items (command, i, word) {
+        AUTO(text) struct text text = {0};
+
+        if (!json_is_string(word) ||
+            !hook_template_fill(tree_value(word), data, WORD_MAX_BYTES, &text, err)) {
+            if (!json_is_string(word))
+                error_set(err, ERROR_INVALID, "a word that is no text");
+            error_wrap(err, "command[%zu]", i);
+            return NULL;
+        }
+        tree_push_text(made, text_get(&text));
+    }
+    if (i > 0)
+        return TAKE(made);
+    error_set(err, ERROR_INVALID, "the hook has no command now");
+    return NULL;
+}
+
+const char *hook_make_container(const json_t *handler, const json_t *pod)
+{
+    const char *wanted = tree_text(handler, "containerName");
+    const json_t *containers = tree_at(pod, "spec.containers"), *container;
+    size_t i;
+
+    tree_items (containers, i, container) {
+        const char *its = tree_text(container, "name");
+
+        if (its && !is_ours(its) && (!wanted || !*wanted || strcmp(its, wanted) == 0))
+            return its;
+    }
+    return NULL;
 }
 
 /* The number of a container's port; 0: none of that name. */

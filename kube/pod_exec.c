@@ -137,6 +137,7 @@ struct line {
     struct kube_client *client;
     struct transfer *transfer;
     int64_t until_ms;
+    int cancel_fd;
     struct text received; /* from `taken` on nobody has looked at it */
     size_t taken;
 };
@@ -155,7 +156,8 @@ static bool late(struct error *err)
 
 static bool ready(const struct line *line, short events, struct error *err)
 {
-    struct pollfd waits[] = {{-1, events, 0}, {line->client->cancel_fd, POLLIN, 0}};
+    struct pollfd waits[] = {
+        {-1, events, 0}, {line->client->cancel_fd, POLLIN, 0}, {line->cancel_fd, POLLIN, 0}};
     curl_socket_t socket = CURL_SOCKET_BAD;
 
     curl_easy_getinfo(line->transfer->easy, CURLINFO_ACTIVESOCKET, &socket);
@@ -167,7 +169,8 @@ static bool ready(const struct line *line, short events, struct error *err)
 
     if (left_ms <= 0)
         return late(err);
-    if (poll(waits, 2, left_ms > 60000 ? 60000 : (int)left_ms) > 0 && waits[1].revents)
+    if (poll(waits, 3, left_ms > 60000 ? 60000 : (int)left_ms) > 0 &&
+        (waits[1].revents || waits[2].revents))
         return error_set(err, ERROR_UNAVAILABLE, KUBE_STOPPED);
     return true;
 }
@@ -398,7 +401,9 @@ bool kube_pod_exec(struct kube_client *client, const struct pod_exec *exec,
                    struct pod_exec_result *result, struct error *err)
 {
     AUTO(line)
-    struct line line = {.client = client, .until_ms = clock_mono_ms() + exec->timeout_ms};
+    struct line line = {.client = client,
+                        .until_ms = clock_mono_ms() + exec->timeout_ms,
+                        .cancel_fd = exec->cancel_fd};
     AUTO(text) struct text path = {0};
 
     if (!pod_exec_path(exec, &path, err) || !client_come_in(client, err))

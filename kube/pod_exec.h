@@ -23,6 +23,7 @@ struct pod_exec {
     const char *container; /* NULL: the server's choice */
     const json_t *command; /* list of texts: program and arguments */
     int64_t timeout_ms;
+    int cancel_fd;     /* readable: give up at once; below 0: nothing does */
     size_t output_max; /* bytes that are kept of both outputs; more are read and forgotten */
 };
 

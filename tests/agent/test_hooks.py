@@ -7,6 +7,7 @@ import ssl
 import threading
 
 import harness
+from agent_api import Refuse
 from harness import check, check_equal, eventually, temporary_folder, test
 from running import (Agent, api, do, fails, fill, free_port, restore, snapshots, succeeds, work)
 
@@ -209,7 +210,7 @@ def what_can_not_be_asked_is_said():
         for handler, words in (({"httpGet": {"port": "web"}}, 'no port named "web"'),
                                ({"httpGet": {"port": 80, "host": "no.such.name.invalid"}}, "no.such.name.invalid"),
                                ({"httpPost": {"port": 80, "body": "{{ env `HOME` }}"}}, "template"),
-                               ({"exec": {"command": ["true"]}}, "use httpGet")):
+                               ({"exec": {"command": ["true"]}}, "the controller runs no commands")):
             report = fails(server, agent, work(repository, data, hooks={"before": handler}), "HookFailed", words)
             check_equal((outcomes(report), os.listdir(repository)), (("Failed", "NotAsked"), []), words)
 
@@ -260,3 +261,41 @@ def hooks_of_a_restore():
         check_equal([request.split()[1] for request in application.asked], ["/1", "/2"], "paths")
         server.work.put({"pass": True})
         agent.ends(0)
+
+
+@test("SC3")
+def the_controller_runs_commands():
+    data, repository = temporary_folder(), temporary_folder()
+    running, done = {"continue": True, "exec": "Running"}, {"continue": True, "exec": "Succeeded"}
+    with api() as server, Agent("sidecar", addresses=[server.address]) as agent, Application() as application:
+        def given():
+            return work(repository, data, hooks={"before": {"exec": {"command": ["sync"]}, **application.get()}})
+
+        def answers(*told):
+            server.once["/v1/progress"] = [{"continue": True}, *told]
+
+        def execs():
+            asked = [message for path, message, _ in server.asked if path == "/v1/progress" and "exec" in message]
+            return [(message["stage"], message["exec"]["phase"]) for message in asked]
+        answers(running, Refuse(503), running, done)
+        check_equal(outcomes(succeeds(server, agent, given())), ("Succeeded", "NotAsked"), "outcomes")
+        check_equal((execs(), len(application.asked)), ([("HookBefore", "Running")] * 4, 1), "a question each")
+        failed = {"continue": True, "exec": "Failed", "execMessage": "exit status 7"}
+        answers(failed)
+        fails(server, agent, given(), "HookFailed", "nothing was done", "exec: exit status 7")
+        answers(running, {"continue": False, "reason": "the session was deleted", "exec": "Running"}, )
+        fails(server, agent, given(), "Cancelled", "the session was deleted")
+        answers(Refuse(409))
+        before = sum("work failed" in line for line in agent.lines)
+        server.work.put(given())
+        eventually(lambda: sum("work failed" in line for line in agent.lines) > before, "it ends without a report", 20)
+        check_equal(len(application.asked), 1, "what follows a command that failed is not asked")
+
+        # afterwards the end of the session ends no command
+        server.once["/v1/progress"] = []
+        server.answers["/v1/progress"] = lambda message: (
+            {"continue": False, "reason": "over", "exec": "Succeeded"} if "exec" in message else
+            {"continue": message["stage"] != "Work"})
+        last = work(repository, data, hooks={"after": {"exec": {"command": ["thaw"]}}})
+        report = fails(server, agent, last, "Cancelled")
+        check_equal((outcomes(report), execs()[-1]), (("NotAsked", "Succeeded"), ("HookAfter", "Failed")), "thawed")

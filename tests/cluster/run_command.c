@@ -16,6 +16,7 @@ static json_t *run(struct kube_client *client, char **words, const json_t *comma
                                   .pod = words[1],
                                   .container = words[2],
                                   .command = command,
+                                  .cancel_fd = -1,
                                   .timeout_ms = strtol(words[3], NULL, 10),
                                   .output_max = strtoul(words[4], NULL, 10)};
     AUTO(pod_exec_result) struct pod_exec_result result = {0};

@@ -86,9 +86,37 @@ def hooks_run_around_a_backup(cluster):
         return error
 
 
+COMMANDS = {"preBackup": {"exec": {"command": ["sh", "-c", "echo freeze {{ .Target.Name }} >> /tmp/asked"]}},
+            "postBackup": {"executionPolicy": "OnFailure", "exec": {"command": ["sh", "-c", "exit 7"]}}}
+
+
+@test("HK3", alone=True)
+def commands_run_where_that_is_allowed(cluster):
+    installed(cluster)
+    with protectable(cluster, hooks=COMMANDS) as space:
+        cluster.apply(protected("Deployment", "web", "data", {ANNOTATION: space}, strategy={"type": "Recreate"}), space)
+        pod = protected_pod(cluster, space, "web")
+        configuration = ready_configuration(cluster, space)["metadata"]["name"]
+        it = session(cluster, space, configuration, "forbidden")
+        phase, error, snapshots = result(it)
+        check_equal((phase, snapshots), ("Failed", False), f"status {it['status']}")
+        check("kubectl create rolebinding granary-hooks" in error and "failed as well" in error, error)
+
+        cluster.kubectl("create", "rolebinding", "granary-hooks", f"--namespace={space}", "--clusterrole=granary-hooks",
+                        "--serviceaccount=granary-system:granary-controller")
+        it = session(cluster, space, configuration, "allowed")
+        check_equal(result(it), ("Succeeded", "", True), f"status {it['status']}")
+        check_equal(hook_conditions(it), {
+            "PreBackupHookExecutionSucceeded": ("True", "SuccessfullyExecutedPreBackupHook"),
+            "PostBackupHookExecutionSucceeded": ("True", "SuccessfullyExecutedPostBackupHook")}, "conditions")
+        check_equal(sh(cluster, space, pod, "cat /tmp/asked"), "freeze web\n", "what ran, once")
+        return error
+
+
 def run(cluster, space, pod, *command, timeout_ms=60000, output_max=65536, container="main"):
-    ran = subprocess.run([RUN, cluster.layout.kubeconfig, space, pod, container, str(timeout_ms), str(output_max), *command],
-                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run([RUN, cluster.layout.kubeconfig, space, pod, container, str(timeout_ms), str(output_max),
+                          *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                         check=False)
     check_equal((ran.returncode, ran.stderr), (0, ""), "run_command")
     return json.loads(ran.stdout)
 

@@ -21,8 +21,17 @@ def no_wildcard_no_escalate_bind_impersonate_no_roles_no_tokens():
                 check("*" not in word, f"{title(role)}: {word}")
             check(not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"]), title(role))
             check("rbac.authorization.k8s.io" not in rule["apiGroups"], f"{title(role)} touches roles")
-            check(not {"serviceaccounts", "serviceaccounts/token", "nodes", "nodes/proxy", "pods/exec",
-                       "pods/attach", "pods/portforward"} & set(rule["resources"]), title(role))
+            commands = set() if role["metadata"]["name"] == "granary-hooks" else {"pods/exec"}
+            never = {"serviceaccounts", "serviceaccounts/token", "nodes", "nodes/proxy", "pods/attach", "pods/portforward"}
+            check(not (never | commands) & set(rule["resources"]), title(role))
+
+
+@test("SEC12")
+def commands_run_only_where_somebody_binds_that():
+    (role,) = [role for role in roles() if role["metadata"]["name"] == "granary-hooks"]
+    check_equal(role["rules"], [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}], "rules")
+    for binding in of_kind(system(), "ClusterRoleBinding", "RoleBinding"):
+        check(binding["roleRef"]["name"] != "granary-hooks", title(binding))
 
 
 @test("SEC12")
@@ -110,8 +119,8 @@ def webhook_configurations_by_name():
 
 
 @test("SEC12")
-def every_binding_names_a_role_and_serviceaccounts_that_exist_and_every_role_but_granary_user_is_bound():
-    objects, bound = system(), {("ClusterRole", "granary-user")}
+def every_binding_names_a_role_and_serviceaccounts_that_exist_and_every_role_but_two_is_bound():
+    objects, bound = system(), {("ClusterRole", "granary-user"), ("ClusterRole", "granary-hooks")}
     for binding in of_kind(objects, "ClusterRoleBinding", "RoleBinding"):
         reference = binding["roleRef"]
         named(objects, reference["kind"], reference["name"])

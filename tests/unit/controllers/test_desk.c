@@ -368,6 +368,93 @@ START_TEST(another_leader)
     }
 END_TEST
 
+/* ---- commands of hooks ---- */
+
+#define WITH_HOOKS                                                                                 \
+    "{'apiVersion': 'stash.appscode.com/v1beta1', 'kind': 'BackupConfiguration', 'metadata': "     \
+    "{'name': 'c', 'namespace': 'shop', 'uid': '" STAGE_CONFIGURATION_UID "'}, 'spec': {"          \
+    "'repository': {'name': 'r'}, 'target': {'ref': {'apiVersion': 'apps/v1', 'kind': "            \
+    "'Deployment', 'name': 'web'}, 'paths': ['/data']}, 'hooks': {'preBackup': {%s}}}}"
+
+/* Asks until it is known how the command of a stage went. */
+static enum desk_answer ask_command(struct stage *stage, struct agent *agent, int hook,
+                                    struct text *answer)
+{
+    const struct message_progress message = {.session = STAGE_SESSION_UID,
+                                             .host = "host-0",
+                                             .attempt = agent->granted->work.attempt,
+                                             .instance = agent->instance,
+                                             .stage = hook,
+                                             .has_exec = true,
+                                             .exec = {.phase = "Running"}};
+    enum desk_answer what;
+
+    do {
+        answer->length = 0;
+        what = stage->agents.progress(stage->agents.context, agent->caller, &message, answer,
+                                      &agent->err);
+    } while (what == DESK_ANSWERED && strstr(text_get(answer), "Running"));
+    return what;
+}
+
+static const struct {
+    const char *hook, *says;
+} command_rows[] = {
+    {"'exec': {'command': ['true']}", "exec in pod shop/web-1-a"},
+    {"'exec': {'command': ['true']}, 'containerName': 'stash'", "no such container"},
+    {"'exec': {'command': ['true']}, 'containerName': 'other'", "no such container"},
+    {"'exec': {'command': ['{{ env }}']}", "command[0]: template"},
+    {"'exec': {'command': []}", "no command now"},
+    {"'tcpSocket': {'port': 1}", "no command now"},
+};
+
+/* There is no such path in this cluster, so that nothing can be run. */
+START_TEST(commands)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(free) char *row = text_format(WITH_HOOKS, command_rows[_i].hook);
+        AUTO(text) struct text answer = {0};
+
+        begin(&stage, &agent);
+        stage_put(&stage, STAGE_CONFIGURATION, row);
+        for (int i = 0; i < 2; i++) {
+            ck_assert_int_eq(ask_command(&stage, &agent, MESSAGE_HOOK_BEFORE, &answer),
+                             DESK_ANSWERED);
+            ck_assert_msg(strstr(text_get(&answer), "\"exec\":\"Failed\"") != NULL &&
+                              strstr(text_get(&answer), command_rows[_i].says) != NULL,
+                          "%s", text_get(&answer));
+        }
+    }
+END_TEST
+
+/* SC3: what another leader has begun is not begun again, nor what is another's. */
+START_TEST(a_command_begins_once)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent other = agent_of(&web_a, RESTARTED, MESSAGE_SIDECAR);
+        AUTO(free) char *row = text_format(WITH_HOOKS, command_rows[0].hook);
+        AUTO(text) struct text answer = {0};
+
+        begin(&stage, &agent);
+        stage_put(&stage, STAGE_CONFIGURATION, row);
+        ck_assert_int_eq(ask_command(&stage, &agent, MESSAGE_HOOK_BEFORE, &answer), DESK_ANSWERED);
+        ck_assert_ptr_null(strstr(text_get(&answer), "another controller"));
+        stage_elect(&stage);
+        ck_assert_int_eq(ask_command(&stage, &agent, MESSAGE_HOOK_BEFORE, &answer), DESK_ANSWERED);
+        ck_assert_msg(strstr(text_get(&answer), "another controller has begun it"), "%s",
+                      text_get(&answer));
+        other.granted->work.attempt = 1;
+        ck_assert_int_eq(ask_command(&stage, &other, MESSAGE_HOOK_BEFORE, &answer), DESK_REFUSED);
+        ck_assert_int_eq(other.err.code, ERROR_CONFLICT);
+        /* a new attempt is another command */
+        ck_assert_int_eq(claim(&stage, &other), DESK_ANSWERED);
+        ck_assert_int_eq(ask_command(&stage, &other, MESSAGE_HOOK_BEFORE, &answer), DESK_ANSWERED);
+        ck_assert_ptr_null(strstr(text_get(&answer), "another controller"));
+    }
+END_TEST
+
 START_TEST(past_the_deadline)
     {
         AUTO(stage) struct stage stage = {0};
@@ -896,6 +983,8 @@ SUITE(desk)
     tcase_add_test(tests, a_container_that_was_restarted);
     tcase_add_loop_test(tests, a_container_that_was_restarted_for_nothing, 0, 2);
     tcase_add_test(tests, another_leader);
+    suite_rows(tests, commands, command_rows);
+    tcase_add_test(tests, a_command_begins_once);
     tcase_add_test(tests, past_the_deadline);
     tcase_add_test(tests, a_session_that_was_deleted);
     tcase_add_test(tests, without_proof);

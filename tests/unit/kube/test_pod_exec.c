@@ -227,6 +227,7 @@ static bool run(struct kube_client *client, int64_t timeout_ms, struct pod_exec_
                                   .pod = "web-0",
                                   .container = "app",
                                   .command = command,
+                                  .cancel_fd = -1,
                                   .timeout_ms = timeout_ms,
                                   .output_max = 100};
 
