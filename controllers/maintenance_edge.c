@@ -91,6 +91,23 @@ enum holder_state maintenance_state_of(const json_t *target_leases, const struct
     return now_s - holder->since_s < SESSION_SKEW_S ? HOLDER_UNKNOWN : HOLDER_ENDED;
 }
 
+bool maintenance_is_pod(const struct holder *holder)
+{
+    return strcmp(holder->session, holder->pod) == 0;
+}
+
+enum holder_state maintenance_state_of_pod(const json_t *pods, const struct holder *holder,
+                                           int64_t now_s)
+{
+    const json_t *pod;
+    size_t i;
+
+    tree_items (pods, i, pod)
+        if (span_is(tree_span(tree_get(pod, "metadata"), "uid"), holder->pod))
+            return HOLDER_WORKS;
+    return now_s - holder->since_s < SESSION_SKEW_S ? HOLDER_UNKNOWN : HOLDER_GONE;
+}
+
 static json_t *pods_of(const struct look *look, const char *job, struct error *err)
 {
     AUTO(free) char *labels = text_format("job-name=%s", job);

@@ -59,3 +59,10 @@ bool maintenance_edge_step(const struct maintenance_edge *edge,
  *  claim of his, and he is no newcomer. */
 enum holder_state maintenance_state_of(const json_t *target_leases, const struct holder *holder,
                                        int64_t now_s);
+
+/** True of a pod that restores without a session, on an empty volume: it goes by its own UID. */
+bool maintenance_is_pod(const struct holder *holder);
+
+/** What follows for such a one from the pods that are known and have not ended. */
+enum holder_state maintenance_state_of_pod(const json_t *pods, const struct holder *holder,
+                                           int64_t now_s);

@@ -102,9 +102,11 @@ static void keys(struct known *known, const struct informer_change *change, json
 
 static enum holder_state state_of(void *context, const struct holder *holder)
 {
-    AUTO(json) json_t *leases = known_all(loops_known(context), KNOWN_LEASE);
+    bool pod = maintenance_is_pod(holder);
+    AUTO(json) json_t *all = known_all(loops_known(context), pod ? KNOWN_POD : KNOWN_LEASE);
 
-    return maintenance_state_of(leases, holder, clock_now_s());
+    return pod ? maintenance_state_of_pod(all, holder, clock_now_s())
+               : maintenance_state_of(all, holder, clock_now_s());
 }
 
 static void tell(void *context, const json_t *object, const struct kube_event *event)

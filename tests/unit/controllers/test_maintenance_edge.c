@@ -547,6 +547,29 @@ START_TEST(test_states)
     }
 END_TEST
 
+/* A restore on an empty volume has no session: the pod that stands for it must be gone. */
+static const struct {
+    const char *pods;
+    int64_t age_s;
+    enum holder_state state;
+} pod_states[] = {
+    {"[]", SESSION_SKEW_S, HOLDER_GONE},
+    {"[]", SESSION_SKEW_S - 1, HOLDER_UNKNOWN},
+    {"[{'metadata':{'uid':'p'}}]", 100 * SESSION_SKEW_S, HOLDER_WORKS},
+    {"[{'metadata':{'uid':'q'}},{'metadata':{}}]", SESSION_SKEW_S, HOLDER_GONE},
+};
+
+START_TEST(test_pod_states)
+    {
+        AUTO(json) json_t *pods = json_row(pod_states[_i].pods);
+        const struct holder holder = {"p", "p", NOW - pod_states[_i].age_s};
+
+        ck_assert(maintenance_is_pod(&holder));
+        ck_assert(!maintenance_is_pod(&(struct holder){"s", "p", NOW}));
+        ck_assert_int_eq(maintenance_state_of_pod(pods, &holder, NOW), pod_states[_i].state);
+    }
+END_TEST
+
 SUITE(maintenance_edge)
 {
     tcase_add_test(tests, test_life);
@@ -560,4 +583,5 @@ SUITE(maintenance_edge)
     suite_rows(tests, test_bad, bad);
     tcase_add_test(tests, test_unlock);
     suite_rows(tests, test_states, states);
+    suite_rows(tests, test_pod_states, pod_states);
 }
