@@ -68,3 +68,5 @@ bench-controller: all images ## the controller with TARGETS targets and OTHERS o
 	@tests/install.sh "run a cluster" $(CLUSTER_PACKAGES)
 	@TARGETS=$(TARGETS) OTHERS=$(OTHERS) tests/bench/controller_bench.py
 	+@$(MAKE) -s --no-print-directory bench-agents
+
+-include $(wildcard $(BUILD)/tests/bench/*.d)

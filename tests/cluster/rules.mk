@@ -33,3 +33,5 @@ check-cluster: all images $(BUILD)/tests/cluster/make_jobs $(BUILD)/tests/cluste
 check-long: export GRANARY_LONG := 1
 check-long: ## hundreds of targets in a real Kubernetes, as many as in a large installation
 	@$(MAKE) --no-print-directory check-cluster TESTS="$(if $(TESTS),$(TESTS),test_scale)"
+
+-include $(wildcard $(BUILD)/tests/cluster/*.d)
