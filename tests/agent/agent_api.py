@@ -3,6 +3,7 @@
 import http.server
 import json
 import queue
+import select
 import ssl
 import threading
 import time
@@ -85,7 +86,7 @@ class AgentApi:
             self.asked.append((handler.path, message, handler.headers["Authorization"]))
             self.changed.notify_all()
         try:
-            answer, code = self.answer(handler.path, message), 200
+            answer, code = self.answer(handler.path, message, handler.connection), 200
         except Refuse as refusal:
             answer, code = refusal.status(), refusal.code
         if answer is None or self.ending:  # as if the machine had gone
@@ -98,11 +99,11 @@ class AgentApi:
         handler.end_headers()
         handler.wfile.write(data)
 
-    def answer(self, path, message):
+    def answer(self, path, message, connection):
         if self.once.get(path):
             answer = self.once[path].pop(0)
         elif path == "/v1/claim":
-            return self.claim(message)
+            return self.claim(message, connection)
         else:
             answer = self.answers[path]
         if callable(answer):
@@ -111,14 +112,21 @@ class AgentApi:
             raise answer
         return answer
 
-    def claim(self, message):
+    def claim(self, message, connection):
+        """Work, when there is some in time. An agent that waits says nothing: when there is something to read, it has
+        gone, and gets no work that is meant for the next one."""
         end = time.monotonic() + message.get("waitSeconds", 0)
         while not self.ending and time.monotonic() < end:
             try:
                 given = self.work.get(timeout=0.05)
-                return given if "pass" in given else {"work": given}
             except queue.Empty:
-                continue
+                given = None
+            if select.select([connection], [], [], 0)[0]:
+                if given is not None:
+                    self.work.put(given)
+                return None
+            if given is not None:
+                return given if "pass" in given else {"work": given}
         return {}
 
     def wait(self, path, count=1, seconds=30):

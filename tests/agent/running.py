@@ -131,6 +131,11 @@ def snapshots(url, environment=None):
     return [one for one in restic(url, "snapshots", "--no-lock", environment=environment) if one["hostname"] != "granary"]
 
 
+def locks(folder):
+    """Of a repository in a folder; one that is being written, or whose writer was killed at that, is none yet."""
+    return [name for name in os.listdir(f"{folder}/locks") if "-tmp-" not in name]
+
+
 def do(server, agent, given, seconds=40):
     """Hands out one piece of work and returns its report."""
     before = len([1 for path, _, _ in server.asked if path == "/v1/report"])

@@ -7,7 +7,7 @@ import subprocess
 import harness
 from agent_api import Refuse
 from harness import check, check_equal, eventually, temporary_folder, test
-from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, picture,
+from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, locks, picture,
                      rest_server, restic, restore, s3_server, same, snapshots, succeeds, work)
 
 USER = 65532
@@ -165,14 +165,14 @@ def a_lock_that_was_left_behind():
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, temporary_folder()))
         server.work.put(work(repository, endless()))
-        eventually(lambda: os.listdir(f"{repository}/locks"), "a lock", 20)
+        eventually(lambda: locks(repository), "a lock", 20)
         for child in agent.children():
             os.kill(child, 9)
         report = server.wait("/v1/report", 2)[-1]
         check_equal(report.get("error", {}).get("reason"), "Killed", "reason")
-        check_equal(len(os.listdir(f"{repository}/locks")), 1, "locks that are left")
+        check_equal(len(locks(repository)), 1, "locks that are left")
         succeeds(server, agent, work(repository, fill(temporary_folder())))
-        check_equal(len(os.listdir(f"{repository}/locks")), 1, "nobody has proof that its owner is dead")
+        check_equal(len(locks(repository)), 1, "nobody has proof that its owner is dead")
 
 
 def big(folder):
@@ -192,7 +192,7 @@ def endless():
 
 def nothing_is_left(agent, repository):
     eventually(lambda: agent.children() == [], "restic is gone", 5)
-    check_equal(os.listdir(f"{repository}/locks"), [], "locks")
+    check_equal(locks(repository), [], "locks")
 
 
 @test("RS9")
@@ -234,14 +234,14 @@ def a_pod_that_ends_takes_restic_along():
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, temporary_folder()))
         server.work.put(work(repository, data))
-        eventually(lambda: os.listdir(f"{repository}/locks"), "a lock", 20)
+        eventually(lambda: locks(repository), "a lock", 20)
         agent.ends(0, 10, number=15)
-        check_equal(os.listdir(f"{repository}/locks"), [], "locks")
+        check_equal(locks(repository), [], "locks")
     # and one that is killed: the next container goes on
     with api() as server:
         with Agent("sidecar", addresses=[server.address]) as agent:
             server.work.put(work(repository, data))
-            eventually(lambda: os.listdir(f"{repository}/locks"), "a lock", 20)
+            eventually(lambda: locks(repository), "a lock", 20)
             (child,) = agent.children()
             agent.process.kill()
             agent.process.wait()

@@ -6,7 +6,7 @@ import subprocess
 
 import harness
 from harness import check, check_equal, temporary_folder, test, write
-from running import (AGENT, CLUSTER, PASSWORD, RESTIC, rest_server, restic, s3_server)
+from running import (AGENT, CLUSTER, PASSWORD, RESTIC, locks, rest_server, restic, s3_server)
 
 STALE = ["unlock"]
 LOOK = [["snapshots", "--no-lock"], ["stats", "--no-lock", "--mode=raw-data"]]
@@ -184,7 +184,7 @@ class Locked:
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         env={"RESTIC_REPOSITORY": self.folder, "RESTIC_PASSWORD": PASSWORD,
                                              "HOME": "/nonexistent", "TMPDIR": self.backend})
-        harness.eventually(lambda: os.listdir(f"{self.folder}/locks"), "a lock", 30)
+        harness.eventually(lambda: locks(self.folder), "a lock", 30)
         return self
 
     def kill(self):
@@ -203,7 +203,7 @@ def a_lock_of_a_living_one_stays():
         said = maintain("forget", local(folder), secret_of(), STALE, forget(A, "--keep-last=1"), code=1)
         check_equal(said["reason"], "RepositoryLocked", f"{said}")
         said = maintain("unlock", local(folder), secret_of(), STALE, words=["--dead=granary-prune-r-1-xyz"])
-        check_equal(len(os.listdir(f"{folder}/locks")), 1, "its lock stays")
+        check_equal(len(locks(folder)), 1, "its lock stays")
     check_equal(len(left(folder)), 3, "nothing was forgotten")
 
 
@@ -220,9 +220,9 @@ def a_lock_of_a_dead_pod_goes_at_once():
                                   RESTIC, "--result", f"{temporary_folder()}/result", "--run=[\"unlock\"]",
                                   f"--dead={here}x"], capture_output=True, env={"PATH": "/usr/bin:/bin"},
                                  timeout=60 * harness.SLOW)
-        check_equal((process.returncode, len(os.listdir(f"{folder}/locks"))), (0, 1), "somebody else's name")
+        check_equal((process.returncode, len(locks(folder))), (0, 1), "somebody else's name")
         maintain("unlock", local(folder), secret_of(), STALE, words=[f"--dead={here[:-1]}"])
-        check_equal(os.listdir(f"{folder}/locks"), [], "the lock is gone")
+        check_equal(locks(folder), [], "the lock is gone")
     said = maintain("forget", local(folder), secret_of(), STALE, forget(A, "--keep-last=1"), *LOOK)
     check_equal((said["removed"], said["snapshots"]), (1, 1), f"{said}")
 

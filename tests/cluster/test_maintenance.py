@@ -52,6 +52,10 @@ class Kept:
         found = glob.glob(os.path.join(self.cluster.layout.path("volumes"), "**", "config"), recursive=True)
         return os.path.dirname([path for path in found if f"/{self.space}/" in path or self.space in path][0])
 
+    def locks(self):
+        """One that is being written, or whose writer was killed at that, is none yet."""
+        return [name for name in os.listdir(f"{self.folder()}/locks") if "-tmp-" not in name]
+
     def restic(self, *words, host=None):
         program = [tools.path_of("restic"), "--no-cache", *words]
         if host:
@@ -116,10 +120,10 @@ def nobody_is_locked_out_by_the_dead(cluster):
         eventually(lambda: it.done("check").get("lastSuccess"), "the first check", LATE_S)
         # one that was killed while it had the repository alone
         owner = it.restic("check", "--read-data", "--limit-download=1", host="granary-prune-dead")
-        eventually(lambda: os.listdir(f"{it.folder()}/locks"), "its lock", 60)
+        eventually(lambda: it.locks(), "its lock", 60)
         owner.kill()
         owner.communicate()
-        check(os.listdir(f"{it.folder()}/locks"), "the lock of the dead one is gone")
+        check(it.locks(), "the lock of the dead one is gone")
         cluster.patch("nodes", None, "node0", {"spec": {"unschedulable": True}})
         try:
             cluster.kubectl("annotate", "repository.stash.appscode.com", it.repository, "-n", it.space,
@@ -131,7 +135,7 @@ def nobody_is_locked_out_by_the_dead(cluster):
         finally:
             cluster.patch("nodes", None, "node0", {"spec": {"unschedulable": None}})
         eventually(lambda: it.done("unlock").get("lastSuccess"), "it was tried again", LATE_S)
-        check_equal(os.listdir(f"{it.folder()}/locks"), [], "locks")
+        check_equal(it.locks(), [], "locks")
         it.back_up("second")
         becomes(lambda: it.status().get("snapshotCount"), 1, "snapshots", LATE_S)
         return f"{it.status()['maintenance']}"
