@@ -414,7 +414,6 @@ START_TEST(test_damaged)
         must_begin(&stand, "granary-check-r-");
         run_pod(&stand, "Failed",
                 SAID("check", ",\\\"reason\\\":\\\"RepositoryDamaged\\\",\\\"errors\\\":2"));
-        fake_cluster_list(stand.cluster, JOBS);
         stand.now_s += 5;
         json_array_append_new(stand.sessions,
                               json_row("{'metadata':{'creationTimestamp':'2024-05-01T13:30:04Z'},"
