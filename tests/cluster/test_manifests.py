@@ -96,6 +96,7 @@ def empty(cluster):
     finally:
         remove(cluster)
         cluster.granary_policies = cluster.granary_webhook = cluster.granary_whole = None
+        cluster.granary_certificates = False
 
 
 def left(cluster):
