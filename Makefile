@@ -142,7 +142,7 @@ VALGRIND_SUITES ?= admit agent api base certs cli corpus controllers_cl controll
 	property_q property_s property_y review webhook
 VALGRIND_TESTS ?= H8 H10 pipelined interrupt clients_are_verified mounted_secret under_way metrics_are
 .PHONY: check-valgrind
-check-valgrind: all $(BUILD)/tests/unit/unit ## unit tests, goldens, and the running webhook under valgrind
+check-valgrind: all $(BUILD)/tests/unit/unit $(BUILD)/tests/integration/agent_desk ## unit tests, goldens, and the running webhook under valgrind
 	@tests/install.sh "run valgrind" valgrind libc6-dbg python3 openssl
 	@CK_FORK=no CK_VERBOSITY=normal CK_DEFAULT_TIMEOUT=0 PROPERTY_COUNT=5 SUITE_STRIDE=13 \
 		PROGRAM=$(BUILD)/tests/unit/unit tests/valgrind.sh $(or $(SUITES),$(VALGRIND_SUITES))

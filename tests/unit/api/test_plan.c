@@ -174,6 +174,19 @@ static const struct decision_row blueprint_rows[] = {
      .mistake = "a BackupConfiguration shop/deploy-web that was made by hand stands in the way of "
                 "BackupBlueprint \"daily\"",
      .trace = "BackupConfiguration shop/deploy-web has the name, and was made by hand."},
+    /* the names of both blueprints: each is said */
+    {.request =
+         {.annotations = "'stash.appscode.com/backup-blueprint': 'daily,weekly'",
+          .objects = {DAILY, BLUEPRINT("weekly", ""),
+                      STASH("BackupConfiguration", "'name': 'deploy-web'",
+                            REF("StatefulSet", "db") "}, 'repository': {'name': 'r'}, " KEEP) "}",
+                      STASH("BackupConfiguration", "'name': 'deploy-web-weekly-8bd2e028'",
+                            REF("StatefulSet", "db") "}, 'repository': {'name': 'r'}, " KEEP) "}"}},
+     .state = PLAN_BROKEN,
+     .why = "name-taken",
+     .mistake = "shop/deploy-web-weekly-8bd2e028 that was made by hand stands in the way of "
+                "BackupBlueprint "
+                "\"weekly\""},
     /* ours, or Stash's, is not in the way */
     {.request = {.objects = {DAILY, CONFIGURATION(
                                         "'name': 'deploy-web', 'labels': {'granary.dev/blueprint':"
