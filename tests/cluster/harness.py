@@ -177,7 +177,7 @@ class Cluster:
             connection.request(method, path, data, headers)
             answer = connection.getresponse()
             return answer, answer.read()
-        except (OSError, http.client.HTTPException):
+        except BaseException:  # an interrupt too: what cleans up behind it asks over the same connection
             connection.close()
             raise
 
