@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "base/wait.h"
 
 /* Milliseconds for all actions of one hook; after a session's end, to bring an application back to
  * where it was. Spec: stash-behaviour 5.7. */
@@ -106,15 +107,6 @@ static bool run_action(const struct errand *errand, const char *kind, const json
            ask(&request, &errand->limit, err);
 }
 
-static void raise_flag(int fd)
-{
-    uint64_t one = 1;
-
-    /* can only fail when it is readable already */
-    if (write(fd, &one, sizeof one) < 0)
-        (void)one;
-}
-
 /* All actions of ours, in their order, until one fails. */
 static void *run_errand(void *context)
 {
@@ -128,7 +120,7 @@ static void *run_errand(void *context)
         if (action && !json_is_null(action) && !run_action(errand, kinds[i], action, &errand->err))
             errand->good = error_wrap(&errand->err, "%s", kinds[i]);
     }
-    raise_flag(errand->done_fd);
+    wait_raise(errand->done_fd);
     return NULL;
 }
 
@@ -157,15 +149,15 @@ static void accompany(struct run *run, struct errand *errand, bool after, int st
         if (count > 0 && waits[0].revents)
             return;
         if (count > 0 && waits[1].revents) {
-            raise_flag(stop_fd);
+            wait_raise(stop_fd);
             waits[1].fd = -1; /* once is enough */
         }
         if (!is_late(run) && !run_progress(run, false) && !after)
-            raise_flag(stop_fd);
+            wait_raise(stop_fd);
         if (after && late_ms == INT64_MAX && is_late(run))
             late_ms = clock_mono_ms() + HOOK_LATE_MS;
         if (clock_mono_ms() >= late_ms)
-            raise_flag(stop_fd);
+            wait_raise(stop_fd);
     }
 }
 

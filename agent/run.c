@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
+#include "base/wait.h"
 
 /* Milliseconds from a signal until we are gone: restic gets a chance to take its lock away (a pod
  * has 30 s); without it, only a name server that does not answer could hold us. */
@@ -79,15 +80,6 @@ struct worker {
     enum agent_exit result;
 };
 
-static void raise_flag(int fd)
-{
-    uint64_t one = 1;
-
-    /* can only fail when it is readable already */
-    if (write(fd, &one, sizeof one) < 0)
-        (void)one;
-}
-
 static void *work(void *context)
 {
     static enum agent_exit (*const modes[])(struct agent *) = {[AGENT_SIDECAR] = agent_sidecar,
@@ -102,7 +94,7 @@ static void *work(void *context)
         worker->agent.client = agent_make(options->identity, worker->agent.stop_fd);
     worker->result = modes[options->mode](&worker->agent);
     agent_free(worker->agent.client);
-    raise_flag(worker->done_fd);
+    wait_raise(worker->done_fd);
     return NULL;
 }
 
@@ -150,7 +142,7 @@ static bool wait_for_the_end(struct worker *worker, int signals)
         if (by && asked_ms == 0) {
             asked_ms = clock_mono_ms();
             log_info("told to end", LOG_S("by", by));
-            raise_flag(worker->agent.stop_fd);
+            wait_raise(worker->agent.stop_fd);
         }
     }
 }

@@ -2,6 +2,16 @@
 
 #include <errno.h>
 #include <time.h>
+#include <unistd.h>
+
+void wait_raise(int event_fd)
+{
+    uint64_t one = 1;
+
+    /* can only fail when it is readable already */
+    if (write(event_fd, &one, sizeof one) < 0)
+        (void)one;
+}
 
 void wait_prepare(pthread_cond_t *condition)
 {

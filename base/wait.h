@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/** Makes an eventfd readable, for whoever polls it. */
+void wait_raise(int event_fd);
+
 /* Conditions whose deadlines are of clock_mono_ms(), so that no change of the wall clock moves
  * them. */
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "base/wait.h"
 #include "kube/pod_exec.h"
 
 /* Milliseconds for a command. Spec: stash-behaviour 5.7. */
@@ -68,13 +69,9 @@ struct hook_book *hook_book_make(struct kube_client *client)
 
 void hook_book_free(struct hook_book *book)
 {
-    uint64_t one = 1;
-
     if (!book)
         return;
-    /* can only fail when it is readable already */
-    if (write(book->cancel_fd, &one, sizeof one) < 0)
-        (void)one;
+    wait_raise(book->cancel_fd);
     for (struct entry *entry = book->entries, *next; entry; entry = next) {
         next = entry->next;
         entry_free(entry);

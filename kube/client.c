@@ -106,12 +106,8 @@ void kube_client_pace(struct kube_client *client, double per_s)
 
 void kube_client_cancel(struct kube_client *client)
 {
-    uint64_t one = 1;
-
     atomic_store(&client->cancelled, true);
-    /* can only fail when it is readable already */
-    if (write(client->cancel_fd, &one, sizeof one) < 0)
-        (void)one;
+    wait_raise(client->cancel_fd);
     curl_multi_wakeup(client->multi);
 }
 
