@@ -94,7 +94,7 @@ char *desk_repository_key(const json_t *repository)
     return text_format("%s/%s", space ? space : "", name ? name : "");
 }
 
-static json_t *invoker_of(const struct desk *desk, const json_t *session, bool restore)
+json_t *desk_invoker_of(const struct desk *desk, const json_t *session, bool restore)
 {
     const struct session_view *view = &desk->plan.view;
     const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
@@ -102,11 +102,6 @@ static json_t *invoker_of(const struct desk *desk, const json_t *session, bool r
     return restore ? tree_share(session)
                    : view->get(view->context, VIEW_CONFIGURATION, meta(session, "namespace"),
                                name ? name : "");
-}
-
-json_t *desk_invoker_of(const struct desk *desk, const json_t *session, bool restore)
-{
-    return invoker_of(desk, session, restore);
 }
 
 bool desk_session_of_job(const struct desk *desk, const struct desk_pod *pod, json_t **session,
@@ -120,7 +115,7 @@ bool desk_session_of_job(const struct desk *desk, const struct desk_pod *pod, js
     tree_put_text(metadata, "namespace", meta(pod->pod, "namespace"));
     tree_put_new(known, "metadata", metadata);
     *session = desk_read_session(desk, restore, known, err);
-    *invoker = *session ? invoker_of(desk, *session, restore) : NULL;
+    *invoker = *session ? desk_invoker_of(desk, *session, restore) : NULL;
     if (*invoker)
         return true;
     return *session || err->code == ERROR_NOT_FOUND

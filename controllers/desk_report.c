@@ -197,24 +197,13 @@ static bool drop(const struct desk *desk, const struct desk_claim *claim, struct
     return true;
 }
 
-static json_t *invoker_of(const struct desk *desk, const json_t *session, bool restore)
-{
-    const struct session_view *view = &desk->plan.view;
-    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
-
-    if (restore)
-        return tree_share(session);
-    return view->get(view->context, VIEW_CONFIGURATION, meta(session, "namespace"),
-                     name ? name : "");
-}
-
 /* Puts a result into the status of a session that waits for it. */
 static bool record(const struct desk *desk, const struct message_report *report,
                    const json_t *session, bool restore, struct error *err)
 {
     const json_t *now = tree_member(session, "status", JSON_OBJECT);
     AUTO(json) json_t *status = now ? tree_copy(now) : json_object();
-    AUTO(json) json_t *invoker = invoker_of(desk, session, restore);
+    AUTO(json) json_t *invoker = desk_invoker_of(desk, session, restore);
 
     (void)(restore ? restore_status_report : session_status_report)(
         status, report, work_is_proven(report, invoker, restore), desk_now_s(desk));
@@ -233,7 +222,7 @@ static bool is_recorded(const json_t *session, bool restore, const char *host)
 static void leave_repository(const struct desk *desk, const struct desk_claim *claim,
                              const json_t *session, bool restore)
 {
-    AUTO(json) json_t *invoker = invoker_of(desk, session, restore);
+    AUTO(json) json_t *invoker = desk_invoker_of(desk, session, restore);
     const json_t *ref = tree_at(invoker, "spec.repository");
     const char *space = tree_text(ref, "namespace"), *name = tree_text(ref, "name");
     struct error err = {.message = ""};
