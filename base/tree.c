@@ -58,6 +58,17 @@ const json_t *tree_item(const json_t *list, const char *key, const char *text)
     return index < 0 ? NULL : json_array_get(list, (size_t)index);
 }
 
+const json_t *tree_item_at(const json_t *list, const char *path, const char *text)
+{
+    const json_t *item;
+    size_t i;
+
+    tree_items (list, i, item)
+        if (span_is(tree_value(tree_at(item, path)), text))
+            return item;
+    return NULL;
+}
+
 long tree_named_index(const json_t *list, const char *name)
 {
     return tree_item_index(list, "name", name);

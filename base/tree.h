@@ -61,6 +61,9 @@ int64_t tree_int(const json_t *object, const char *key, int64_t otherwise);
 /** The first element of this list of objects whose member is this text, or NULL. Borrowed. */
 const json_t *tree_item(const json_t *list, const char *key, const char *text);
 
+/** The same by a path with dots: tree_item_at(pods, "metadata.uid", uid). */
+const json_t *tree_item_at(const json_t *list, const char *path, const char *text);
+
 /** Where that element is, or -1. */
 long tree_item_index(const json_t *list, const char *key, const char *text);
 

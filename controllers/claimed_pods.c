@@ -13,13 +13,7 @@ static const struct kube_resource pod_resource = {"", "v1", "pods", "Pod", true}
 
 static const json_t *with_uid(const json_t *pods, const char *uid)
 {
-    const json_t *pod;
-    size_t i;
-
-    tree_items (pods, i, pod)
-        if (span_is(tree_span(tree_get(pod, "metadata"), "uid"), uid))
-            return pod;
-    return NULL;
+    return tree_item_at(pods, "metadata.uid", uid);
 }
 
 /* UIDs of those who have claimed something and are not known. New list. */

@@ -342,13 +342,7 @@ static bool is_true(const json_t *job, const char *type, const json_t **found)
 
 static const json_t *job_of(const struct hosts_seen *seen, const char *uid)
 {
-    const json_t *job;
-    size_t i;
-
-    tree_items (seen->jobs, i, job)
-        if (span_is(tree_span(tree_get(job, "metadata"), "uid"), uid))
-            return job;
-    return NULL;
+    return tree_item_at(seen->jobs, "metadata.uid", uid);
 }
 
 static struct pod_trouble deleted(void)

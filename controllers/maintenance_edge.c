@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/claims.h"
+#include "controllers/condition.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/maintenance_read.h"
 #include "controllers/maintenance_status.h"
@@ -99,12 +100,8 @@ bool maintenance_is_pod(const struct holder *holder)
 enum holder_state maintenance_state_of_pod(const json_t *pods, const struct holder *holder,
                                            int64_t now_s)
 {
-    const json_t *pod;
-    size_t i;
-
-    tree_items (pods, i, pod)
-        if (span_is(tree_span(tree_get(pod, "metadata"), "uid"), holder->pod))
-            return HOLDER_WORKS;
+    if (tree_item_at(pods, "metadata.uid", holder->pod))
+        return HOLDER_WORKS;
     return now_s - holder->since_s < SESSION_SKEW_S ? HOLDER_UNKNOWN : HOLDER_GONE;
 }
 
@@ -135,9 +132,7 @@ static bool have_ended(const json_t *pods)
 
 static bool has_condition(const json_t *job, const char *type)
 {
-    const json_t *condition = tree_item(tree_at(job, "status.conditions"), "type", type);
-
-    return span_is(tree_span(condition, "status"), "True");
+    return condition_status(tree_at(job, "status.conditions"), type) == CONDITION_TRUE;
 }
 
 static enum maintenance_run run_of(const struct look *look)

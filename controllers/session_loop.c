@@ -422,13 +422,7 @@ static void step_restore(struct loops *loops, const struct sight *sight, const j
 
 static bool has_uid(const json_t *list, const char *uid)
 {
-    const json_t *object;
-    size_t i;
-
-    tree_items (list, i, object)
-        if (span_is(tree_span(tree_get(object, "metadata"), "uid"), uid))
-            return true;
-    return false;
+    return tree_item_at(list, "metadata.uid", uid) != NULL;
 }
 
 /* One that holds the Lease and is not there any more, or not of this target. */
