@@ -257,15 +257,6 @@ static struct kube_ref ref_of(const json_t *cronjob)
                              tree_text(metadata, "name"), NULL};
 }
 
-static void name_state(json_t *intent, const json_t *state)
-{
-    const json_t *from = tree_get(state, "metadata");
-    json_t *metadata = json_object_get(intent, "metadata");
-
-    tree_put_text(metadata, "uid", tree_text(from, "uid"));
-    tree_put_text(metadata, "resourceVersion", tree_text(from, "resourceVersion"));
-}
-
 /* Replaces all of its spec, where it is still in this state. New reference. */
 static json_t *replacement(const json_t *stored, const json_t *wanted)
 {
@@ -319,7 +310,7 @@ static bool apply(struct step *step, const json_t *wanted, struct error *err)
         return true;
     }
     if (there)
-        name_state(intent, there);
+        kube_name_state(json_object_get(intent, "metadata"), there);
     if (!kube_apply(step->edge->client, &ref, intent, &how, &result, err))
         return false;
     count(step, &step->edge->book->figures.applied, 1);

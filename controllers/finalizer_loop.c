@@ -94,8 +94,7 @@ static json_t *patch_of(const json_t *object)
 {
     json_t *patch = json_object(), *metadata = json_object();
 
-    tree_put_text(metadata, "uid", meta(object, "uid"));
-    tree_put_text(metadata, "resourceVersion", meta(object, "resourceVersion"));
+    kube_name_state(metadata, object);
     tree_put_new(metadata, "finalizers", stash_finalizer_others(object));
     tree_put_new(patch, "metadata", metadata);
     return patch;

@@ -121,8 +121,7 @@ static bool change(struct kube_client *client, const struct kube_ref *ref, const
     AUTO(json) json_t *patch = json_object();
     json_t *metadata = json_object();
 
-    tree_put_text(metadata, "resourceVersion", tree_text(theirs, "resourceVersion"));
-    tree_put_text(metadata, "uid", tree_text(theirs, "uid"));
+    kube_name_state(metadata, lease);
     tree_put_new(metadata, "annotations", annotations_new);
     tree_put_new(patch, "metadata", metadata);
     if (!tree_text(theirs, "resourceVersion"))

@@ -21,16 +21,6 @@ static json_t *difference(const json_t *status, const json_t *next)
     return made;
 }
 
-static json_t *state_of(const json_t *object)
-{
-    const json_t *metadata = tree_get(object, "metadata");
-    json_t *made = json_object();
-
-    tree_put_text(made, "uid", tree_text(metadata, "uid"));
-    tree_put_text(made, "resourceVersion", tree_text(metadata, "resourceVersion"));
-    return made;
-}
-
 enum status_sent status_send(struct kube_client *client, const struct kube_resource *resource,
                              const json_t *object, const json_t *next, struct error *err)
 {
@@ -39,8 +29,11 @@ enum status_sent status_send(struct kube_client *client, const struct kube_resou
                                  tree_text(metadata, "name"), "status"};
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(json) json_t *patch = json_object();
+    json_t *state = json_object();
     json_t *changed = difference(tree_get(object, "status"), next);
 
+    kube_name_state(state, object);
+    tree_put_new(patch, "metadata", state);
     tree_put_new(patch, "status", changed);
     if (json_object_size(changed) == 0)
         return STATUS_SAME;
@@ -48,7 +41,6 @@ enum status_sent status_send(struct kube_client *client, const struct kube_resou
         error_set(err, ERROR_INVALID, "%s: no uid or resourceVersion", resource->kind);
         return STATUS_FAILED;
     }
-    tree_put_new(patch, "metadata", state_of(object));
     if (kube_merge_patch(client, &ref, patch, &ours, &result, err))
         return STATUS_SENT;
     return err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND ? STATUS_LATE

@@ -68,11 +68,9 @@ static bool conflict(struct error *err, const char *what)
 /* What a write to what was read says. */
 static json_t *patch_of(const json_t *lease, const struct claims *claims)
 {
-    const json_t *theirs = tree_get(lease, "metadata");
     json_t *patch = json_object(), *metadata = json_object(), *annotations = json_object();
 
-    tree_put_text(metadata, "resourceVersion", tree_text(theirs, "resourceVersion"));
-    tree_put_text(metadata, "uid", tree_text(theirs, "uid"));
+    kube_name_state(metadata, lease);
     put_ledger(annotations, claims);
     tree_put_new(metadata, "annotations", annotations);
     tree_put_new(patch, "metadata", metadata);

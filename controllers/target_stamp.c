@@ -15,13 +15,11 @@
 
 static json_t *stamp_patch(const json_t *whole)
 {
-    const json_t *seen = tree_get(whole, "metadata");
     AUTO(free) char *value = text_format("%lld", (long long)clock_now_ms());
     json_t *patch = json_object(), *metadata = json_object(), *annotations = json_object();
 
     tree_put_text(annotations, KEY_STAMP, value);
-    tree_put_text(metadata, "uid", tree_text(seen, "uid"));
-    tree_put_text(metadata, "resourceVersion", tree_text(seen, "resourceVersion"));
+    kube_name_state(metadata, whole);
     tree_put_new(metadata, "annotations", annotations);
     tree_put_new(patch, "metadata", metadata);
     return patch;

@@ -59,11 +59,9 @@ static bool is_held(const json_t *object, const struct kube_result *result)
 /* In the state that was judged, and no other. */
 static json_t *bound_to(const json_t *intent, const json_t *object)
 {
-    const json_t *seen = tree_get(object, "metadata");
-    json_t *bound = tree_copy(intent), *metadata = json_object_get(bound, "metadata");
+    json_t *bound = tree_copy(intent);
 
-    tree_put_text(metadata, "uid", tree_text(seen, "uid"));
-    tree_put_text(metadata, "resourceVersion", tree_text(seen, "resourceVersion"));
+    kube_name_state(json_object_get(bound, "metadata"), object);
     return bound;
 }
 

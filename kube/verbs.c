@@ -326,6 +326,14 @@ void kube_json_patch_test(json_t *patch, const char *path, const json_t *value)
         abort();
 }
 
+void kube_name_state(json_t *metadata, const json_t *object)
+{
+    const json_t *read = tree_get(object, "metadata");
+
+    tree_put_text(metadata, "uid", tree_text(read, "uid"));
+    tree_put_text(metadata, "resourceVersion", tree_text(read, "resourceVersion"));
+}
+
 bool kube_merge_patch(struct kube_client *client, const struct kube_ref *ref, const json_t *patch,
                       const struct kube_options *options, struct kube_result *result,
                       struct error *err)

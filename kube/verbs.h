@@ -118,6 +118,10 @@ bool kube_json_patch(struct kube_client *client, const struct kube_ref *ref, con
  *  value. "/metadata/uid": the object that was meant, not one of the same name. */
 void kube_json_patch_test(json_t *patch, const char *path, const json_t *value);
 
+/** Names the state of an object that a write follows from: its uid and resourceVersion, as they
+ * were read, into the `metadata` of what is sent. */
+void kube_name_state(json_t *metadata, const json_t *object);
+
 /** Merge patch (RFC 7396). With metadata.resourceVersion in it: ERROR_CONFLICT when the object has
  *  another; with metadata.uid likewise. */
 bool kube_merge_patch(struct kube_client *client, const struct kube_ref *ref, const json_t *patch,
