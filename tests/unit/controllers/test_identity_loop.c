@@ -1,12 +1,9 @@
 #include "controllers/identity_loop.h"
 
-#include <time.h>
-
 #include "base/auto.h"
-#include "base/log.h"
 #include "base/tree.h"
-#include "tests/unit/controllers/fake_cluster.h"
-#include "tests/unit/json.h"
+#include "tests/unit/await.h"
+#include "tests/unit/controllers/stand.h"
 #include "tests/unit/suite.h"
 
 /* The loop of ConfigMaps before an API server that keeps objects. */
@@ -19,27 +16,6 @@
     "/apis/stash.appscode.com/v1beta1/namespaces/" space "/backupconfigurations/c"
 #define RESTORE(space) "/apis/stash.appscode.com/v1beta1/namespaces/" space "/restoresessions/r"
 
-struct stand {
-    struct fake_cluster *cluster;
-    struct settings_store *settings;
-    struct loops *loops;
-};
-
-static void put(const struct stand *stand, const char *path, const char *row)
-{
-    fake_cluster_put(stand->cluster, path, json_row(row));
-}
-
-static void put_space(const struct stand *stand, const char *name)
-{
-    AUTO(free) char *path = text_format("/api/v1/namespaces/%s", name);
-    AUTO(free)
-    char *row =
-        text_format("{'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': '%s'}}", name);
-
-    put(stand, path, row);
-}
-
 static void put_map(const struct stand *stand, const char *space, const char *ca)
 {
     AUTO(free) char *path = text_format("/api/v1/namespaces/%s/configmaps/granary-agent", space);
@@ -50,7 +26,7 @@ static void put_map(const struct stand *stand, const char *space, const char *ca
                     "'a:1'}}",
                     space, ca);
 
-    put(stand, path, row);
+    stand_put(stand, path, row);
 }
 
 static void put_one(const struct stand *stand, const char *path, const char *kind,
@@ -61,47 +37,18 @@ static void put_one(const struct stand *stand, const char *path, const char *kin
                             "'metadata': {'name': '%s', 'namespace': '%s'}, 'spec': {}}",
                             kind, name, space);
 
-    put(stand, path, row);
+    stand_put(stand, path, row);
 }
 
-static void start(struct stand *stand)
-{
-    static const struct loop *const table[] = {&identity_loop, NULL};
-    struct error err = {.message = ""};
-
-    stand->settings = settings_store_make(NULL, false, &err);
-    ck_assert_ptr_nonnull(stand->settings);
-
-    struct loops_options options = {
-        .table = table,
-        .client = fake_cluster_client(stand->cluster),
-        .settings = stand->settings,
-        .space = "granary-system",
-        .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
-        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1},
-        .lists_only = true,
-    };
-
-    stand->loops = loops_start(&options, &err);
-    ck_assert_msg(stand->loops != NULL, "%s", err.message);
-}
+static const struct loop *const table[] = {&identity_loop, NULL};
 
 static void prepare(struct stand *stand)
 {
-    log_setup(LOG_TEXT, LOG_ERROR);
-    *stand = (struct stand){.cluster = fake_cluster_start()};
-    put_space(stand, "granary-system");
-    put_space(stand, "shop");
-    put_space(stand, "idle");
+    stand_prepare(stand);
+    stand_put_namespace(stand, "granary-system");
+    stand_put_namespace(stand, "shop");
+    stand_put_namespace(stand, "idle");
     put_one(stand, CONFIGURATION("shop"), "BackupConfiguration", "shop", "c");
-}
-
-static void done(struct stand *stand)
-{
-    kube_client_cancel(fake_cluster_client(stand->cluster));
-    loops_stop(TAKE(stand->loops));
-    settings_store_free(TAKE(stand->settings));
-    fake_cluster_stop(stand->cluster);
 }
 
 static bool has(const struct stand *stand, const char *path, const char *ca)
@@ -112,27 +59,23 @@ static bool has(const struct stand *stand, const char *path, const char *ca)
     return span_is(tree_span(data, "ca.crt"), ca) && span_is(tree_span(data, "addresses"), "a:1");
 }
 
+static bool is_known(const struct stand *stand, const char *space)
+{
+    AUTO(json)
+    json_t *copy = known_get(loops_known(stand->loops), KNOWN_IDENTITY, space, "granary-agent");
+
+    return copy != NULL;
+}
+
 /* Until the copy is also known here: before that, looking again writes it again. */
 static void await_known(const struct stand *stand, const char *space)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-    json_t *copy = NULL;
-
-    for (int i = 0; i < TIMEOUT_MS && !copy; i++) {
-        copy = known_get(loops_known(stand->loops), KNOWN_IDENTITY, space, "granary-agent");
-        nanosleep(&pause, NULL);
-    }
-    ck_assert_ptr_nonnull(copy);
-    json_decref(copy);
+    AWAIT(is_known(stand, space), "%s", space);
 }
 
 static void await(const struct stand *stand, const char *path, const char *ca)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-
-    for (int i = 0; i < TIMEOUT_MS && !has(stand, path, ca); i++)
-        nanosleep(&pause, NULL);
-    ck_assert_msg(has(stand, path, ca), "%s has not %s", path, ca);
+    AWAIT(has(stand, path, ca), "%s has not %s", path, ca);
 }
 
 START_TEST(it_is_where_agents_may_run)
@@ -142,10 +85,10 @@ START_TEST(it_is_where_agents_may_run)
         prepare(&stand);
         put_map(&stand, "granary-system", "one");
         put_map(&stand, "shop", "forged");
-        start(&stand);
+        stand_lead(&stand, table);
         await(&stand, MAP("shop"), "one");
         /* a namespace that begins to need it */
-        put_space(&stand, "late");
+        stand_put_namespace(&stand, "late");
         put_one(&stand, RESTORE("late"), "RestoreSession", "late", "r");
         await(&stand, MAP("late"), "one");
         /* a new CA is everywhere */
@@ -161,7 +104,7 @@ START_TEST(it_is_where_agents_may_run)
         AUTO(json) json_t *none = fake_cluster_get(stand.cluster, MAP("idle"));
 
         ck_assert_ptr_null(none);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -170,12 +113,12 @@ START_TEST(without_one_of_our_own_there_is_nothing_to_copy)
         struct stand stand;
 
         prepare(&stand);
-        start(&stand);
+        stand_lead(&stand, table);
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
         put_map(&stand, "granary-system", "one");
         await(&stand, MAP("shop"), "one");
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -187,7 +130,7 @@ START_TEST(looking_again_writes_nothing)
 
         prepare(&stand);
         put_map(&stand, "granary-system", "one");
-        start(&stand);
+        stand_lead(&stand, table);
         await(&stand, MAP("shop"), "one");
         await_known(&stand, "shop");
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
@@ -195,7 +138,7 @@ START_TEST(looking_again_writes_nothing)
         loops_sweep(stand.loops);
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), asked);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -207,9 +150,9 @@ START_TEST(failures_come_again)
         prepare(&stand);
         put_map(&stand, "granary-system", "one");
         fake_cluster_fail(stand.cluster, 1, (enum fake_failure)(FAILS_BEFORE + _i));
-        start(&stand);
+        stand_lead(&stand, table);
         await(&stand, MAP("shop"), "one");
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 

@@ -2,15 +2,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/auto.h"
-#include "base/log.h"
 #include "base/tree.h"
 #include "controllers/configuration_loop.h"
 #include "controllers/references_loop.h"
 #include "controllers/target_loop.h"
-#include "tests/unit/controllers/fake_cluster.h"
+#include "tests/unit/await.h"
+#include "tests/unit/controllers/stand.h"
 #include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
@@ -43,115 +42,31 @@
     "{'apiVersion':'v1','kind':'Secret','metadata':{'name':'keys','namespace':'shop'},'data':{"    \
     "'RESTIC_PASSWORD':'eA=='}}"
 
-struct stand {
-    struct fake_cluster *cluster;
-    struct settings_store *settings;
-    struct loops *loops;
-};
-
-static void put(const struct stand *stand, const char *path, const char *row)
-{
-    fake_cluster_put(stand->cluster, path, json_row(row));
-}
-
 static void start(struct stand *stand)
 {
     static const struct loop *const table[] = {&target_loop, &configuration_loop, &references_loop,
                                                &overview_loop, NULL};
-    struct error err = {.message = ""};
 
-    log_setup(LOG_TEXT, LOG_ERROR);
-    *stand = (struct stand){.cluster = fake_cluster_start()};
-    put(stand, "/api/v1/namespaces/shop",
-        "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'shop'}}");
-    put(stand, CLAIM,
-        "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data','namespace':"
-        "'shop'}}");
-    put(stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
-    stand->settings = settings_store_make(NULL, false, &err);
-    ck_assert_ptr_nonnull(stand->settings);
-
-    struct loops_options options = {
-        .table = table,
-        .client = fake_cluster_client(stand->cluster),
-        .settings = stand->settings,
-        .space = "granary-system",
-        .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
-        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1},
-        .lists_only = true,
-    };
-
-    stand->loops = loops_start(&options, &err);
-    ck_assert_msg(stand->loops != NULL, "%s", err.message);
+    stand_prepare(stand);
+    stand_put_namespace(stand, "shop");
+    stand_put(stand, CLAIM,
+              "{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{'name':'data',"
+              "'namespace':'shop'}}");
+    stand_put(stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
+    stand_lead(stand, table);
 }
 
-static void stop(struct stand *stand)
+static bool has_metric(const struct stand *stand, const char *line)
 {
-    kube_client_cancel(fake_cluster_client(stand->cluster));
-    loops_stop(TAKE(stand->loops));
-    settings_store_free(TAKE(stand->settings));
-    fake_cluster_stop(stand->cluster);
-}
+    AUTO(text) struct text text = {0};
 
-static bool has(const struct stand *stand, const char *path, const char *row)
-{
-    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
-    AUTO(json) json_t *wanted = row ? json_row(row) : NULL;
-    const json_t *value;
-    const char *key;
-
-    if (!row || !object)
-        return !row && !object;
-    tree_each (wanted, key, value)
-        if (!tree_equal(tree_at(object, key), value))
-            return false;
-    return true;
-}
-
-/* Until the object has these values, by path with dots; NULL: until it is gone. */
-static void await(const struct stand *stand, const char *path, const char *row)
-{
-    struct timespec pause = {.tv_nsec = 1000000};
-
-    for (int i = 0; i < TIMEOUT_MS && !has(stand, path, row); i++)
-        nanosleep(&pause, NULL);
-
-    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
-    AUTO(free) char *text = object ? tree_format(object, NULL) : NULL;
-
-    ck_assert_msg(has(stand, path, row), "%s: %s", path, text ? text : "none");
+    loops_metrics(stand->loops, &text);
+    return strstr(text_get(&text), line) != NULL;
 }
 
 static void await_metric(const struct stand *stand, const char *line)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-    bool found = false;
-
-    for (int i = 0; i < TIMEOUT_MS && !found; i++) {
-        AUTO(text) struct text text = {0};
-
-        loops_metrics(stand->loops, &text);
-        found = strstr(text_get(&text), line) != NULL;
-        if (!found)
-            nanosleep(&pause, NULL);
-    }
-    ck_assert_msg(found, "%s", line);
-}
-
-/* Everything is looked at once more, and nothing is written. */
-static void must_rest(const struct stand *stand)
-{
-    struct timespec pause = {.tv_nsec = 1000000};
-    int64_t steps = loops_look_at(stand->loops, 3).steps;
-    int writes;
-
-    ck_assert(loops_wait_idle(stand->loops, TIMEOUT_MS));
-    writes = fake_cluster_asked(stand->cluster);
-    loops_sweep(stand->loops);
-    for (int i = 0; i < TIMEOUT_MS && loops_look_at(stand->loops, 3).steps < steps + 2; i++)
-        nanosleep(&pause, NULL);
-    ck_assert(loops_wait_idle(stand->loops, TIMEOUT_MS));
-    ck_assert_int_eq(fake_cluster_asked(stand->cluster), writes);
+    AWAIT(has_metric(stand, line), "%s", line);
 }
 
 START_TEST(from_an_annotation_to_a_protected_claim)
@@ -162,39 +77,44 @@ START_TEST(from_an_annotation_to_a_protected_claim)
         await_metric(&stand, "granary_controller_claims{state=\"unprotected\"} 1\n");
 
         /* the blueprint comes, then the Secret */
-        put(&stand, BLUEPRINT, A_BLUEPRINT);
-        await(&stand, CONFIGURATION, "{'status.phase':'NotReady'}");
-        await(&stand, BLUEPRINT,
-              "{'status.matchedTargets':1,'status.upToDateTargets':1,'status.failingTargets':1,"
-              "'status.protectedVolumes':0,'status.unprotectedVolumes':1,'status.lastError':"
-              "'Deployment shop/web: Secret shop/keys does not exist'}");
-        put(&stand, SECRET, A_SECRET);
-        await(&stand, CONFIGURATION, "{'status.phase':'Ready','status.observedGeneration':0}");
-        await(&stand, CRONJOB, "{'spec.schedule':'@daily'}");
-        await(&stand, REPOSITORY,
-              "{'status.references':[{'apiGroup':'stash.appscode.com','kind':'BackupConfiguration'"
-              ",'namespace':'shop','name':'deploy-web'}]}");
-        await(&stand, BLUEPRINT,
-              "{'status.failingTargets':0,'status.protectedVolumes':1,'status.unprotectedVolumes'"
-              ":0,'status.lastError':''}");
+        stand_put(&stand, BLUEPRINT, A_BLUEPRINT);
+        stand_await(&stand, CONFIGURATION, "{'status.phase':'NotReady'}");
+        stand_await(
+            &stand, BLUEPRINT,
+            "{'status.matchedTargets':1,'status.upToDateTargets':1,'status.failingTargets':1,"
+            "'status.protectedVolumes':0,'status.unprotectedVolumes':1,'status.lastError':"
+            "'Deployment shop/web: Secret shop/keys does not exist'}");
+        stand_put(&stand, SECRET, A_SECRET);
+        stand_await(&stand, CONFIGURATION,
+                    "{'status.phase':'Ready','status.observedGeneration':0}");
+        stand_await(&stand, CRONJOB, "{'spec.schedule':'@daily'}");
+        stand_await(
+            &stand, REPOSITORY,
+            "{'status.references':[{'apiGroup':'stash.appscode.com','kind':'BackupConfiguration'"
+            ",'namespace':'shop','name':'deploy-web'}]}");
+        stand_await(
+            &stand, BLUEPRINT,
+            "{'status.failingTargets':0,'status.protectedVolumes':1,'status.unprotectedVolumes'"
+            ":0,'status.lastError':''}");
         await_metric(&stand, "granary_controller_claim{namespace=\"shop\",claim=\"data\",state="
                              "\"protected\",by=\"BackupConfiguration shop/deploy-web\"} 1\n");
         await_metric(&stand, "granary_controller_configurations{phase=\"Ready\"} 1\n");
-        must_rest(&stand);
+        ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
+        stand_must_rest(&stand, 3, 2);
 
         /* somebody deletes the CronJob, and the Repository */
         fake_cluster_remove(stand.cluster, CRONJOB);
-        await(&stand, CRONJOB, "{'spec.schedule':'@daily'}");
+        stand_await(&stand, CRONJOB, "{'spec.schedule':'@daily'}");
 
         /* nobody asks for a backup any more */
-        put(&stand, DEPLOYMENT, A_DEPLOYMENT("'granary.dev/backup':'false'"));
-        await(&stand, CONFIGURATION, NULL);
-        await(&stand, REPOSITORY, "{'status.references':[]}");
-        await(&stand, BLUEPRINT, "{'status.matchedTargets':0,'status.protectedVolumes':0}");
+        stand_put(&stand, DEPLOYMENT, A_DEPLOYMENT("'granary.dev/backup':'false'"));
+        stand_await(&stand, CONFIGURATION, NULL);
+        stand_await(&stand, REPOSITORY, "{'status.references':[]}");
+        stand_await(&stand, BLUEPRINT, "{'status.matchedTargets':0,'status.protectedVolumes':0}");
         await_metric(&stand, "granary_controller_claim{namespace=\"shop\",claim=\"data\",state="
                              "\"excluded\",by=\"annotation granary.dev/backup of Deployment "
                              "web\"} 1\n");
-        stop(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -221,15 +141,7 @@ static bool shows(const struct stand *stand, const char *path, const char *type,
 static void await_condition(const struct stand *stand, const char *path, const char *type,
                             const char *row)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-
-    for (int i = 0; i < TIMEOUT_MS && !shows(stand, path, type, row); i++)
-        nanosleep(&pause, NULL);
-
-    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
-    AUTO(free) char *text = object ? tree_format(object, NULL) : NULL;
-
-    ck_assert_msg(shows(stand, path, type, row), "%s of %s: %s", type, path, text ? text : "none");
+    AWAIT(shows(stand, path, type, row), "%s of %s: not %s", type, path, row ? row : "gone");
 }
 
 /* A field that somebody else states by an apply of his own is his: said, until he gives it up. */
@@ -238,9 +150,9 @@ START_TEST(a_field_that_somebody_holds)
         struct stand stand;
 
         start(&stand);
-        put(&stand, SECRET, A_SECRET);
-        put(&stand, BLUEPRINT, A_BLUEPRINT);
-        await(&stand, CONFIGURATION, "{'status.phase':'Ready'}");
+        stand_put(&stand, SECRET, A_SECRET);
+        stand_put(&stand, BLUEPRINT, A_BLUEPRINT);
+        stand_await(&stand, CONFIGURATION, "{'status.phase':'Ready'}");
 
         AUTO(json) json_t *held = fake_cluster_get(stand.cluster, CONFIGURATION);
         AUTO(json) json_t *given_up = tree_copy(held);
@@ -254,17 +166,18 @@ START_TEST(a_field_that_somebody_holds)
             &stand, CONFIGURATION, "PlanCarriedOut",
             "{'status':'False','reason':'Conflict','message':'BackupConfiguration shop/deploy-web "
             "is left as it is: other managers own .spec (team)'}");
-        await(&stand, CONFIGURATION, "{'spec.schedule':'3 3 * * *','status.phase':'Ready'}");
-        await(&stand, BLUEPRINT,
-              "{'status.failingTargets':1,'status.lastError':'Deployment shop/web: "
-              "BackupConfiguration shop/deploy-web is left as it is: other managers own .spec "
-              "(team)'}");
+        stand_await(&stand, CONFIGURATION, "{'spec.schedule':'3 3 * * *','status.phase':'Ready'}");
+        stand_await(
+            &stand, BLUEPRINT,
+            "{'status.failingTargets':1,'status.lastError':'Deployment shop/web: "
+            "BackupConfiguration shop/deploy-web is left as it is: other managers own .spec "
+            "(team)'}");
 
         tree_put_int(json_object_get(given_up, "metadata"), "generation", 3);
         fake_cluster_put(stand.cluster, CONFIGURATION, tree_copy(given_up));
         await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
-        await(&stand, BLUEPRINT, "{'status.failingTargets':0,'status.lastError':''}");
-        stop(&stand);
+        stand_await(&stand, BLUEPRINT, "{'status.failingTargets':0,'status.lastError':''}");
+        stand_done(&stand);
     }
 END_TEST
 
@@ -285,21 +198,22 @@ START_TEST(one_made_by_hand_in_the_way)
         start(&stand);
         tree_put_new(json_object_get(made, "spec"), "target", json_row(refs[_i]));
         fake_cluster_put(stand.cluster, CONFIGURATION, made);
-        put(&stand, BLUEPRINT, A_BLUEPRINT);
+        stand_put(&stand, BLUEPRINT, A_BLUEPRINT);
         await_condition(
             &stand, CONFIGURATION, "PlanCarriedOut",
             "{'status':'False','reason':'NameTaken','message':'it was made by hand, and has the "
             "name of the one that a BackupBlueprint would make for apps/Deployment/shop/web, which "
             "is not made'}");
-        await(&stand, BLUEPRINT, "{'status.failingTargets':1}");
-        await(&stand, CONFIGURATION, "{'spec.repository':{'name':'mine'},'metadata.generation':1}");
-        put(&stand, DEPLOYMENT, A_DEPLOYMENT(""));
+        stand_await(&stand, BLUEPRINT, "{'status.failingTargets':1}");
+        stand_await(&stand, CONFIGURATION,
+                    "{'spec.repository':{'name':'mine'},'metadata.generation':1}");
+        stand_put(&stand, DEPLOYMENT, A_DEPLOYMENT(""));
         await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
-        put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
+        stand_put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
         await_condition(&stand, CONFIGURATION, "PlanCarriedOut", "{'reason':'NameTaken'}");
         fake_cluster_remove(stand.cluster, DEPLOYMENT);
         await_condition(&stand, CONFIGURATION, "PlanCarriedOut", NULL);
-        stop(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -311,14 +225,14 @@ START_TEST(one_that_waits_for_its_owner)
 
         start(&stand);
         fake_cluster_clock(stand.cluster, NOW_S);
-        put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
-        put(&stand, BLUEPRINT, A_BLUEPRINT);
+        stand_put(&stand, DEPLOYMENT, A_DEPLOYMENT(ASKS));
+        stand_put(&stand, BLUEPRINT, A_BLUEPRINT);
         /* before it is known since when admission is ours, nobody is said to wait */
         await_condition(&stand, CONFIGURATION, "StashSidecarInjected", "{'status':'True'}");
         loops_set_active(stand.loops, NOW_S + 1);
         await_condition(&stand, CONFIGURATION, "StashSidecarInjected",
                         "{'status':'False','reason':'WaitingForOwner'}");
-        await(&stand, CONFIGURATION, "{'status.phase':'NotReady'}");
+        stand_await(&stand, CONFIGURATION, "{'status.phase':'NotReady'}");
 
         /* what admission would make of his change */
         AUTO(json) json_t *changed = fake_cluster_get(stand.cluster, DEPLOYMENT);
@@ -328,7 +242,7 @@ START_TEST(one_that_waits_for_its_owner)
                      json_row("{'annotations':{'granary.dev/agent':'v1.00000000.00000000'}}"));
         fake_cluster_put(stand.cluster, DEPLOYMENT, tree_copy(changed));
         await_condition(&stand, CONFIGURATION, "StashSidecarInjected", "{'status':'True'}");
-        stop(&stand);
+        stand_done(&stand);
     }
 END_TEST
 

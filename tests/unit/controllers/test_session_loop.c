@@ -1,16 +1,16 @@
 #include "controllers/session_loop.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/session_keys.h"
 #include "controllers/slot.h"
+#include "tests/unit/await.h"
 #include "tests/unit/controllers/stage.h"
+#include "tests/unit/controllers/stand.h"
 #include "tests/unit/json.h"
 #include "tests/unit/suite.h"
 
@@ -22,53 +22,35 @@
 
 static const struct agent_caller web_a = {"shop", "web-1-a", STAGE_POD_UID, "default"};
 
-struct stand {
+struct scene {
     struct stage stage;
-    struct settings_store *settings;
-    struct loops *loops;
+    struct stand stand; /* over its cluster */
 };
 
-static void lead(struct stand *stand)
+static void lead(struct scene *scene)
 {
     static const struct loop *const table[] = {&session_loop, NULL};
-    struct error err = {.message = ""};
-    struct loops_options options = {
-        .table = table,
-        .client = fake_cluster_client(stand->stage.cluster),
-        .settings = stand->settings,
-        .space = "granary-system",
-        .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
-        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1},
-        .lists_only = true,
-    };
 
-    stand->loops = loops_start(&options, &err);
-    ck_assert_msg(stand->loops != NULL, "%s", err.message);
+    stand_lead(&scene->stand, table);
 }
 
-static void prepare(struct stand *stand)
+static void prepare(struct scene *scene)
 {
-    struct error err = {.message = ""};
-
-    log_setup(LOG_TEXT, LOG_ERROR);
-    *stand = (struct stand){0};
-    stage_start(&stand->stage);
-    fake_cluster_clock(stand->stage.cluster, clock_now_s());
-    stage_put(&stand->stage, "/api/v1/namespaces/shop",
-              "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'shop'}}");
-    stand->settings = settings_store_make(NULL, false, &err);
-    lead(stand);
+    *scene = (struct scene){0};
+    stage_start(&scene->stage);
+    fake_cluster_clock(scene->stage.cluster, clock_now_s());
+    stand_over(&scene->stand, scene->stage.cluster);
+    stand_put_namespace(&scene->stand, "shop");
+    lead(scene);
 }
 
-static void done(struct stand *stand)
+static void done(struct scene *scene)
 {
-    kube_client_cancel(fake_cluster_client(stand->stage.cluster));
-    loops_stop(stand->loops);
-    settings_store_free(stand->settings);
-    stage_done(&stand->stage);
+    stand_leave(&scene->stand);
+    stage_done(&scene->stage);
 }
 
-static void make_session(struct stand *stand, const char *more)
+static void make_session(struct scene *scene, const char *more)
 {
     char time[CONDITION_TIME_BYTES];
 
@@ -81,51 +63,40 @@ static void make_session(struct stand *stand, const char *more)
                             "'kind':'BackupConfiguration','name':'c'}%s}}",
                             time, more);
 
-    stage_put(&stand->stage, STAGE_SESSIONS "/s1", row);
+    stage_put(&scene->stage, STAGE_SESSIONS "/s1", row);
 }
 
 /* ---- waiting ---- */
 
-static void rest(void)
+static bool is_phase(struct scene *scene, const char *name, const char *phase)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
+    AUTO(free) char *is = stage_phase(&scene->stage, name);
 
-    nanosleep(&pause, NULL);
+    return strcmp(is, phase) == 0;
 }
 
-static void await_phase(struct stand *stand, const char *name, const char *phase)
+static void await_phase(struct scene *scene, const char *name, const char *phase)
 {
-    bool found = false;
-
-    for (int i = 0; i < TIMEOUT_MS && !found; i++) {
-        AUTO(free) char *is = stage_phase(&stand->stage, name);
-
-        found = strcmp(is, phase) == 0;
-        if (!found)
-            rest();
-    }
-    ck_assert_msg(found, "%s is never %s", name, phase);
+    AWAIT(is_phase(scene, name, phase), "%s is never %s", name, phase);
 }
 
-static void await_free(struct stand *stand)
+static bool is_free(struct scene *scene)
 {
-    bool found = false;
+    AUTO(json) json_t *lease = stage_lease(&scene->stage);
 
-    for (int i = 0; i < TIMEOUT_MS && !found; i++) {
-        AUTO(json) json_t *lease = stage_lease(&stand->stage);
+    return !lease;
+}
 
-        found = !lease;
-        if (!found)
-            rest();
-    }
-    ck_assert_msg(found, "the Lease is never given back");
+static void await_free(struct scene *scene)
+{
+    AWAIT(is_free(scene), "the Lease is never given back");
 }
 
 /* ---- an agent ---- */
 
-static int64_t claim(struct stand *stand, int role)
+static int64_t claim(struct scene *scene, int role)
 {
-    struct agent_desk desk = desk_callbacks(session_loop_desk(stand->loops));
+    struct agent_desk desk = desk_callbacks(session_loop_desk(scene->stand.loops));
     const struct message_claim message = {
         .agent_version = "0.1.0",
         .instance = INSTANCE,
@@ -147,14 +118,14 @@ static int64_t claim(struct stand *stand, int role)
             ck_assert_ptr_nonnull(read);
             return granted->pass ? 0 : granted->work.attempt;
         }
-        rest();
+        await_rest();
     }
     ck_abort_msg("there is never work");
 }
 
-static enum desk_answer report(struct stand *stand, bool good)
+static enum desk_answer report(struct scene *scene, bool good)
 {
-    struct agent_desk desk = desk_callbacks(session_loop_desk(stand->loops));
+    struct agent_desk desk = desk_callbacks(session_loop_desk(scene->stand.loops));
     AUTO(free) struct message_report *message = text_alloc(sizeof *message);
     AUTO(text) struct text answer = {0};
     struct error err = {.message = ""};
@@ -179,78 +150,76 @@ static enum desk_answer report(struct stand *stand, bool good)
 
 START_TEST(a_backup)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        make_session(&stand, "");
-        ck_assert_int_eq(claim(&stand, MESSAGE_SIDECAR), 1);
-        ck_assert_int_eq(report(&stand, true), DESK_ANSWERED);
-        await_phase(&stand, "s1", "Succeeded");
-        await_free(&stand);
-        done(&stand);
+        prepare(&scene);
+        make_session(&scene, "");
+        ck_assert_int_eq(claim(&scene, MESSAGE_SIDECAR), 1);
+        ck_assert_int_eq(report(&scene, true), DESK_ANSWERED);
+        await_phase(&scene, "s1", "Succeeded");
+        await_free(&scene);
+        done(&scene);
     }
 END_TEST
 
 /* Another leader goes on where the last one was. */
 START_TEST(a_change_of_leaders)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        make_session(&stand, "");
-        ck_assert_int_eq(claim(&stand, MESSAGE_SIDECAR), 1);
-        loops_stop(stand.loops);
-        lead(&stand);
-        ck_assert_int_eq(claim(&stand, MESSAGE_SIDECAR), 1);
-        ck_assert_int_eq(report(&stand, true), DESK_ANSWERED);
-        loops_stop(stand.loops);
-        lead(&stand);
-        await_phase(&stand, "s1", "Succeeded");
-        await_free(&stand);
-        done(&stand);
+        prepare(&scene);
+        make_session(&scene, "");
+        ck_assert_int_eq(claim(&scene, MESSAGE_SIDECAR), 1);
+        lead(&scene);
+        ck_assert_int_eq(claim(&scene, MESSAGE_SIDECAR), 1);
+        ck_assert_int_eq(report(&scene, true), DESK_ANSWERED);
+        lead(&scene);
+        await_phase(&scene, "s1", "Succeeded");
+        await_free(&scene);
+        done(&scene);
     }
 END_TEST
 
 START_TEST(a_retry)
     {
-        struct stand stand;
+        struct scene scene;
         json_t *configuration;
 
-        prepare(&stand);
-        configuration = fake_cluster_get(stand.stage.cluster, STAGE_CONFIGURATION);
+        prepare(&scene);
+        configuration = fake_cluster_get(scene.stage.cluster, STAGE_CONFIGURATION);
         tree_put_text(json_object_get(json_object_get(configuration, "spec"), "retryConfig"),
                       "delay", "0s");
-        fake_cluster_put(stand.stage.cluster, STAGE_CONFIGURATION, configuration);
-        make_session(&stand, ",'retryLeft':1");
-        ck_assert_int_eq(claim(&stand, MESSAGE_SIDECAR), 1);
-        ck_assert_int_eq(report(&stand, false), DESK_ANSWERED);
-        await_phase(&stand, "s1", "Failed");
+        fake_cluster_put(scene.stage.cluster, STAGE_CONFIGURATION, configuration);
+        make_session(&scene, ",'retryLeft':1");
+        ck_assert_int_eq(claim(&scene, MESSAGE_SIDECAR), 1);
+        ck_assert_int_eq(report(&scene, false), DESK_ANSWERED);
+        await_phase(&scene, "s1", "Failed");
 
         AUTO(free) char *next = slot_name_of_uid("c", STAGE_SESSION_UID);
 
-        await_phase(&stand, next, "Running");
-        done(&stand);
+        await_phase(&scene, next, "Running");
+        done(&scene);
     }
 END_TEST
 
-static void deletes_session(struct stand *stand)
+static void deletes_session(struct scene *scene)
 {
-    fake_cluster_remove(stand->stage.cluster, STAGE_SESSIONS "/s1");
+    fake_cluster_remove(scene->stage.cluster, STAGE_SESSIONS "/s1");
 }
 
-static void deletes_configuration(struct stand *stand)
+static void deletes_configuration(struct scene *scene)
 {
-    fake_cluster_remove(stand->stage.cluster, STAGE_CONFIGURATION);
+    fake_cluster_remove(scene->stage.cluster, STAGE_CONFIGURATION);
 }
 
-static void deletes_both(struct stand *stand)
+static void deletes_both(struct scene *scene)
 {
-    deletes_configuration(stand);
-    deletes_session(stand);
+    deletes_configuration(scene);
+    deletes_session(scene);
 }
 
 static const struct {
-    void (*event)(struct stand *stand);
+    void (*event)(struct scene *scene);
     const char *phase;
     enum desk_answer answer;
 } gone_rows[] = {
@@ -262,69 +231,69 @@ static const struct {
 /* The Lease stays until the agent has ended, and goes then. */
 START_TEST(what_is_gone)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        make_session(&stand, "");
-        ck_assert_int_eq(claim(&stand, MESSAGE_SIDECAR), 1);
-        gone_rows[_i].event(&stand);
-        await_phase(&stand, "s1", gone_rows[_i].phase);
+        prepare(&scene);
+        make_session(&scene, "");
+        ck_assert_int_eq(claim(&scene, MESSAGE_SIDECAR), 1);
+        gone_rows[_i].event(&scene);
+        await_phase(&scene, "s1", gone_rows[_i].phase);
 
-        AUTO(json) json_t *lease = stage_lease(&stand.stage);
+        AUTO(json) json_t *lease = stage_lease(&scene.stage);
 
         ck_assert_ptr_nonnull(lease);
-        while (report(&stand, true) != gone_rows[_i].answer)
-            rest();
-        await_free(&stand);
-        done(&stand);
+        while (report(&scene, true) != gone_rows[_i].answer)
+            await_rest();
+        await_free(&scene);
+        done(&scene);
     }
 END_TEST
 
 /* Its configuration was never there. */
 START_TEST(without_configuration)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        fake_cluster_remove(stand.stage.cluster, STAGE_CONFIGURATION);
-        make_session(&stand, "");
-        await_phase(&stand, "s1", "Skipped");
-        done(&stand);
+        prepare(&scene);
+        fake_cluster_remove(scene.stage.cluster, STAGE_CONFIGURATION);
+        make_session(&scene, "");
+        await_phase(&scene, "s1", "Skipped");
+        done(&scene);
     }
 END_TEST
 
 START_TEST(a_restore)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        stage_restore(&stand.stage,
+        prepare(&scene);
+        stage_restore(&scene.stage,
                       "{'repository':{'name':'r'},'target':{'ref':{'apiVersion':'apps/v1','kind':"
                       "'Deployment','name':'web'},'rules':[{'paths':['/data']}]}}");
-        await_phase(&stand, "r1", "Pending");
-        ck_assert_int_eq(claim(&stand, MESSAGE_INIT), 1);
-        await_phase(&stand, "r1", "Running");
-        ck_assert_int_eq(report(&stand, true), DESK_ANSWERED);
-        await_phase(&stand, "r1", "Succeeded");
-        await_free(&stand);
-        ck_assert_int_eq(claim(&stand, MESSAGE_INIT), 0);
-        done(&stand);
+        await_phase(&scene, "r1", "Pending");
+        ck_assert_int_eq(claim(&scene, MESSAGE_INIT), 1);
+        await_phase(&scene, "r1", "Running");
+        ck_assert_int_eq(report(&scene, true), DESK_ANSWERED);
+        await_phase(&scene, "r1", "Succeeded");
+        await_free(&scene);
+        ck_assert_int_eq(claim(&scene, MESSAGE_INIT), 0);
+        done(&scene);
     }
 END_TEST
 
 START_TEST(a_restore_without_repository)
     {
-        struct stand stand;
+        struct scene scene;
 
-        prepare(&stand);
-        stage_put(&stand.stage, STAGE_REPOSITORY,
+        prepare(&scene);
+        stage_put(&scene.stage, STAGE_REPOSITORY,
                   "{'apiVersion':'stash.appscode.com/v1alpha1','kind':'Repository','metadata':{"
                   "'name':'r','namespace':'shop'},'spec':{'usagePolicy':{}}}");
-        stage_restore(&stand.stage,
+        stage_restore(&scene.stage,
                       "{'repository':{'name':'r'},'target':{'ref':{'apiVersion':'apps/v1','kind':"
                       "'Deployment','name':'web'},'rules':[{'paths':['/data']}]}}");
-        await_phase(&stand, "r1", "Invalid");
-        done(&stand);
+        await_phase(&scene, "r1", "Invalid");
+        done(&scene);
     }
 END_TEST
 

@@ -2,15 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/keys.h"
 #include "base/auto.h"
-#include "base/log.h"
 #include "base/tree.h"
 #include "tests/unit/api/planned.h"
-#include "tests/unit/controllers/fake_cluster.h"
-#include "tests/unit/json.h"
+#include "tests/unit/await.h"
+#include "tests/unit/controllers/stand.h"
 #include "tests/unit/kube/folder.h"
 #include "tests/unit/suite.h"
 
@@ -31,121 +29,28 @@
     "{'name': 'app', 'volumeMounts': [{'name': 'a', 'mountPath': '/data'}]}], 'volumes': [{"       \
     "'name': 'a', 'persistentVolumeClaim': {'claimName': 'a'}}]}}}}"
 
-struct stand {
-    struct fake_cluster *cluster;
-    struct settings_store *settings;
-    struct loops *loops;
-};
-
-static void start(struct stand *stand)
-{
-    static const struct loop *const table[] = {&target_loop, NULL};
-    struct error err = {.message = ""};
-
-    stand->settings = settings_store_make(NULL, false, &err);
-    ck_assert_ptr_nonnull(stand->settings);
-
-    struct loops_options options = {
-        .table = table,
-        .client = fake_cluster_client(stand->cluster),
-        .settings = stand->settings,
-        .space = "granary-system",
-        .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
-        .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1, .missing_ms = 1},
-        .lists_only = true,
-    };
-
-    stand->loops = loops_start(&options, &err);
-    ck_assert_msg(stand->loops != NULL, "%s", err.message);
-}
-
-static void stop(struct stand *stand)
-{
-    kube_client_cancel(fake_cluster_client(stand->cluster));
-    loops_stop(TAKE(stand->loops));
-    settings_store_free(TAKE(stand->settings));
-}
-
-static void put(const struct stand *stand, const char *path, const char *row)
-{
-    fake_cluster_put(stand->cluster, path, json_row(row));
-}
+static const struct loop *const table[] = {&target_loop, NULL};
 
 /* An empty namespace, and one blueprint. */
 static void prepare(struct stand *stand)
 {
-    log_setup(LOG_TEXT, LOG_ERROR);
-    *stand = (struct stand){.cluster = fake_cluster_start()};
-    put(stand, SHOP, NAMESPACE(""));
-    put(stand, BLUEPRINT_PATH("daily"), DAILY);
+    stand_prepare(stand);
+    stand_put(stand, SHOP, NAMESPACE(""));
+    stand_put(stand, BLUEPRINT_PATH("daily"), DAILY);
 }
 
-static void done(struct stand *stand)
+static bool has_problem(const struct stand *stand, const char *key, const char *reason)
 {
-    stop(stand);
-    fake_cluster_stop(stand->cluster);
-}
+    AUTO(json) json_t *problems = loops_problems(stand->loops, &target_loop);
+    const char *is = tree_text(tree_get(problems, key), "reason");
 
-/* ---- waiting ---- */
-
-static bool has(const struct stand *stand, const char *path, const char *row)
-{
-    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
-    AUTO(json) json_t *wanted = row ? json_row(row) : NULL;
-    const json_t *value;
-    const char *key;
-
-    if (!row || !object)
-        return !row && !object;
-    tree_each (wanted, key, value)
-        if (!tree_equal(tree_at(object, key), value))
-            return false;
-    return true;
-}
-
-/* Until the object has these values, by path with dots; NULL: until it is gone. */
-static void await(const struct stand *stand, const char *path, const char *row)
-{
-    struct timespec pause = {.tv_nsec = 1000000};
-
-    for (int i = 0; i < TIMEOUT_MS && !has(stand, path, row); i++)
-        nanosleep(&pause, NULL);
-
-    AUTO(json) json_t *object = fake_cluster_get(stand->cluster, path);
-    AUTO(free) char *text = object ? tree_format(object, NULL) : NULL;
-
-    ck_assert_msg(has(stand, path, row), "%s: %s", path, text ? text : "none");
+    return reason ? is && strcmp(is, reason) == 0 : !is;
 }
 
 static void await_problem(const struct stand *stand, const char *key, const char *reason)
 {
-    struct timespec pause = {.tv_nsec = 1000000};
-    bool found = false;
-
-    for (int i = 0; i < TIMEOUT_MS && !found; i++) {
-        AUTO(json) json_t *problems = loops_problems(stand->loops, &target_loop);
-        const char *is = tree_text(tree_get(problems, key), "reason");
-
-        found = reason ? is && strcmp(is, reason) == 0 : !is;
-        if (!found)
-            nanosleep(&pause, NULL);
-    }
-    ck_assert_msg(found, "%s: no %s", key, reason ? reason : "end of its problem");
-}
-
-/* All is looked at once more, and nothing comes of it. */
-static void must_rest(const struct stand *stand)
-{
-    int64_t steps = loops_look_at(stand->loops, 0).steps;
-    int writes = fake_cluster_asked(stand->cluster);
-    struct timespec pause = {.tv_nsec = 1000000};
-
-    loops_sweep(stand->loops);
-    for (int i = 0; i < TIMEOUT_MS && loops_look_at(stand->loops, 0).steps == steps; i++)
-        nanosleep(&pause, NULL);
-    ck_assert_int_gt(loops_look_at(stand->loops, 0).steps, steps);
-    ck_assert(loops_wait_idle(stand->loops, TIMEOUT_MS));
-    ck_assert_int_eq(fake_cluster_asked(stand->cluster), writes);
+    AWAIT(has_problem(stand, key, reason), "%s: no %s", key,
+          reason ? reason : "end of its problem");
 }
 
 /* ---- the life of a target, stash-behaviour 2.6 ---- */
@@ -155,18 +60,18 @@ START_TEST(a_life)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        put(&stand, DEPLOYMENT_PATH("other"), DEPLOYMENT("other", ""));
-        start(&stand);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_put(&stand, DEPLOYMENT_PATH("other"), DEPLOYMENT("other", ""));
+        stand_lead(&stand, table);
 
         /* annotated: two writes, and the labels by which people find them */
-        await(&stand, CONFIGURATIONS "/deploy-web",
-              "{'spec.schedule': '@daily', 'spec.repository': {'name': 'deploy-web'},"
-              " 'spec.target.paths': ['/data'], 'metadata.labels': {'granary.dev/blueprint':"
-              " 'daily', 'granary.dev/target-kind': 'Deployment', 'granary.dev/target-name':"
-              " 'web'}}");
-        await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
-        must_rest(&stand);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web",
+                    "{'spec.schedule': '@daily', 'spec.repository': {'name': 'deploy-web'},"
+                    " 'spec.target.paths': ['/data'], 'metadata.labels': {'granary.dev/blueprint':"
+                    " 'daily', 'granary.dev/target-kind': 'Deployment', 'granary.dev/target-name':"
+                    " 'web'}}");
+        stand_await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
+        stand_must_rest(&stand, 0, 1);
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), 2);
 
         AUTO(json) json_t *repository = fake_cluster_get(stand.cluster, REPOSITORIES "/deploy-web");
@@ -181,29 +86,31 @@ START_TEST(a_life)
         tree_put_bool(json_object_get(configuration, "spec"), "paused", true);
         tree_put_int(json_object_get(configuration, "metadata"), "generation", 2);
         fake_cluster_put(stand.cluster, CONFIGURATIONS "/deploy-web", tree_copy(configuration));
-        must_rest(&stand);
-        put(&stand, BLUEPRINT_PATH("daily"),
+        stand_must_rest(&stand, 0, 1);
+        stand_put(
+            &stand, BLUEPRINT_PATH("daily"),
             "{'apiVersion': 'stash.appscode.com/v1beta1', 'kind': 'BackupBlueprint', 'metadata':"
             " {'name': 'daily', 'generation': 4}, 'spec': {'schedule': '@hourly', " KEEP
             ", " AT("daily/${TARGET_KIND}/${TARGET_NAME}") "}}");
-        await(&stand, CONFIGURATIONS "/deploy-web",
-              "{'spec.schedule': '@hourly', 'spec.paused': true}");
+        stand_await(&stand, CONFIGURATIONS "/deploy-web",
+                    "{'spec.schedule': '@hourly', 'spec.paused': true}");
 
         /* not annotated any more: the data stays */
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
-        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", NULL);
 
         AUTO(json) json_t *kept = fake_cluster_get(stand.cluster, REPOSITORIES "/deploy-web");
         const char *uid = tree_text(tree_get(repository, "metadata"), "uid");
 
         ck_assert_str_eq(tree_text(tree_get(kept, "metadata"), "uid"), uid);
         /* and is used again */
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        await(&stand, CONFIGURATIONS "/deploy-web", "{'spec.repository': {'name': 'deploy-web'}}");
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_await(&stand, CONFIGURATIONS "/deploy-web",
+                    "{'spec.repository': {'name': 'deploy-web'}}");
         fake_cluster_remove(stand.cluster, DEPLOYMENT_PATH("web"));
-        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
-        await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
-        done(&stand);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+        stand_await(&stand, REPOSITORIES "/deploy-web", "{'kind': 'Repository'}");
+        stand_done(&stand);
     }
 END_TEST
 
@@ -214,18 +121,18 @@ START_TEST(a_blueprint_that_comes_and_goes)
 
         prepare(&stand);
         fake_cluster_remove(stand.cluster, BLUEPRINT_PATH("daily"));
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        start(&stand);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_lead(&stand, table);
         await_problem(&stand, WEB, "BackupBlueprintNotFound");
         ck_assert_int_eq(loops_look_at(stand.loops, 0).problems, 1);
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
-        put(&stand, BLUEPRINT_PATH("daily"), DAILY);
-        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        stand_put(&stand, BLUEPRINT_PATH("daily"), DAILY);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
         await_problem(&stand, WEB, NULL);
         fake_cluster_remove(stand.cluster, BLUEPRINT_PATH("daily"));
         await_problem(&stand, WEB, "BackupBlueprintNotFound");
-        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
-        done(&stand);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        stand_done(&stand);
     }
 END_TEST
 
@@ -235,13 +142,13 @@ START_TEST(a_label)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
-        start(&stand);
-        put(&stand, SHOP, LABELLED);
-        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
-        put(&stand, SHOP, NAMESPACE(""));
-        await(&stand, CONFIGURATIONS "/deploy-web", NULL);
-        done(&stand);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        stand_lead(&stand, table);
+        stand_put(&stand, SHOP, LABELLED);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        stand_put(&stand, SHOP, NAMESPACE(""));
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -251,14 +158,15 @@ START_TEST(made_by_hand)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, CONFIGURATIONS "/deploy-web", CONFIGURATION("'name': 'deploy-web'", "", ""));
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        start(&stand);
+        stand_put(&stand, CONFIGURATIONS "/deploy-web",
+                  CONFIGURATION("'name': 'deploy-web'", "", ""));
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_lead(&stand, table);
         await_problem(&stand, WEB, "NameTaken");
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
         await_problem(&stand, WEB, NULL);
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -268,20 +176,12 @@ START_TEST(a_collision)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT_AT("daily", "all", ""));
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
-        start(&stand);
+        stand_put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT_AT("daily", "all", ""));
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+        stand_lead(&stand, table);
 
-        struct timespec pause = {.tv_nsec = 1000000};
-        size_t problems = 0;
-
-        for (int i = 0; i < TIMEOUT_MS && problems == 0; i++) {
-            AUTO(json) json_t *now = loops_problems(stand.loops, &target_loop);
-
-            problems = json_object_size(now);
-            nanosleep(&pause, NULL);
-        }
+        AWAIT(loops_look_at(stand.loops, 0).problems > 0, "nobody says it");
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
 
         AUTO(json) json_t *now = loops_problems(stand.loops, &target_loop);
@@ -291,7 +191,7 @@ START_TEST(a_collision)
         ck_assert_uint_eq(json_array_size(repositories), 1);
         ck_assert_uint_eq(json_object_size(now), 1);
         ck_assert_msg(strstr(text, "shop/web") && strstr(text, "shop/db"), "%s", text);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -301,15 +201,15 @@ START_TEST(an_ending_namespace)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, SHOP,
-            "{'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': 'shop',"
-            " 'deletionTimestamp': '2024-05-01T13:30:00Z'}}");
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        start(&stand);
-        must_rest(&stand);
+        stand_put(&stand, SHOP,
+                  "{'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': 'shop',"
+                  " 'deletionTimestamp': '2024-05-01T13:30:00Z'}}");
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_lead(&stand, table);
+        stand_must_rest(&stand, 0, 1);
         ck_assert_int_eq(fake_cluster_asked(stand.cluster), 0);
         ck_assert_int_eq(loops_look_at(stand.loops, 0).problems, 0);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -334,28 +234,26 @@ static size_t stamped(const struct stand *stand)
 START_TEST(stamps_one_after_the_other)
     {
         struct stand stand;
-        struct timespec pause = {.tv_nsec = 1000000};
 
         prepare(&stand);
         fake_cluster_clock(stand.cluster, NOW_S);
-        put(&stand, BLUEPRINT_PATH("daily"),
-            BLUEPRINT("daily", ", 'rollout': {'maxPerMinute': 1}"));
-        put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-        put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
-        start(&stand);
-        await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
-        await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
-        must_rest(&stand);
+        stand_put(&stand, BLUEPRINT_PATH("daily"),
+                  BLUEPRINT("daily", ", 'rollout': {'maxPerMinute': 1}"));
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+        stand_put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+        stand_lead(&stand, table);
+        stand_await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        stand_must_rest(&stand, 0, 1);
         ck_assert_uint_eq(stamped(&stand), 0); /* not known since when admission is ours */
         loops_set_active(stand.loops, NOW_S + 1);
-        must_rest(&stand);
+        stand_must_rest(&stand, 0, 1);
         ck_assert_uint_eq(stamped(&stand), 0); /* they are older */
         loops_set_active(stand.loops, NOW_S);
-        for (int i = 0; i < TIMEOUT_MS && stamped(&stand) == 0; i++)
-            nanosleep(&pause, NULL);
+        AWAIT(stamped(&stand) > 0, "nothing is stamped");
         ck_assert(loops_wait_idle(stand.loops, TIMEOUT_MS));
         ck_assert_uint_eq(stamped(&stand), 1);
-        done(&stand);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -373,21 +271,21 @@ START_TEST(a_kind_out_of_service)
         struct stand stand;
 
         prepare(&stand);
-        put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT("daily", ", 'task': {'name': 't'}"));
-        put(&stand, APP_PATH, APP);
-        start(&stand);
-        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        stand_put(&stand, BLUEPRINT_PATH("daily"), BLUEPRINT("daily", ", 'task': {'name': 't'}"));
+        stand_put(&stand, APP_PATH, APP);
+        stand_lead(&stand, table);
+        stand_await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
         fake_cluster_unserve(stand.cluster, "appbindings");
         await_problem(&stand, APP_KEY, "TargetKindNotServed");
-        must_rest(&stand);
-        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        stand_must_rest(&stand, 0, 1);
+        stand_await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
         fake_cluster_unserve(stand.cluster, NULL);
         await_problem(&stand, APP_KEY, NULL);
-        await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
+        stand_await(&stand, CONFIGURATIONS "/app-db", "{'kind': 'BackupConfiguration'}");
         /* while one that is gone from a kind that is there is gone */
         fake_cluster_remove(stand.cluster, APP_PATH);
-        await(&stand, CONFIGURATIONS "/app-db", NULL);
-        done(&stand);
+        stand_await(&stand, CONFIGURATIONS "/app-db", NULL);
+        stand_done(&stand);
     }
 END_TEST
 
@@ -424,19 +322,19 @@ static json_t *live(int number, enum fake_failure how)
     json_t *end = json_array();
 
     prepare(&stand);
-    put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
-    put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
+    stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ASKS));
+    stand_put(&stand, DEPLOYMENT_PATH("db"), DEPLOYMENT("db", ASKS));
     fake_cluster_fail(stand.cluster, number, how);
-    start(&stand);
-    await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
-    await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
-    put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
-    await(&stand, CONFIGURATIONS "/deploy-web", NULL);
+    stand_lead(&stand, table);
+    stand_await(&stand, CONFIGURATIONS "/deploy-db", "{'kind': 'BackupConfiguration'}");
+    stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+    stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+    stand_await(&stand, CONFIGURATIONS "/deploy-web", NULL);
     await_problem(&stand, WEB, NULL);
     await_problem(&stand, "apps/Deployment/shop/db", NULL);
     tree_push_new(end, without_stamps(fake_cluster_list(stand.cluster, REPOSITORIES)));
     tree_push_new(end, without_stamps(fake_cluster_list(stand.cluster, CONFIGURATIONS)));
-    done(&stand);
+    stand_done(&stand);
     return end;
 }
 
