@@ -105,7 +105,7 @@ def agents_append_and_maintenance_removes():
         check(restic(f"rest:{url}", "check", environment=theirs["keeper"]).returncode == 0, "check")
 
 
-@test("RS9")
+@test("RS7")
 def a_changed_storage_key_counts_from_the_next_piece_of_work_on():
     data = fill_data(temporary_folder())
     with s3_server() as storage, api() as server, Agent("sidecar", addresses=[server.address]) as agent:
