@@ -44,13 +44,16 @@ GO_SETS = {
                  for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"))),
     "etcd": GoSet({"etcd": "go.etcd.io/etcd/server/v3", "etcdctl": "go.etcd.io/etcd/etcdctl/v3",
                    "etcdutl": "go.etcd.io/etcd/etcdutl/v3"}, ""),
+    # the clients of older servers, and those servers to test them with
+    "etcd35": GoSet({"etcd-3.5": "go.etcd.io/etcd/server/v3", "etcdctl-3.5": "go.etcd.io/etcd/etcdctl/v3",
+                     "etcdutl-3.5": "go.etcd.io/etcd/etcdutl/v3"}, ""),
     "coredns": GoSet({"coredns": "github.com/coredns/coredns"}, ""),
     "versitygw": GoSet({"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, ""),
 }
 
-# Packages of Debian 13: (name, version, SHA-256 of the file by architecture).
+# Packages of Debian 13, or of another release: (name, version, SHA-256 of the file by architecture).
 DEBIAN_RELEASE = "trixie"
-DebianSet = collections.namedtuple("DebianSet", "packages programs")
+DebianSet = collections.namedtuple("DebianSet", "packages programs release", defaults=[DEBIAN_RELEASE])
 DEBIAN_SETS = {
     "restic": DebianSet([
         ("restic", "0.18.0-1+b4",
@@ -58,6 +61,12 @@ DEBIAN_SETS = {
         ("restic-rest-server", "0.13.0-2",
          {"amd64": "a493b3ddc6a89b8a01a35c4f72ee1aa87ff4cd84041bbd464c5775188495766d"}),
     ], {"restic": "usr/bin/restic", "restic-rest-server": "usr/bin/restic-rest-server"}),
+    "etcd34": DebianSet([
+        ("etcd-client", "3.4.23-4+b4",
+         {"amd64": "db3a484d5d924b50bf71f459ee544ecd7b11c25dc2f6becc0c50352d67299cc8"}),
+        ("etcd-server", "3.4.23-4+b4",
+         {"amd64": "3a9445d4560ad6de1c375756b2a17d97713df44cbd20a658c871fe108af7ef5d"}),
+    ], {"etcd-3.4": "usr/bin/etcd", "etcdctl-3.4": "usr/bin/etcdctl"}, "bookworm"),
     "go": DebianSet([
         ("golang-1.24-go", "1.24.4-1",
          {"amd64": "93c6c109bbc0f1d55523282a16739d10634499c04f6d066a6aa58b67b687a44f"}),
@@ -188,14 +197,14 @@ Acquire::Retries "3";
 """
 
 
-def apt_environment(folder):
+def apt_environment(folder, release):
     """An apt of its own: other lists, cache and status, so that the system's apt is not touched."""
     for name in ("lists/partial", "cache/archives/partial"):
         os.makedirs(os.path.join(folder, name))
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     if not os.path.exists(keyring):
         raise Missing(f"{keyring} is missing: apt-get install debian-archive-keyring")
-    files = {"status": "", "sources.list": f"deb [signed-by={keyring}] {mirror()} {DEBIAN_RELEASE} main\n",
+    files = {"status": "", "sources.list": f"deb [signed-by={keyring}] {mirror()} {release} main\n",
              "apt.conf": APT.format(folder=folder)}
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
@@ -215,7 +224,7 @@ def unpack(package, version, wanted, folder, fill, environment):
             cwd=folder)
     except Missing as why:
         offered = run(["apt-cache", "madison", package], "apt-cache", env=environment)
-        raise Missing(f"{why}\nDebian {DEBIAN_RELEASE} has now: {offered.strip() or 'no such package'}\n"
+        raise Missing(f"{why}\nDebian has now: {offered.strip() or 'no such package'}\n"
                       f"The pins are in {os.path.relpath(__file__, ROOT)}") from None
     files = [name for name in os.listdir(folder) if name.startswith(package + "_") and name.endswith(".deb")]
     path = os.path.join(folder, files[0])
@@ -236,10 +245,10 @@ def debian_set(name):
             if machine not in hashes:
                 raise Missing(f"{package}: no hash is pinned for {machine}")
         versions = ", ".join(f"{package} {version}" for package, version, _ in wanted.packages)
-        say(f"{name}: fetching from Debian 13: {versions} ...")
+        say(f"{name}: fetching from Debian {wanted.release}: {versions} ...")
         with tempfile.TemporaryDirectory(prefix="granary-apt-") as own:
-            environment = apt_environment(own)
-            run(["apt-get", "update"], "apt-get update for Debian 13", env=environment)
+            environment = apt_environment(own, wanted.release)
+            run(["apt-get", "update"], f"apt-get update for Debian {wanted.release}", env=environment)
             for package, version, hashes in wanted.packages:
                 unpack(package, version, hashes[machine], own, fill, environment)
         say(f"{name}: took {time.monotonic() - started:.0f} s")
