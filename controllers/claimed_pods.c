@@ -20,13 +20,9 @@ static const json_t *with_uid(const json_t *pods, const char *uid)
 static json_t *strangers(const json_t *lease, const json_t *jobs, const json_t *pods)
 {
     AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
-    const json_t *text = tree_get(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
     json_t *list = json_array();
     struct error ignored;
-
-    *claims = (struct claims){0};
-
-    AUTO(json) json_t *ledger = text ? claims_read(tree_value(text), claims, &ignored) : NULL;
+    AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &ignored);
 
     for (size_t i = 0; ledger && i < claims->count; i++) {
         const char *uid = claims->list[i].pod;

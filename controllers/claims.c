@@ -4,6 +4,7 @@
 
 #include "api/message.h"
 #include "base/limits.h"
+#include "base/tree.h"
 
 #define UID_MAX_BYTES 64
 #define TIME_MAX_S INT64_C(253402300799) /* the end of the year 9999 */
@@ -236,4 +237,24 @@ enum claims_answer claims_ask(struct claims *claims, const struct work *work, si
         return CLAIMS_WORK;
     }
     return his_pod ? CLAIMS_RELEASE : CLAIMS_NOTHING;
+}
+
+static const json_t *ledger_of(const json_t *lease)
+{
+    return tree_get(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
+}
+
+bool claims_are_in(const json_t *lease)
+{
+    return ledger_of(lease) != NULL;
+}
+
+json_t *claims_of_lease(const json_t *lease, struct claims *claims, struct error *err)
+{
+    *claims = (struct claims){0};
+    if (!claims_are_in(lease)) {
+        error_set(err, ERROR_NOT_FOUND, "no ledger");
+        return NULL;
+    }
+    return claims_read(tree_value(ledger_of(lease)), claims, err);
 }

@@ -5,10 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/keys.h"
 #include "base/error.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "controllers/work_next.h"
+
+/** The annotation of a target's Lease that holds the ledger. */
+#define KEY_LEDGER KEY_PREFIX "ledger"
 
 /*
  * The ledger in the Lease of a target: which session holds it, and which pods have claimed hosts of
@@ -45,6 +49,18 @@ struct claims {
  *                no ledger of ours, and nobody can say who works on the target.
  */
 json_t *claims_read(struct span text, struct claims *claims, struct error *err) MUST_CHECK;
+
+/** Whether a Lease (or NULL) holds a ledger, also one that can not be read. */
+bool claims_are_in(const json_t *lease);
+
+/**
+ * Reads the ledger in a Lease.
+ *
+ * @param claims  Emptied first.
+ * @return        New reference that must live as long as `claims` is used; NULL: there is none, or
+ *                nobody can say who works on the target.
+ */
+json_t *claims_of_lease(const json_t *lease, struct claims *claims, struct error *err);
 
 /** Appends it as JSON. */
 void claims_write(const struct claims *claims, struct text *out);

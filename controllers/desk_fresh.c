@@ -92,13 +92,10 @@ static bool read_sessions(const struct desk *desk, struct found *found, struct e
 static bool read_ledger(const json_t *lease, json_t **ledger, struct claims **claims,
                         struct error *err)
 {
-    struct span text = tree_span(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
-
-    if (!text.data)
+    if (!claims_are_in(lease))
         return true;
     *claims = text_alloc(sizeof **claims);
-    **claims = (struct claims){0};
-    *ledger = claims_read(text, *claims, err);
+    *ledger = claims_of_lease(lease, *claims, err);
     return *ledger || error_wrap(err, "%s", "the ledger of the target");
 }
 

@@ -27,12 +27,8 @@ static bool is_under_way(const struct session_view *view, const char *uid)
 json_t *desk_left_ledger(const struct session_view *view, const json_t *lease,
                          struct claims *claims)
 {
-    const json_t *text = tree_get(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
     struct error ignored;
-
-    *claims = (struct claims){0};
-
-    AUTO(json) json_t *ledger = text ? claims_read(tree_value(text), claims, &ignored) : NULL;
+    AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &ignored);
 
     return ledger && claims->session && *claims->session && !is_under_way(view, claims->session)
                ? TAKE(ledger)

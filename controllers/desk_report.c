@@ -53,12 +53,10 @@ static bool read_holding(const struct desk *desk, const char *target,
     if (!target_lease_get(desk->plan.client, desk->plan.space, target, &holding->lease, err))
         return false;
 
-    struct span text = tree_span(tree_at(holding->lease, "metadata.annotations"), KEY_LEDGER);
     struct error bad;
 
     holding->claims = text_alloc(sizeof *holding->claims);
-    *holding->claims = (struct claims){0};
-    holding->ledger = text.data ? claims_read(text, holding->claims, &bad) : NULL;
+    holding->ledger = claims_of_lease(holding->lease, holding->claims, &bad);
     if (!holding->ledger || strcmp(holding->claims->session, claim->session) != 0)
         free(TAKE(holding->claims));
     holding->his =

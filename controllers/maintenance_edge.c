@@ -64,24 +64,22 @@ static const char *meta(const json_t *object, const char *key)
 
 /* ---- what is there ---- */
 
-enum holder_state maintenance_state_of(const json_t *target_leases, const struct holder *holder,
+enum holder_state maintenance_state_of(const json_t *leases, const struct holder *holder,
                                        int64_t now_s)
 {
     AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
     const json_t *lease;
     size_t i;
 
-    tree_items (target_leases, i, lease) {
-        struct span text = tree_span(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
+    tree_items (leases, i, lease) {
         struct error err;
 
-        if (!text.data)
+        if (!claims_are_in(lease))
             continue;
-        *claims = (struct claims){0};
 
-        AUTO(json) json_t *document = claims_read(text, claims, &err);
+        AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &err);
 
-        if (!document)
+        if (!ledger)
             return HOLDER_UNKNOWN; /* it may be there */
         for (size_t k = 0; k < claims->count; k++)
             if (strcmp(claims->session, holder->session) == 0 && claims->list[k].pod &&

@@ -57,7 +57,7 @@ bool maintenance_edge_step(const struct maintenance_edge *edge,
 
 /** What follows from what the Lease of a target says of one who shares a Repository: it has no
  *  claim of his, and he is no newcomer. */
-enum holder_state maintenance_state_of(const json_t *target_leases, const struct holder *holder,
+enum holder_state maintenance_state_of(const json_t *leases, const struct holder *holder,
                                        int64_t now_s);
 
 /** True of a pod that restores without a session, on an empty volume: it goes by its own UID. */

@@ -9,8 +9,6 @@
 #include "controllers/target_lease.h"
 #include "kube/verbs.h"
 
-#define HASH_CHARS 32
-
 /* Times that somebody else may be faster before it is said. */
 #define TRIES 4
 
@@ -18,11 +16,7 @@ static const struct kube_options ours = {.manager = "granary"};
 
 char *repository_lease_name(const char *repository)
 {
-    char hex[65];
-
-    text_sha256(span_of(repository), hex);
-    hex[HASH_CHARS] = '\0';
-    return text_format("granary-repository-%s", hex);
+    return target_lease_name_of("repository", repository);
 }
 
 const char *repository_lease_of(const json_t *lease)

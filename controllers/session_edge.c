@@ -173,11 +173,7 @@ static bool read_ledger(const struct job_turn *turn, json_t **lease, json_t **le
 
     if (!target_lease_get(turn->edge->client, turn->edge->space, text, lease, err))
         return false;
-
-    struct span written = tree_span(tree_at(*lease, "metadata.annotations"), KEY_LEDGER);
-
-    *claims = (struct claims){0};
-    *ledger = written.data ? claims_read(written, claims, err) : NULL;
+    *ledger = claims_of_lease(*lease, claims, err);
     return (*ledger && uid && strcmp(claims->session, uid) == 0) ||
            error_set(err, ERROR_CONFLICT, "the Lease of the target has changed hands");
 }
@@ -449,12 +445,8 @@ bool session_edge_restore(const struct session_edge *edge, const struct session_
 char *session_holder(const json_t *lease)
 {
     AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
-    const json_t *text = tree_get(tree_at(lease, "metadata.annotations"), KEY_LEDGER);
     struct error err;
-
-    *claims = (struct claims){0};
-
-    AUTO(json) json_t *ledger = text ? claims_read(tree_value(text), claims, &err) : NULL;
+    AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &err);
     const char *holder = ledger ? claims->session : "";
 
     return text_dup(holder, strlen(holder));

@@ -94,14 +94,12 @@ static bool is_empty(const struct claims *claims)
 /* A ledger that can not be read may be that of a session that works. */
 static enum work_lock read_ledger(const struct session_seen *seen, struct session_parts *parts)
 {
-    const json_t *text = tree_get(tree_at(seen->lease, "metadata.annotations"), KEY_LEDGER);
     struct error err;
 
-    if (!text)
+    if (!claims_are_in(seen->lease))
         return WORK_LOCK_FREE;
     parts->claims = text_alloc(sizeof *parts->claims);
-    *parts->claims = (struct claims){0};
-    parts->ledger = claims_read(tree_value(text), parts->claims, &err);
+    parts->ledger = claims_of_lease(seen->lease, parts->claims, &err);
     if (!parts->ledger)
         return WORK_LOCK_TAKEN;
     if (is_empty(parts->claims))

@@ -19,9 +19,6 @@
  * is never taken for a success, a free target or a pod that is gone.
  */
 
-/* The annotation of a target's Lease that holds its ledger, see claims_read(). */
-#define KEY_LEDGER KEY_PREFIX "ledger"
-
 /* Seconds that clocks of this cluster are apart at most, and that a watch may be behind: what the
  * times in a status say proves that claimed work has ended only from then on, as does an absence
  * from a list that is not of the whole namespace. */

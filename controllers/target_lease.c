@@ -14,13 +14,18 @@ const struct kube_resource target_leases = {"coordination.k8s.io", "v1", "leases
 
 static const struct kube_options ours = {.manager = "granary"};
 
-char *target_lease_name(const char *target)
+char *target_lease_name_of(const char *kind, const char *text)
 {
     char hex[65];
 
-    text_sha256(span_of(target), hex);
+    text_sha256(span_of(text), hex);
     hex[HASH_CHARS] = '\0';
-    return text_format("granary-target-%s", hex);
+    return text_format("granary-%s-%s", kind, hex);
+}
+
+char *target_lease_name(const char *target)
+{
+    return target_lease_name_of("target", target);
 }
 
 const char *target_lease_target(const json_t *lease)

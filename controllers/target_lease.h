@@ -24,6 +24,9 @@ extern const struct kube_resource target_leases;
 /** `granary-target-<32 hex>`: of "group/Kind/namespace/name". The caller frees it. */
 char *target_lease_name(const char *target);
 
+/** Such a name of a Lease of another kind: `granary-<kind>-<32 hex>`. The caller frees it. */
+char *target_lease_name_of(const char *kind, const char *text);
+
 /** The annotation of a Lease that says which target it is of; NULL when it is none of ours. */
 const char *target_lease_target(const json_t *lease);
 

@@ -474,3 +474,21 @@ char *stage_phase(struct stage *stage, const char *name)
 
     return text_dup(phase ? phase : "", phase ? strlen(phase) : 0);
 }
+
+void stage_must_end_alike(void (*live)(struct stage *), char *(*end_of)(struct stage *), int number,
+                          enum fake_failure how)
+{
+    AUTO(stage) struct stage calm = {0};
+    AUTO(stage) struct stage stage = {0};
+
+    stage_start(&calm);
+    live(&calm);
+    stage_start(&stage);
+    fake_cluster_fail(stage.cluster, number, how);
+    live(&stage);
+
+    AUTO(free) char *expected = end_of(&calm), *found = end_of(&stage);
+
+    ck_assert_int_ge(fake_cluster_asked(stage.cluster), number);
+    ck_assert_str_eq(found, expected);
+}

@@ -189,21 +189,9 @@ static char *end_of(struct stage *stage)
 
 START_TEST(a_life_with_a_failure)
     {
-        AUTO(stage) struct stage calm = {0};
-        AUTO(stage) struct stage stage = {0};
         int number = _i % LIFE_WRITES + 1;
-        enum fake_failure how = (enum fake_failure)(_i / LIFE_WRITES + 1);
 
-        stage_start(&calm);
-        live(&calm);
-        stage_start(&stage);
-        fake_cluster_fail(stage.cluster, number, how);
-        live(&stage);
-
-        AUTO(free) char *expected = end_of(&calm), *found = end_of(&stage);
-
-        ck_assert_int_ge(fake_cluster_asked(stage.cluster), LIFE_WRITES);
-        ck_assert_str_eq(found, expected);
+        stage_must_end_alike(live, end_of, number, (enum fake_failure)(_i / LIFE_WRITES + 1));
     }
 END_TEST
 
