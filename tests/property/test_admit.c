@@ -6,7 +6,6 @@
 #include "api/part.h"
 #include "api/plan.h"
 #include "api/pod.h"
-#include "base/patch.h"
 #include "base/tree.h"
 #include "mutators/workload.h"
 #include "tests/property/scene.h"
@@ -57,39 +56,6 @@ static json_t *requested(const struct stage *stage, const struct asking *asking,
 static json_t *created(const struct stage *stage, const json_t *object)
 {
     return requested(stage, &stage->asking, object, NULL);
-}
-
-/* Null, an empty list and none are the same to an API server. */
-static void drop_empty(json_t *object)
-{
-    json_t *child;
-    const char *key;
-    size_t i;
-    void *next;
-
-    json_object_foreach_safe(object, next, key, child)
-    {
-        drop_empty(child);
-        if (json_is_null(child) || ((json_is_array(child) || json_is_object(child)) &&
-                                    json_array_size(child) == 0 && json_object_size(child) == 0))
-            json_object_del(object, key);
-    }
-    json_array_foreach(object, i, child) drop_empty(child);
-}
-
-static void must_be_same(const char *what, const json_t *a, const json_t *b)
-{
-    AUTO(json) json_t *one = tree_copy(a), *other = tree_copy(b);
-
-    drop_empty(one);
-    drop_empty(other);
-    if (tree_equal(one, other))
-        return;
-
-    AUTO(json) json_t *difference = patch_diff(one, other, "");
-    AUTO(free) char *shown = json_dumps(difference, JSON_INDENT(1));
-
-    ck_abort_msg("%s%s: %.2000s", asking_case, what, shown);
 }
 
 static void must_be_sound(const json_t *object)
@@ -174,7 +140,7 @@ static void stays_sound(struct random *random)
     AUTO(json) json_t *before = owners(stage.scene.object), *after = owners(result);
 
     must_be_sound(result);
-    must_be_same("the owner's part", before, after);
+    asking_must_be_same("the owner's part", before, after);
     must_be_as_restricted(&stage, stage.scene.object, result);
     must_keep_its_class(&stage, before, result);
     must_be_mountable(&stage, result);
@@ -197,10 +163,10 @@ static void is_idempotent(struct random *random)
     AUTO(json) json_t *again = created(&stage, stored);
     AUTO(json) json_t *updated = requested(&stage, &stage.asking, stored, stored);
 
-    must_be_same("CREATE again", once, twice);
-    must_be_same("UPDATE", once, kept);
-    must_be_same("CREATE of what is stored", stored, again);
-    must_be_same("UPDATE of what is stored", stored, updated);
+    asking_must_be_same("CREATE again", once, twice);
+    asking_must_be_same("UPDATE", once, kept);
+    asking_must_be_same("CREATE of what is stored", stored, again);
+    asking_must_be_same("UPDATE of what is stored", stored, updated);
 }
 
 /* ---- another mutation, before or after ours ---- */
@@ -303,10 +269,10 @@ static void commutes(struct random *random)
     AUTO(json)
     json_t *part = our_part(theirs_then_ours), *other_part = our_part(ours_then_theirs);
 
-    must_be_same("the owner's part", one, other);
+    asking_must_be_same("the owner's part", one, other);
     /* of two volumes at one path the first container's keeps it, so the order means something */
     if (edit != neighbour_order)
-        must_be_same("our part", part, other_part);
+        asking_must_be_same("our part", part, other_part);
     must_be_sound(ours_then_theirs);
 }
 
@@ -392,9 +358,9 @@ static void can_be_removed(struct random *random)
 
     default_object(original);
     default_object(left);
-    must_be_same("the template", template_of(original), template_of(left));
+    asking_must_be_same("the template", template_of(original), template_of(left));
     if (!is_restore_kept(removed))
-        must_be_same("nothing of ours", template_of(left), template_of(removed));
+        asking_must_be_same("nothing of ours", template_of(left), template_of(removed));
 }
 
 /* A new release, other settings, a cluster that has changed: as long as owner and reasons say the
@@ -422,9 +388,9 @@ static void never_rolls_by_itself(struct random *random)
     AUTO(json) json_t *after_edit = requested(&stage, &later, edited, stored);
     AUTO(json) json_t *after_replace = requested(&stage, &later, replaced, stored);
 
-    must_be_same("a label", edited, after_edit);
+    asking_must_be_same("a label", edited, after_edit);
     if (template_owner_of(template_of(stored)) == TEMPLATE_OURS)
-        must_be_same("a replace", template_of(stored), template_of(after_replace));
+        asking_must_be_same("a replace", template_of(stored), template_of(after_replace));
 }
 
 /* The owner's next template may be any other one, with or without a blueprint in sight: what is
@@ -449,7 +415,7 @@ static void fits_any_template(struct random *random)
     AUTO(json) json_t *again = requested(&stage, asked, result, stored);
 
     must_be_sound(result);
-    must_be_same("again", result, again);
+    asking_must_be_same("again", result, again);
     must_be_as_restricted(&stage, now, result);
 }
 

@@ -196,3 +196,36 @@ json_t *asking_result(const json_t *review, const json_t *answer)
     MUST(result != NULL, "the patch does not apply: %s", err.message);
     return result;
 }
+
+/* Null, an empty list and none are the same to an API server. */
+static void drop_empty(json_t *object)
+{
+    json_t *child;
+    const char *key;
+    size_t i;
+    void *next;
+
+    json_object_foreach_safe(object, next, key, child)
+    {
+        drop_empty(child);
+        if (json_is_null(child) || ((json_is_array(child) || json_is_object(child)) &&
+                                    json_array_size(child) == 0 && json_object_size(child) == 0))
+            json_object_del(object, key);
+    }
+    json_array_foreach(object, i, child) drop_empty(child);
+}
+
+void asking_must_be_same(const char *what, const json_t *a, const json_t *b)
+{
+    AUTO(json) json_t *one = tree_copy(a), *other = tree_copy(b);
+
+    drop_empty(one);
+    drop_empty(other);
+    if (tree_equal(one, other))
+        return;
+
+    AUTO(json) json_t *difference = patch_diff(one, other, "");
+    AUTO(free) char *shown = json_dumps(difference, JSON_INDENT(1));
+
+    MUST(false, "%s: %.2000s", what, shown);
+}

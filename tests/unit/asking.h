@@ -52,3 +52,7 @@ json_t *asking_bytes(const struct asking *asking, struct span body, struct error
 
 /** The object as it is after the answer's patch, which must apply. New reference. */
 json_t *asking_result(const json_t *review, const json_t *answer);
+
+/** Two objects are the same to an API server, to which null, an empty list and none are one. `what`
+ *  they are is told with the difference. */
+void asking_must_be_same(const char *what, const json_t *a, const json_t *b);
