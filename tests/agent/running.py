@@ -120,7 +120,7 @@ def restore(url, *rules, **changes):
 def restic(url, *words, environment=None, good=True):
     """What restic itself says of a repository; JSON of its output."""
     done = subprocess.run([RESTIC, "--json", "--no-cache", *words], capture_output=True, stdin=subprocess.DEVNULL,
-                          env={"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent",
+                          env={"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": PASSWORD, "HOME": "/dev/null/home",
                                **(environment or {})}, timeout=60 * harness.SLOW)
     check(not good or done.returncode == 0, done.stderr.decode())
     return json.loads(done.stdout) if done.stdout.startswith(b"[") else done

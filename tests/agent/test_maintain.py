@@ -62,7 +62,7 @@ def fill(url, *snapshots, environment=None):
     restic(url, "init", environment=environment)
     subprocess.run([RESTIC, "backup", "--no-cache", "--quiet", "--host=granary", f"--tag=granary-cluster,{CLUSTER}",
                     "--stdin", "--stdin-filename=cluster"], input=CLUSTER.encode(), check=True,
-                   env={"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent", **(environment or {})})
+                   env={"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": PASSWORD, "HOME": "/dev/null/home", **(environment or {})})
     for number, (host, tag) in enumerate(snapshots):
         write(f"{data}/file", f"{number}\n" * 1000)
         tags = [f"--tag={tag}", f"--tag=session:{number}"] if tag else []
@@ -183,7 +183,7 @@ class Locked:
         self.process = subprocess.Popen([RESTIC, "check", "--no-cache", "--read-data", "--limit-download=1"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         env={"RESTIC_REPOSITORY": self.folder, "RESTIC_PASSWORD": PASSWORD,
-                                             "HOME": "/nonexistent", "TMPDIR": self.backend})
+                                             "HOME": "/dev/null/home", "TMPDIR": self.backend})
         harness.eventually(lambda: locks(self.folder), "a lock", 30)
         return self
 

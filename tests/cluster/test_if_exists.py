@@ -148,7 +148,7 @@ def a_repository_of_another_cluster_is_adopted(cluster):
         def restic(*words, given=""):
             done = subprocess.run([tools.path_of("restic"), "--no-cache", f"--repo={folder}", *words], input=given, text=True,
                                   check=False, capture_output=True, timeout=120,
-                                  env={"RESTIC_PASSWORD": "secret-of-the-test", "HOME": "/nonexistent"})
+                                  env={"RESTIC_PASSWORD": "secret-of-the-test", "HOME": "/dev/null/home"})
             check(done.returncode == 0, done.stderr)
             return done.stdout
 

@@ -61,7 +61,7 @@ class Kept:
         if host:
             program = ["unshare", "--uts", "sh", "-c", "hostname \"$0\"; exec \"$@\"", host, *program]
         return subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                env={"RESTIC_REPOSITORY": self.folder(), "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent",
+                                env={"RESTIC_REPOSITORY": self.folder(), "RESTIC_PASSWORD": PASSWORD, "HOME": "/dev/null/home",
                                      "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
 
 
