@@ -1,21 +1,24 @@
 #!/usr/bin/env bash
 # Runs `make STAGE` for each stage in turn, with progress, and adds up their "N passed, N failed"
 # lines. A stage that fails, or that ran nothing, fails the whole.
-# Usage: tests/run.sh STAGE... [ // STAGE... ]
+# Usage: tests/run.sh STAGE... [ // STAGE... ]...
 # What stands behind // runs side by side with what stands before it; each stage's output is then
 # shown in one piece, when it has ended. Stages that build the same files belong on one side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-folder=$(mktemp -d) side=
+folder=$(mktemp -d) running=()
 
-# the other side has a process group of its own, since Ctrl-C does not reach what runs behind
+# the sides have process groups of their own, since Ctrl-C does not reach what runs behind
 clean_up() {
-    if [ "$side" ]; then
-        kill -- "-$side"
+    local side
+
+    for side in "${running[@]}"; do
+        # one that has ended has no group any more
+        if kill -0 -- "-$side" 2>/dev/null; then kill -- "-$side"; fi
         # it ends by that signal; whether it was broken before does not count any more
         if wait "$side"; then :; fi
-    fi
+    done
     rm -rf "$folder"
 }
 trap clean_up EXIT
@@ -50,28 +53,32 @@ run_side() {
     done
 }
 
-before=() behind=() sides=1
+# STAGE...: behind, as a side
+start_side() {
+    set -m
+    run_side "$@" &
+    running+=($!)
+    set +m
+}
+
+stages=0 sides=1 side=()
 for stage in "$@"; do
-    if [ "$stage" = // ]; then
-        sides=2
-    elif [ "$sides" = 1 ]; then
-        before+=("$stage")
-    else
-        behind+=("$stage")
-    fi
+    if [ "$stage" = // ]; then sides=$((sides + 1)); else stages=$((stages + 1)); fi
 done
 
-if [ "$sides" = 2 ]; then
-    set -m
-    run_side "${behind[@]}" &
-    side=$!
-    set +m
-fi
-run_side "${before[@]}"
-if [ "$side" ]; then
+for stage in "$@"; do
+    if [ "$stage" = // ]; then
+        start_side "${side[@]}"
+        side=()
+    else
+        side+=("$stage")
+    fi
+done
+run_side "${side[@]}"
+for side in "${running[@]}"; do
     wait "$side"
-    side=
-fi
+done
+running=()
 
 passed=0 failed=0 broken=() ended=0
 while read -r stage status p f; do
@@ -81,7 +88,7 @@ while read -r stage status p f; do
         [ "$f" != 0 ] || failed=$((failed + 1))
     fi
 done <"$folder/results"
-[ "$ended" = $((${#before[@]} + ${#behind[@]})) ] || { echo "a side ended early"; exit 1; }
+[ "$ended" = "$stages" ] || { echo "a side ended early"; exit 1; }
 [ ${#broken[@]} -eq 0 ] || echo "failed: ${broken[*]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ ${#broken[@]} -eq 0 ]
