@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,7 +188,36 @@ static bool compare(const struct etcd_proof *taken, const struct etcd_proof *mad
                      (long long)taken->revision, (long long)taken->keys, taken->hash_kv);
 }
 
-/* All that the tools say of a database. */
+/* ---- a copy, since hashkv writes to what it reads (measured with 3.6.5) ---- */
+
+static bool copy(const char *path, const char *to, struct error *err)
+{
+    AUTO(close) int from = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(close) int into = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ssize_t moved = 1;
+
+    while (from >= 0 && into >= 0 && moved > 0)
+        moved = sendfile(into, from, NULL, PIECE_BYTES);
+    if (from < 0 || into < 0 || moved < 0)
+        return error_set(err, ERROR_UNAVAILABLE, "%s: %s", to, strerror(errno));
+    return true;
+}
+
+static bool hash_copy(const struct etcd_run *run, const struct etcd_tools *tools, const char *path,
+                      const char *folder, struct etcd_proof *proof, struct error *err)
+{
+    AUTO(free) char *copied = text_format("%s.db", folder);
+    bool good;
+
+    if (!tools->skills.hash_kv)
+        return true;
+    good = (unlink(copied) == 0 || errno == ENOENT) && copy(path, copied, err) &&
+           hash_kv(run, tools, copied, proof, err);
+    unlink(copied);
+    return good;
+}
+
+/* All that the tools say of a database that is ours to write to. */
 static bool look(const struct etcd_run *run, const struct etcd_tools *tools, const char *path,
                  struct etcd_proof *proof, struct error *err)
 {
@@ -202,7 +232,8 @@ static bool prove_in(const struct etcd_run *run, const struct etcd_tools *tools,
     AUTO(free) char *database = text_format("%s/member/snap/db", folder);
     struct etcd_proof made = *proof;
 
-    if (tools->skills.status_reads && !look(run, tools, path, proof, err))
+    if (tools->skills.status_reads && (!etcd_status_read(run, tools, path, proof, err) ||
+                                       !hash_copy(run, tools, path, folder, proof, err)))
         return error_wrap(err, "the snapshot");
     if (!restore(run, tools, path, folder, err) || !look(run, tools, database, &made, err))
         return error_wrap(err, "a data dir made of the snapshot");
