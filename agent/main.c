@@ -1,6 +1,8 @@
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
+#include "agent/etcd_restore.h"
 #include "agent/options.h"
 #include "agent/run.h"
 #include "base/log.h"
@@ -10,6 +12,8 @@ int main(int argc, char **argv)
     struct agent_options options;
     struct error err = {.message = ""};
 
+    if (argc > 1 && strcmp(argv[1], "etcd-restore") == 0)
+        return etcd_restore_main(argc - 1, argv + 1);
     switch (agent_options_parse(argc, argv, &options, &err)) {
     case AGENT_HELP:
         agent_help(stdout);

@@ -247,7 +247,11 @@ void agent_help(FILE *out)
           out);
     for (size_t i = 0; i < COUNT(modes); i++)
         fprintf(out, "  %-24s %s\n", modes[i].name, modes[i].help);
-    fputs("\n", out);
+    fputs("\n"
+          "usage: granary-agent etcd-restore --help\n"
+          "  a member of etcd is restored by hand, without Kubernetes\n"
+          "\n",
+          out);
     flags_help(out, rows, COUNT(rows), 27);
     fputs("  --help, -h               this text\n"
           "  --version                version and commit\n"
