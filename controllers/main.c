@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "controllers/dry_run.h"
+#include "controllers/heap.h"
 #include "controllers/run.h"
 
 int main(int argc, char **argv)
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     json_object_seed(0);
     log_setup(options.log_format, options.log_level);
+    heap_share();
 
     enum controller_exit code =
         options.dry_run ? dry_run(&options, stdout, &err) : controller_run(&options, &err);
