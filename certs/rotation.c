@@ -194,6 +194,16 @@ static bool retire(const struct rotation_seen *seen, struct rotation_next *next)
     return true;
 }
 
+/* Neither a CA nor a certificate waits for minutes to go by. */
+static bool is_calm(const struct rotation_seen *seen)
+{
+    bool calm = seen->published && !seen->clock_doubted && !seen->next.there;
+
+    for (int who = 0; who < ROTATION_LEAVES; who++)
+        calm = calm && !(seen->leaves[who].managed && why_new(seen, &seen->leaves[who]));
+    return calm;
+}
+
 struct rotation_next rotation_next(const struct rotation_seen *seen)
 {
     /* with a doubted clock only those that ask none */
@@ -210,5 +220,6 @@ struct rotation_next rotation_next(const struct rotation_seen *seen)
                                : seen->published   ? "all is well"
                                                    : "some places can not be written");
     next.look_s = ROTATION_LOOK_S;
+    next.calm = is_calm(seen);
     return next;
 }

@@ -99,7 +99,9 @@ struct rotation_next {
     enum rotation_step step;
     enum rotation_who who; /* for ADOPT and MAKE_LEAF */
     int64_t look_s;        /* with WAIT: seconds until the next look; at most ROTATION_LOOK_S */
-    const char *reason;    /* for the log; a constant */
+    bool calm; /* with WAIT: nothing is under way. Whoever is told of every change needs to look
+                  only as often as days go by */
+    const char *reason; /* for the log; a constant */
 };
 
 /** True when it is valid now (with a doubted clock: whenever) and its CA is one that is, or will

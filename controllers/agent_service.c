@@ -20,7 +20,6 @@ struct agent_service {
     struct agent_service_plan plan;
     struct certs_store *certs;
     const char *ip;        /* where agents find us; NULL: nobody knows */
-    int64_t look_ms;       /* when the EndpointSlice is looked at again */
     struct error said;     /* so that the same is logged once */
     bool draining;         /* this and the API under the lock */
     struct agent_api *api; /* NULL: not yet */
@@ -139,22 +138,19 @@ static bool see_to_slice(struct agent_service *service, struct error *err)
            write_slice(service, &endpoint, &ref, slice, err);
 }
 
-static void look_at_slice(struct agent_service *service)
+int64_t agent_service_lead(struct agent_service *service, int64_t calm_ms)
 {
     struct error err = {.message = ""};
-    int64_t now_ms = clock_mono_ms();
 
-    /* nobody is led to a door that is shut */
-    if (!service->ip || now_ms < service->look_ms ||
+    if (!service || !service->ip || !service->api ||
         agent_api_look(service->api).certificate_until_s == 0)
-        return;
+        return TURN_MS;
     if (see_to_slice(service, &err)) {
-        service->look_ms = now_ms + service->plan.options->look_ms;
         service->said.message[0] = '\0';
-        return;
+        return calm_ms;
     }
-    service->look_ms = now_ms + (err.code == ERROR_CONFLICT ? 0 : RETRY_MS);
     say(service, "agents can not be led here", &err);
+    return err.code == ERROR_CONFLICT ? 0 : RETRY_MS;
 }
 
 int64_t agent_service_turn(struct agent_service *service, const struct agent_desk *desk)
@@ -163,7 +159,6 @@ int64_t agent_service_turn(struct agent_service *service, const struct agent_des
         return TURN_MS;
     if (!service->api && !start(service, desk))
         return RETRY_MS;
-    look_at_slice(service);
 
     struct agent_api_facts facts = agent_api_look(service->api);
 

@@ -29,11 +29,20 @@ struct agent_service *agent_service_make(const struct agent_service_plan *plan);
 struct certs_store *agent_service_certs(struct agent_service *service);
 
 /**
- * Serves, with this desk from the first time on, and sees to the EndpointSlice. NULL is fine.
+ * Serves, with this desk from the first time on. NULL is fine.
  *
  * @return  Milliseconds until the next turn.
  */
 int64_t agent_service_turn(struct agent_service *service, const struct agent_desk *desk);
+
+/**
+ * Sees to the EndpointSlice, once there is a certificate: nobody is led to a door that is shut.
+ * NULL is fine. From the thread of the turns.
+ *
+ * @param calm_ms  Until the next look when it stands as it should.
+ * @return         Milliseconds until the next look.
+ */
+int64_t agent_service_lead(struct agent_service *service, int64_t calm_ms);
 
 /** As agent_api_wake() and agent_api_drain(). Any thread; NULL is fine. */
 void agent_service_wake(struct agent_service *service);

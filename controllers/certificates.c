@@ -254,9 +254,10 @@ static bool next_of_others(struct certificates_view *view, struct certificates_m
     view->rotation.published = view->rotation.published && view->bundle.length > 0;
     if (view->bundle.length == 0)
         plan->next = wait("there is no bundle of CAs that can be read");
-    else if (view->rotation.published)
+    else if (view->rotation.published) {
         plan->next = wait("all is well");
-    else if (view->rotation.publish_fails)
+        plan->next.calm = view->seen->source != CERTIFICATES_FILES; /* nobody tells of a file */
+    } else if (view->rotation.publish_fails)
         plan->next = wait("some places can not be written");
     else
         plan->next = (struct rotation_next){

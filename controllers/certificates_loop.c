@@ -64,8 +64,7 @@ static struct kube_ref ref_of(const struct certificates_loop *loop, enum certifi
                              .name = certificates_name(object)};
 }
 
-/* What is not needed is not read: with other sources the CA is none of our business. */
-static bool is_needed(const struct certificates_loop *loop, enum certificates_object object)
+bool certificates_loop_needs(const struct certificates_loop *loop, enum certificates_object object)
 {
     if (object == CERTIFICATES_CA)
         return loop->source == CERTIFICATES_SELF;
@@ -116,7 +115,7 @@ static bool read_all(struct certificates_loop *loop, struct reading *reading)
 {
     reading->whole = true;
     for (int object = 0; object < CERTIFICATES_OBJECTS; object++) {
-        if (!is_needed(loop, object))
+        if (!certificates_loop_needs(loop, object))
             continue;
         read_object(loop, object, reading);
         if (!reading->whole &&
@@ -287,6 +286,8 @@ static int64_t rest_ms(struct certificates_loop *loop, const struct reading *rea
     if (failed || !reading->whole)
         return retry_ms(loop);
     loop->failures = 0;
+    if (plan->next.calm && loop->watched && loop->calm_ms > 0)
+        return loop->calm_ms;
     return look_ms < loop->look_ms ? look_ms : loop->look_ms;
 }
 

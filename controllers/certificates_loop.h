@@ -11,6 +11,7 @@ struct certificates_loop {
     const char *space, *bundle; /* our namespace; a file, or NULL */
     enum certificates_source source;
     int64_t look_ms;            /* pause between two looks at most */
+    int64_t calm_ms;            /* the same while nothing is under way and `watched`; 0: look_ms */
     int64_t settle_s;           /* as rotation_seen has it */
     bool agents_served;         /* the agent API */
     struct certs_store *agents; /* gets its leaf; NULL: that comes from elsewhere */
@@ -24,6 +25,7 @@ struct certificates_loop {
 
     /* its own; {0} at first */
     bool mutator_waits; /* set by who looks for Stash */
+    bool watched;       /* set by who is told of changes of all that is looked at */
     struct certificates_memory memory;
     struct certificates_leaf agents_leaf;
     struct error said; /* what was logged last, so that it is logged once */
@@ -32,6 +34,9 @@ struct certificates_loop {
 
 /** Wipes what it keeps. */
 void certificates_loop_done(struct certificates_loop *loop);
+
+/** Whether it reads that object at all: with other sources the CA is none of its business. */
+bool certificates_loop_needs(const struct certificates_loop *loop, enum certificates_object object);
 
 /** One turn: as many steps as are due now. @return Milliseconds until the next. */
 int64_t certificates_turn(struct certificates_loop *loop);

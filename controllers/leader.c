@@ -9,6 +9,8 @@
 #include "base/tree.h"
 #include "base/wait.h"
 #include "controllers/agent_service.h"
+#include "controllers/heap.h"
+#include "controllers/lookout.h"
 #include "controllers/loops.h"
 #include "controllers/loops_table.h"
 #include "controllers/probe.h"
@@ -16,10 +18,21 @@
 #include "controllers/stash.h"
 #include "kube/time.h"
 
-/* Between two questions whether the webhook is reached; the first comes when its certificate may
- * have reached it. */
+/* Between two questions whether the webhook is reached; behind a change of what may decide that,
+ * and at first: when its certificate may have reached it. While that is watched and it is reached,
+ * nothing but the network between the two may have changed, which nobody tells of. */
 #define PROBE_EVERY_MS 60000
-#define PROBE_FIRST_MS 5000
+#define PROBE_SETTLE_MS 5000
+#define PROBE_CALM_MS 600000
+
+/* Between two looks at what is watched: for clocks that jump, and dates that come. */
+#define CALM_MS 3600000
+
+/* Between two times that memory is given back. */
+#define TRIM_MS 60000
+
+/* Between two looks since something changed. */
+#define NEWS_MS 1000
 
 /* Between two looks at the loops, for metrics; until they are started again when they could not. */
 #define LOOPS_LOOK_MS 1000
@@ -36,6 +49,7 @@ struct leader {
     struct loops *loops;          /* NULL: not started yet */
     int64_t metrics_ms;           /* when its metrics were written last; 0: never */
     struct agent_service *agents; /* NULL: they are not served */
+    struct lookout *lookout;      /* NULL: nothing is watched by name */
     enum status_found stash, reached;
     const char *reached_reason;
     struct error stash_said; /* so that the same is logged once */
@@ -49,6 +63,10 @@ struct leader {
 struct task {
     int64_t (*turn)(struct leader *leader);
     int64_t due_ms;
+    unsigned topics;   /* 0: it is told of no changes */
+    int64_t settle_ms; /* behind a change */
+    int64_t unseen_ms; /* between two turns at most while it is not told of all changes */
+    int64_t last_ms;
 };
 
 static void tell(const struct leader *leader, bool warning, const char *reason, const char *note)
@@ -91,11 +109,12 @@ static int64_t stash_turn(struct leader *leader)
         leader->stash != STATUS_NO && !leader->plan.options->takeover;
     status_open(leader->plan.status)->stash = leader->stash;
     status_close(leader->plan.status);
-    return found == STATUS_UNKNOWN ? 1000 : leader->plan.options->look_ms;
+    return found == STATUS_UNKNOWN ? 1000 : CALM_MS;
 }
 
 static int64_t certificates_task(struct leader *leader)
 {
+    leader->certificates.watched = lookout_stands(leader->lookout, LOOKOUT_CERTIFICATES);
     return certificates_turn(&leader->certificates);
 }
 
@@ -124,10 +143,9 @@ static int64_t probe_turn(struct leader *leader)
     facts = status_open(leader->plan.status);
     facts->reached = reached;
     facts->probes++;
+    facts->probed_s = clock_now_s();
     status_close(leader->plan.status);
-    return reached == STATUS_YES || leader->plan.options->look_ms > PROBE_EVERY_MS
-               ? PROBE_EVERY_MS
-               : leader->plan.options->look_ms;
+    return reached == STATUS_YES ? PROBE_CALM_MS : leader->plan.options->look_ms;
 }
 
 /* As the settings say. */
@@ -284,6 +302,18 @@ static int64_t agents_turn(struct leader *leader)
     return agent_service_turn(leader->agents, &calls);
 }
 
+static int64_t slice_turn(struct leader *leader)
+{
+    return agent_service_lead(leader->agents, CALM_MS);
+}
+
+static int64_t trim_turn(struct leader *leader)
+{
+    (void)leader;
+    heap_trim();
+    return TRIM_MS;
+}
+
 /* False when it is to end. */
 static bool rest(struct leader *leader, int64_t until_ms)
 {
@@ -307,36 +337,84 @@ static int64_t next_due_ms(const struct task *tasks, size_t count)
     return due_ms;
 }
 
-static int64_t probe_first_ms(const struct leader *leader)
+static bool needs(const void *context, int object)
 {
-    int64_t look_ms = leader->plan.options->look_ms;
+    return certificates_loop_needs(context, (enum certificates_object)object);
+}
 
-    return look_ms < PROBE_FIRST_MS ? look_ms : PROBE_FIRST_MS;
+/* Without it, looks at regular times tell of changes. */
+static void start_lookout(struct leader *leader)
+{
+    struct lookout_plan plan = {leader->plan.watcher, leader->plan.space, needs,
+                                &leader->certificates};
+    struct error err = {.message = ""};
+
+    leader->lookout = lookout_start(&plan, &err);
+    if (!leader->lookout)
+        log_warn("nothing is watched by name", LOG_S("error", err.message));
+}
+
+static int64_t sooner(int64_t one_ms, int64_t other_ms)
+{
+    return one_ms < other_ms ? one_ms : other_ms;
+}
+
+/* A change brings a turn forward; so does that nobody tells of changes any more. */
+static void heed_lookout(struct leader *leader, struct task *tasks, size_t count)
+{
+    unsigned news = lookout_take(leader->lookout);
+    int64_t now_ms = clock_mono_ms(), at_ms;
+
+    for (size_t i = 0; i < count; i++) {
+        struct task *task = &tasks[i];
+
+        if (task->topics & news) {
+            at_ms = task->last_ms + NEWS_MS > now_ms ? task->last_ms + NEWS_MS : now_ms;
+            task->due_ms = sooner(task->due_ms, at_ms + task->settle_ms);
+        }
+        if (task->topics && !lookout_stands(leader->lookout, task->topics))
+            task->due_ms = sooner(task->due_ms, task->last_ms + task->unseen_ms);
+    }
+}
+
+static void take_turn(struct leader *leader, struct task *task)
+{
+    task->due_ms = task->turn(leader);
+    task->last_ms = clock_mono_ms();
+    task->due_ms += task->last_ms;
 }
 
 static void *work(void *context)
 {
     struct leader *leader = context;
-    int64_t now_ms = clock_mono_ms();
+    int64_t now_ms = clock_mono_ms(), look_ms = leader->plan.options->look_ms;
+    int64_t settle_ms = sooner(look_ms, PROBE_SETTLE_MS);
+    int64_t probe_ms = look_ms > PROBE_EVERY_MS ? look_ms : PROBE_EVERY_MS;
     /* in this order: what Stash does decides what is published */
     struct task tasks[] = {
-        {stash_turn, now_ms},
-        {certificates_task, now_ms},
-        {loops_turn, now_ms},
-        {agents_turn, now_ms},
-        {probe_turn, now_ms + probe_first_ms(leader)},
+        {stash_turn, now_ms, LOOKOUT_STASH, 0, look_ms, now_ms},
+        {certificates_task, now_ms, LOOKOUT_CERTIFICATES, 0, look_ms, now_ms},
+        {loops_turn, .due_ms = now_ms},
+        {agents_turn, .due_ms = now_ms},
+        {trim_turn, .due_ms = now_ms + TRIM_MS},
+        {slice_turn, now_ms, LOOKOUT_SLICE, 0, look_ms, now_ms},
+        {probe_turn, now_ms + settle_ms, LOOKOUT_WEBHOOK, settle_ms, probe_ms, now_ms},
     };
     size_t count = sizeof tasks / sizeof *tasks;
 
+    start_lookout(leader);
     while (rest(leader, next_due_ms(tasks, count))) {
+        heed_lookout(leader, tasks, count);
         for (size_t i = 0; i < count; i++)
             if (tasks[i].due_ms <= clock_mono_ms() && rest(leader, 0))
-                tasks[i].due_ms = tasks[i].turn(leader) + clock_mono_ms();
+                take_turn(leader, &tasks[i]);
         status_open(leader->plan.status)->work_ms = clock_mono_ms();
         status_close(leader->plan.status);
     }
     agent_service_end(leader->agents);
     loops_stop(TAKE(leader->loops));
+    kube_client_cancel(leader->plan.watcher);
+    lookout_stop(TAKE(leader->lookout));
     status_put_loops(leader->plan.status, NULL);
     pthread_mutex_lock(&leader->mutex);
     leader->ended = true;
@@ -353,6 +431,7 @@ static struct certificates_loop loop_of(const struct leader_plan *plan)
         .bundle = plan->options->bundle,
         .source = plan->options->certificates,
         .look_ms = plan->options->look_ms,
+        .calm_ms = CALM_MS,
         .settle_s = plan->options->settle_ms / 1000,
         .status = plan->status,
         .may_write = plan->may_write,

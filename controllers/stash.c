@@ -3,8 +3,6 @@
 #include "base/tree.h"
 #include "controllers/certificates.h"
 
-#define STASH_CONFIGURATION "admission.stash.appscode.com"
-
 enum status_found stash_judge(enum error_code mutating, enum error_code validating)
 {
     if (mutating == ERROR_NONE || validating == ERROR_NONE)

@@ -9,6 +9,8 @@
  * admission.stash.appscode.com.
  */
 
+#define STASH_CONFIGURATION "admission.stash.appscode.com"
+
 /** What two answers say: NONE for "there is one". Not knowing is no "no". Pure. */
 enum status_found stash_judge(enum error_code mutating, enum error_code validating);
 

@@ -223,6 +223,7 @@ void status_metrics(const struct status_facts *facts, struct text *text)
         {"api_server_ahead_seconds", "gauge", "By how much its clock is ahead of ours.",
          facts->api.ahead_s},
         {"probes_total", "counter", "Questions whether the webhook is reached.", facts->probes},
+        {"last_probe_seconds", "gauge", "When that was asked last; 0: never.", facts->probed_s},
         {"synced", "gauge", "1: all kinds are known, loops run.", facts->synced},
         {"paused", "gauge", "1: loops do nothing, since Stash is or may be installed.",
          facts->paused},

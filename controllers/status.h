@@ -40,9 +40,9 @@ struct status_facts {
     int64_t ca_until_s, leaf_until_s; /* 0: there is none */
     bool clock_doubted;
     enum status_found stash, reached; /* is it installed; is the webhook reached */
-    int64_t probes;
-    bool synced, paused; /* all kinds are known; no step is taken */
-    int64_t objects;     /* that are known */
+    int64_t probes, probed_s;         /* questions whether it is; the last one, 0: none */
+    bool synced, paused;              /* all kinds are known; no step is taken */
+    int64_t objects;                  /* that are known */
     int64_t watch_errors;
     struct status_loop loops[STATUS_LOOPS_MAX];
     size_t loop_count;

@@ -64,10 +64,17 @@ def merge_patch(document, patch):
     return merged
 
 
+def partial(value):
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": value["metadata"]}
+
+
 KINDS = ("AppBinding BackupBlueprint BackupConfiguration BackupSession ConfigMap CronJob DaemonSet Deployment "
          "DeploymentConfig Function Job Lease Namespace PersistentVolumeClaim Pod ReplicaSet ReplicationController "
          "Repository RestoreSession StatefulSet Task").split()
 PLURALS = {kind.lower()[:-1] + "ies" if kind.endswith("y") else kind.lower() + "s": kind for kind in KINDS}
+# those that a controller follows by name
+BY_NAME = {kind.lower() + "s": kind for kind in ("ConfigMap", "EndpointSlice", "MutatingWebhookConfiguration", "Secret",
+                                                 "Service", "ValidatingWebhookConfiguration")}
 
 
 class ApiServer:
@@ -83,6 +90,8 @@ class ApiServer:
         self.before_write = self.after_write = None  # called with (method, path), may raise Refusal
         self.reaches_webhook = True
         self.lists = False  # collections can be listed, and watches end at once
+        self.watches = False  # those of BY_NAME can be listed and watched
+        self.deleted = []  # (version, path, object)
         self.judge_token = lambda token: {"authenticated": False}  # the status of a TokenReview
         outer = self
 
@@ -146,7 +155,10 @@ class ApiServer:
 
     def delete(self, path):
         with self.lock:
-            del self.objects[path]
+            self.version += 1
+            gone = self.objects.pop(path)
+            gone["metadata"]["resourceVersion"] = str(self.version)
+            self.deleted.append((self.version, path, gone))
 
     def writes(self, *without):
         """(method, path) of all writes that were carried out, but for paths with one of these words."""
@@ -173,6 +185,9 @@ class ApiServer:
         body = handler.rfile.read(length)
         code = 0
         try:
+            if self.is_watch(handler):
+                self.stream(handler)
+                return
             code, answer = self.decide(handler, body)
         except Refusal as refusal:
             code = refusal.code
@@ -203,6 +218,8 @@ class ApiServer:
             with self.lock:
                 if self.lists and url.path.rsplit("/", 1)[1] in PLURALS:
                     return 200, self.list(handler, url)
+                if self.watches and url.path.rsplit("/", 1)[1] in BY_NAME:
+                    return 200, self.list(handler, url)
                 if url.path not in self.objects:
                     raise Refusal(404, f"{url.path} not found")
                 found = copy.deepcopy(self.objects[url.path])
@@ -229,14 +246,51 @@ class ApiServer:
         below = re.compile(re.escape(base) + r"(/namespaces/[^/]+)?/" + plural + r"/[^/]+$")
         metadata = "as=PartialObjectMetadataList" in handler.headers.get("Accept", "")
         group = url.path.split("/")
-        found = [copy.deepcopy(value) for path, value in self.objects.items() if below.match(path)]
+        name = query.get("fieldSelector", ["metadata.name="])[0].partition("metadata.name=")[2]
+        found = [copy.deepcopy(value) for path, value in self.objects.items()
+                 if below.match(path) and (not name or path.endswith("/" + name))]
         if metadata:
-            found = [{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": each["metadata"]}
-                     for each in found]
-        kind = PLURALS[plural]
+            found = [partial(each) for each in found]
+        kind = {**PLURALS, **BY_NAME}[plural]
         return {"kind": "PartialObjectMetadataList" if metadata else kind + "List",
                 "apiVersion": "meta.k8s.io/v1" if metadata else group[2] if group[1] == "api" else "/".join(group[2:4]),
                 "metadata": {"resourceVersion": str(self.version)}, "items": found}
+
+    def is_watch(self, handler):
+        url = urllib.parse.urlsplit(handler.path)
+        query = urllib.parse.parse_qs(url.query)
+        return (self.watches and handler.command == "GET" and "watch" in query and "sendInitialEvents" not in query and
+                url.path.rsplit("/", 1)[1] in BY_NAME)
+
+    def news(self, url, since):
+        """[(version, type, object)] of what a watch is about."""
+        query = urllib.parse.parse_qs(url.query)
+        name = query.get("fieldSelector", ["metadata.name="])[0].partition("metadata.name=")[2]
+        wanted = re.compile(re.escape(url.path) + "/" + (re.escape(name) if name else "[^/]+") + "$")
+        with self.lock:
+            found = [(int(each["metadata"]["resourceVersion"]), "MODIFIED", each) for path, each in self.objects.items()
+                     if wanted.match(path)]
+            found += [(version, "DELETED", each) for version, path, each in self.deleted if wanted.match(path)]
+            return copy.deepcopy(sorted((each for each in found if each[0] > since), key=lambda each: each[0]))
+
+    def stream(self, handler):
+        """A watch of metadata, until nobody is to watch any more."""
+        url = urllib.parse.urlsplit(handler.path)
+        since = int(urllib.parse.parse_qs(url.query)["resourceVersion"][0])
+        handler.close_connection = True
+        try:
+            handler.send_response(200)
+            handler.send_header("Content-Type", "application/json")
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            handler.wfile.flush()
+            while self.watches:
+                for since, what, each in self.news(url, since):
+                    handler.wfile.write(json.dumps({"type": what, "object": partial(each)}).encode() + b"\n")
+                handler.wfile.flush()
+                time.sleep(0.02)
+        except OSError:
+            pass
 
     def write(self, handler, path, body, dry):
         method = handler.command

@@ -193,6 +193,37 @@ def what_somebody_overwrites_is_healed():
         controller.looks()
 
 
+def renewals(server):
+    with server.lock:
+        return sum(method != "GET" and path.endswith("/leases/granary-controller")
+                   for method, path, _, _ in server.requests)
+
+
+@test("CC2")
+def what_is_watched_is_looked_at_when_it_changes_and_else_never():
+    with installed() as server:
+        server.watches = True
+        with Controller(server) as controller:
+            eventually(lambda: is_well(server) and controller.metric("bundle_published") == 1, "all is made")
+            eventually(lambda: controller.metric("webhook_reached") == 1, "the webhook is reached")
+
+            def is_quiet():  # for as long as the Lease is not renewed: that many looks without watches
+                before, wanted = controller.metric("looks_total"), renewals(server) + 1
+                eventually(lambda: renewals(server) >= wanted, "the Lease is renewed")
+                return controller.metric("looks_total") == before
+            eventually(is_quiet, "it does not look")
+            probes = controller.metric("probes_total")
+            for break_it in (lambda: server.change(MUTATING, {"op": "add", "path": "/webhooks/1/clientConfig/caBundle", "value": "Zm9v"}),
+                             lambda: server.delete(AGENT), lambda: server.delete(LEAF)):
+                break_it()
+                eventually(lambda: is_well(server), "what somebody changed is healed")
+            eventually(lambda: controller.metric("probes_total") > probes, "the webhook is probed after a change")
+            server.put(STASH, {"kind": "MutatingWebhookConfiguration", "metadata": {"name": "admission.stash.appscode.com"}})
+            eventually(lambda: controller.metric("stash_found") == 1, "Stash is seen")
+            server.watches = False  # they break
+            controller.looks()
+
+
 @test("LE3 LE10")
 def a_leader_is_killed_and_the_other_takes_over():
     with installed() as server, Controller(server) as first:

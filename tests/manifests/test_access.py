@@ -82,12 +82,36 @@ def known():
     return {(names.get(group, group.strip('"')), plural) for group, plural in rows}
 
 
+def watched_by_name():
+    """Single objects that the controller watches: {(plural, name)} (controllers/certificates_places.c, stash.h)."""
+    plurals = {"secrets": "secrets", "config_maps": "configmaps", "services": "services",
+               "mutating": "mutatingwebhookconfigurations", "validating": "validatingwebhookconfigurations"}
+    constants = dict(re.findall(r'#define (\w+) "([\w.-]+)"', source("controllers/certificates.h") + source("api/keys.h") +
+                                source("controllers/stash.h")))
+    rows = re.findall(r'\[CERTIFICATES_\w+\] = \{&(\w+), (\w+|"[\w-]+"),', source("controllers/certificates_places.c"))
+    check_equal(len(rows), 6, "objects that certificates are decided from")
+    return {(plurals[kind], constants.get(name, name.strip('"'))) for kind, name in rows} | {
+        (plurals[kind], constants["STASH_CONFIGURATION"]) for kind in ("mutating", "validating")}
+
+
+def watching():
+    return [rule for kind in ("ClusterRole", "Role")  # Leases of targets are in our own namespace
+            for rule in named(system(), kind, "granary-controller")["rules"] if {"list", "watch"} & set(rule["verbs"])]
+
+
 @test("SEC12")
 def the_controller_may_list_and_watch_what_it_knows_and_nothing_else():
-    allowed = {(group, plural) for kind in ("ClusterRole", "Role")  # Leases of targets are in our own namespace
-               for rule in named(system(), kind, "granary-controller")["rules"]
-               for group in rule["apiGroups"] for plural in rule["resources"] if {"list", "watch"} & set(rule["verbs"])}
-    check_equal(allowed, known(), "kinds")
+    allowed = {(group, plural) for rule in watching() if "resourceNames" not in rule
+               for group in rule["apiGroups"] for plural in rule["resources"]}
+    # of its own namespace; a ConfigMap by name, in all
+    check_equal(allowed, known() - {("", "configmaps")} | {("discovery.k8s.io", "endpointslices")}, "kinds")
+
+
+@test("SEC12")
+def the_controller_may_watch_single_objects_by_name():
+    allowed = {(plural, name) for rule in watching() for plural in rule["resources"]
+               for name in rule.get("resourceNames", [])}
+    check_equal(allowed, watched_by_name(), "objects")
 
 
 @test("SEC12")
@@ -115,7 +139,7 @@ def webhook_configurations_by_name():
             if "admissionregistration.k8s.io" in rule["apiGroups"]:
                 names = set(rule.get("resourceNames", []))
                 check(names and names <= {"granary-webhook", "admission.stash.appscode.com"}, f"{title(role)}: {rule}")
-                check("admission.stash.appscode.com" not in names or rule["verbs"] == ["get"], f"{title(role)}: {rule}")
+                check("admission.stash.appscode.com" not in names or set(rule["verbs"]) <= READ, f"{title(role)}: {rule}")
 
 
 @test("SEC12")

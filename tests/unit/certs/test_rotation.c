@@ -192,6 +192,35 @@ START_TEST(each_state_has_its_step)
         ck_assert_msg(next.who == rows[_i].who, "%s: %d", rows[_i].what, next.who);
         if (next.step == ROTATION_WAIT)
             ck_assert_int_eq(next.look_s, ROTATION_LOOK_S);
+        else
+            ck_assert(!next.calm);
+    }
+END_TEST
+
+static const struct {
+    const char *what;
+    struct rotation_seen seen;
+    bool calm;
+} calm_rows[] = {
+    {"all is well", SEEN(CA(LONG), NO_CA, 0, 0, true, LEAVES(BY_CURRENT)), true},
+    {"a leader has just begun", SEEN(CA(0), NO_CA, 0, 0, true, LEAVES(BY_CURRENT)), true},
+    {"an old leaf is not over", SEEN(CA(LONG), NO_CA, 1, NOW, true, LEAVES(BY_CURRENT)), true},
+    {"the next CA settles", SEEN(DUE_CA(LONG), NEW_CA(299), 0, 0, true, LEAVES(BY_CURRENT)), false},
+    {"a leaf waits for its CA",
+     SEEN(CA(299), NO_CA, 0, 0, true, DUE_LEAF(BY_CURRENT), LEAF(BY_CURRENT)), false},
+    {"not ours", SEEN(CA(LONG), NO_CA, 0, 0, true, NOT_OURS, LEAF(BY_CURRENT)), true},
+};
+
+/* Whoever is told of changes looks rarely only when no minutes have to go by. */
+START_TEST(calm_is_when_nothing_is_under_way)
+    {
+        struct rotation_seen doubted = calm_rows[_i].seen;
+        struct rotation_next next = rotation_next(&calm_rows[_i].seen);
+
+        ck_assert_msg(next.step == ROTATION_WAIT && next.calm == calm_rows[_i].calm, "%s: %s",
+                      calm_rows[_i].what, next.reason);
+        doubted.clock_doubted = true;
+        ck_assert(!rotation_next(&doubted).calm);
     }
 END_TEST
 
@@ -291,6 +320,7 @@ END_TEST
 SUITE(certs_rotation)
 {
     suite_rows(tests, each_state_has_its_step, rows);
+    suite_rows(tests, calm_is_when_nothing_is_under_way, calm_rows);
     tcase_add_test(tests, a_settling_time_of_ones_own);
     tcase_add_test(tests, a_doubted_clock_makes_nothing);
     tcase_add_test(tests, a_refusing_place_holds_nothing_up);
