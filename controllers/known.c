@@ -224,8 +224,17 @@ static void by_ledger(const json_t *lease, json_t *list)
     tree_push_text(list, repository_lease_of(lease));
 }
 
+static void by_session(const json_t *lease, json_t *list)
+{
+    AUTO(free) char *session = target_lease_session(lease);
+
+    if (*session)
+        tree_push_text(list, session);
+}
+
 static const struct store_index of_leases[] = {
     {KNOWN_BY_TARGET, by_target},
+    {KNOWN_BY_SESSION, by_session},
     {KNOWN_BY_REPOSITORY, by_ledger},
     {0},
 };

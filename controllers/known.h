@@ -54,6 +54,7 @@ enum known_kind {
     "repository"                   /* "namespace/name" of its Repository; of a Lease, of           \
                                       what it is about */
 #define KNOWN_BY_INVOKER "invoker" /* "namespace/name" of a BackupSession's configuration */
+#define KNOWN_BY_SESSION "session" /* UID of the session that holds a Lease */
 #define KNOWN_BY_SECRET "secret"   /* "namespace/name" of a Repository's storage Secret */
 
 /** Where it comes from and whom to tell. */

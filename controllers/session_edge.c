@@ -442,16 +442,6 @@ bool session_edge_restore(const struct session_edge *edge, const struct session_
 
 /* ---- Leases without a session ---- */
 
-char *session_holder(const json_t *lease)
-{
-    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
-    struct error err;
-    AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &err);
-    const char *holder = ledger ? claims->session : "";
-
-    return text_dup(holder, strlen(holder));
-}
-
 /* "Kind/namespace/name". */
 static void put_identity(struct span holder, json_t *session, json_t *metadata)
 {
@@ -464,7 +454,7 @@ static void put_identity(struct span holder, json_t *session, json_t *metadata)
 
 json_t *session_of_ledger(const json_t *lease)
 {
-    AUTO(free) char *uid = session_holder(lease);
+    AUTO(free) char *uid = target_lease_session(lease);
     json_t *session, *metadata, *spec, *status, *invoker;
 
     if (!*uid)

@@ -53,15 +53,11 @@ bool session_edge_restore(const struct session_edge *edge, const struct session_
  *  the ledger names none, or can not be read. */
 json_t *session_of_ledger(const json_t *lease);
 
-/** The UID of the session that holds a Lease, "" when none does or it can not be read. The caller
- *  frees it. */
-char *session_holder(const json_t *lease);
-
 /**
  * Deletes the sessions of a configuration that its history does not keep, one at a time.
  *
  * @param sessions  All of this configuration.
- * @param holder    From session_holder().
+ * @param holder    From target_lease_session().
  */
 bool session_edge_history(const struct session_edge *edge, const json_t *configuration,
                           const json_t *const *sessions, size_t count, const char *holder,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/keys.h"
 #include "api/target.h"
 #include "base/auto.h"
 #include "base/text.h"
@@ -133,14 +134,29 @@ static char *text_of_owner(const json_t *owner, const char *space)
     return text;
 }
 
-/* Of a session. */
-static void add_job(struct known *known, const json_t *job, json_t *list)
+/* Where a session is gone, the target that it still holds. */
+static void add_left(struct known *known, const char *uid, json_t *list)
 {
-    const char *uid = tree_text(target_controller(tree_get(job, "metadata")), "uid");
+    AUTO(json) json_t *leases = known_find(known, KNOWN_LEASE, KNOWN_BY_SESSION, uid);
+    const json_t *lease;
+    size_t i;
+
+    tree_items (leases, i, lease)
+        push(list, known_target_of(lease));
+}
+
+/* A Job of a session, or the pod of one: by the label that both carry. The pod of a Job that was
+ * deleted goes when its Job is known no more, and the session may have gone before. */
+static void add_job(struct known *known, const json_t *object, json_t *list)
+{
+    const char *uid = tree_text(tree_at(object, "metadata.labels"), LABEL_SESSION);
     AUTO(json) json_t *backup = uid ? known_uid(known, KNOWN_SESSION, uid) : NULL;
     AUTO(json) json_t *restore = uid && !backup ? known_uid(known, KNOWN_RESTORE, uid) : NULL;
 
-    add_session(known, backup ? backup : restore, list);
+    if (backup || restore)
+        add_session(known, backup ? backup : restore, list);
+    else if (uid)
+        add_left(known, uid, list);
 }
 
 /* By its owner, and by that one's. */
@@ -151,9 +167,7 @@ static void add_pod(struct known *known, const json_t *pod, json_t *list)
     const char *uid = tree_text(owner, "uid");
 
     if (kind == KNOWN_JOB) {
-        AUTO(json) json_t *job = uid ? known_uid(known, kind, uid) : NULL;
-
-        add_job(known, job, list);
+        add_job(known, pod, list);
         return;
     }
     if (kind < KNOWN_TARGET_FIRST || kind > KNOWN_TARGET_LAST)

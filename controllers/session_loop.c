@@ -246,7 +246,7 @@ static void look(struct loops *loops, const char *text, struct sight *sight)
     sight->target = target_of(sight, text);
     sight->session_list = array_of(sight->sessions);
     sight->restore_list = array_of(sight->restores);
-    sight->holder = session_holder(sight->lease);
+    sight->holder = target_lease_session(sight->lease);
 }
 
 static int64_t heard_of(void *context, const char *session, const char *host)

@@ -42,6 +42,16 @@ static bool is_of(const json_t *lease, const char *target, struct error *err)
            error_set(err, ERROR_INTERNAL, "the Lease of %s is not ours", target);
 }
 
+char *target_lease_session(const json_t *lease)
+{
+    AUTO(free) struct claims *claims = text_alloc(sizeof *claims);
+    struct error err;
+    AUTO(json) json_t *ledger = claims_of_lease(lease, claims, &err);
+    const char *holder = ledger ? claims->session : "";
+
+    return text_dup(holder, strlen(holder));
+}
+
 bool target_lease_get(struct kube_client *client, const char *space, const char *target,
                       json_t **lease, struct error *err)
 {

@@ -30,6 +30,10 @@ char *target_lease_name_of(const char *kind, const char *text);
 /** The annotation of a Lease that says which target it is of; NULL when it is none of ours. */
 const char *target_lease_target(const json_t *lease);
 
+/** The UID of the session that holds a Lease, "" when none does or it can not be read. The caller
+ *  frees it. */
+char *target_lease_session(const json_t *lease);
+
 /** Reads it, never from a cache. @return  False: not known. True with *lease NULL: there is none.
  */
 bool target_lease_get(struct kube_client *client, const char *space, const char *target,

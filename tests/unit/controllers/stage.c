@@ -398,7 +398,7 @@ static bool keep_history(struct stage *stage, struct session_turn *turn, struct 
     if (!look(stage, STAGE_SESSIONS, "", &sight, err))
         return false;
 
-    AUTO(free) char *holder = session_holder(sight.lease);
+    AUTO(free) char *holder = target_lease_session(sight.lease);
 
     return session_edge_history(&stage->edge, sight.configuration, sight.list,
                                 sight.seen.session_count, holder, turn, err);
@@ -408,7 +408,7 @@ static bool keep_history(struct stage *stage, struct session_turn *turn, struct 
 static bool is_orphaned(struct stage *stage)
 {
     AUTO(json) json_t *lease = stage_lease(stage);
-    AUTO(free) char *holder = session_holder(lease);
+    AUTO(free) char *holder = target_lease_session(lease);
     AUTO(json) json_t *sessions = fake_cluster_list(stage->cluster, STAGE_SESSIONS);
     AUTO(json) json_t *restores = fake_cluster_list(stage->cluster, STAGE_RESTORES);
     const json_t *session;

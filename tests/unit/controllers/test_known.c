@@ -40,6 +40,12 @@ static const char cluster[] =
     "apps/Deployment/shop/web}}\n"
     "spec: {backend: {storageSecretName: keys}}\n"
     "---\n"
+    "apiVersion: coordination.k8s.io/v1\nkind: Lease\n"
+    "metadata: {name: granary-target-1, namespace: granary-system, labels: {granary.dev/ledger: "
+    "target},\n"
+    "  annotations: {granary.dev/target: apps/Deployment/shop/web,\n"
+    "    granary.dev/ledger: '{\"session\": \"u-s\", \"since\": 1, \"claims\": []}'}}\n"
+    "---\n"
     "apiVersion: stash.appscode.com/v1beta1\nkind: BackupBlueprint\nmetadata: {name: b}\n"
     "spec: {}\n";
 
@@ -77,6 +83,8 @@ static const struct {
     {KNOWN_CONFIGURATION, KNOWN_BY_SPACE, "elsewhere", "ours"},
     {KNOWN_SESSION, KNOWN_BY_INVOKER, "shop/by-hand", "s"},
     {KNOWN_REPOSITORY, KNOWN_BY_SECRET, "vault/keys", "r"},
+    {KNOWN_LEASE, KNOWN_BY_SESSION, "u-s", "granary-target-1"},
+    {KNOWN_LEASE, KNOWN_BY_TARGET, "apps/Deployment/shop/web", "granary-target-1"},
     {KNOWN_REPOSITORY, KNOWN_BY_TARGET, "apps/Deployment/shop/web", "r"},
     {KNOWN_REPOSITORY, KNOWN_BY_TARGET, "", ""},
 };
@@ -136,7 +144,7 @@ START_TEST(looks_up)
         ck_assert_str_eq(text, "apps/Deployment/shop/web");
         ck_assert_ptr_null(known_whole(known, KNOWN_DEPLOYMENT, "shop", "other", &err));
         ck_assert_int_eq(err.code, ERROR_NOT_FOUND);
-        ck_assert_int_eq(known_look(known).objects, 8);
+        ck_assert_int_eq(known_look(known).objects, 9);
         known_stop(known);
     }
 END_TEST
