@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/drill.h"
 #include "agent/work.h"
 #include "api/maintenance_result.h"
 #include "api/restic_access.h"
@@ -248,6 +249,8 @@ static bool do_all(struct run *run, struct maintenance_result *result)
     if (!repository_open(run, true))
         return false;
     run->progress.stage = MESSAGE_WORK;
+    if (run->agent->options->drill_count > 0)
+        return drill_do(run, result);
     add_unlock(run, run->agent->options, runs);
     tree_items (runs, i, vector)
         if (!do_run(run, vector, removed, result))
@@ -314,7 +317,7 @@ enum agent_exit agent_maintain(struct agent *agent)
 {
     const struct agent_options *options = agent->options;
     AUTO(free) struct message_work *work = text_alloc(sizeof *work);
-    struct maintenance_result result = {.removed = -1, .snapshots = -1, .bytes = -1, .errors = -1};
+    struct maintenance_result result = MAINTENANCE_RESULT_NONE;
     struct error err = {.message = ""};
     struct run run;
     bool good;

@@ -42,6 +42,16 @@ static bool take_run(const char *text, void *member, struct error *detail)
     return true;
 }
 
+static bool take_drill(const char *text, void *member, struct error *detail)
+{
+    struct agent_options *options = member;
+
+    if (options->drill_count == DRILLS_MAX)
+        return error_set(detail, ERROR_INVALID, "more than %u", DRILLS_MAX);
+    options->drills[options->drill_count++] = text;
+    return true;
+}
+
 /* Milliseconds. No schedule that is spread has a longer step than a day. */
 #define JITTER_MAX_MS (24 * 3600000L)
 #define DEADLINE_MS 600000
@@ -83,13 +93,17 @@ static const struct flag rows[] = {
     {"jitter", FLAG_BY(take_jitter), 0, "DURATION", "begin at a random moment within it"},
     {"deadline", FLAG_TIME(1000, DEADLINE_MAX_MS), AT(deadline_ms), "DURATION",
      "give up after it (default 10m)"},
-    {"kind", FLAG_TEXT, AT(kind), "WORD", "what is done: forget, prune, check, unlock"},
+    {"kind", FLAG_TEXT, AT(kind), "WORD", "what is done: forget, prune, check, unlock, verify"},
     {"secret", FLAG_TEXT, AT(secret), "DIR", "the storage Secret, a file for each key"},
     {"backend", FLAG_TEXT, AT(backend), "JSON", "of the Repository"},
     {"cluster", FLAG_TEXT, AT(cluster), "UID", "of the cluster that must own the repository"},
     {"dead", FLAG_TEXT, AT(dead), "NAME",
      "pods whose names begin so have ended: their lock is removed"},
     {"run", FLAG_BY(take_run), 0, "JSON", "restic's arguments as a list; again for more"},
+    {"drill", FLAG_BY(take_drill), 0, "JSON",
+     "snapshots that are restored and compared, instead of --run; again for more"},
+    {"restored", FLAG_TEXT, AT(restored), "DIR", "where they are restored to"},
+    {"room", FLAG_BYTES(1, INT64_MAX), AT(room_bytes), "BYTES", "that fit in there"},
     {"result", FLAG_TEXT, AT(result), "FILE",
      "is told how it ended, or what an application starts on (default " RESULT ")"},
 #undef AT
@@ -114,6 +128,9 @@ static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              INIT,
                                              TRIGGER,
                                              TRIGGER,
+                                             MAINTAIN,
+                                             MAINTAIN,
+                                             MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
@@ -151,10 +168,13 @@ static bool is_given(const struct agent_options *options, const struct flag *row
     case FLAG_IS_SWITCH:
         return *(const bool *)now;
     case FLAG_IS_TIME:
+    case FLAG_IS_BYTES:
         return *(const int64_t *)now != *(const int64_t *)before;
     default:
         if (row->value.parse == take_run)
             return options->run_count > 0;
+        if (row->value.parse == take_drill)
+            return options->drill_count > 0;
         return row->value.parse == take_host ? options->host_count > 0 : options->jitter_ms > 0;
     }
 }
@@ -188,9 +208,12 @@ static bool check(const struct agent_options *options, struct error *err)
     bool all = options->session && options->session_namespace && options->session_uid;
 
     if (options->mode == AGENT_MAINTAIN &&
-        (!options->kind || !options->secret || !options->backend || !options->run_count))
+        (!options->kind || !options->secret || !options->backend ||
+         (!options->run_count && !options->drill_count)))
         return error_set(err, ERROR_INVALID,
                          "maintain needs --kind, --secret, --backend and at least one --run");
+    if (options->drill_count > 0 && (!options->restored || options->run_count > 0))
+        return error_set(err, ERROR_INVALID, "--drill needs --restored, and no --run beside it");
     if (any && !all)
         return error_set(err, ERROR_INVALID,
                          "--session, --session-namespace and --session-uid belong together");

@@ -20,6 +20,9 @@ enum agent_exit {
 /* Runs of one maintenance Job: a target each, and a few more. */
 #define MAINTENANCE_RUNS_MAX 512u
 
+/* Targets of one drill: a Repository that more of them share has one after the other. */
+#define DRILLS_MAX 64u
+
 enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_STEP, AGENT_TRIGGER, AGENT_MAINTAIN };
 
 /**
@@ -44,6 +47,10 @@ struct agent_options {
                          NULL: none */
     const char *runs[MAINTENANCE_RUNS_MAX]; /* argument vectors of restic, as JSON */
     size_t run_count;
+    const char *drills[DRILLS_MAX]; /* snapshots to be restored and compared, as JSON */
+    size_t drill_count;
+    const char *restored;  /* folder that they are restored into */
+    int64_t room_bytes;    /* that it has at most; 0: as much as there is */
     const char *result;    /* file that is told how it ended, or what an application starts on */
     const char *scratch;   /* folder for restic's cache and temporary files */
     const char *restic;    /* path of the program */

@@ -210,6 +210,8 @@ static void take_line(struct call *call, struct span text)
     struct message_progress *progress = &call->run->progress;
     struct restic_line line;
 
+    if (call->run->on_line && call->run->on_line(call->run->context, text))
+        return;
     restic_line_read(text, &line);
     if (line.kind == RESTIC_STATUS) {
         progress->bytes_done = line.bytes_done;

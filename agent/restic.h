@@ -24,6 +24,8 @@ struct run {
     struct message_progress progress;
     bool over;           /* the controller wants nothing of it any more: no report */
     char cancelled[256]; /* its reason, when it told to end */
+    /* shown each line; true: it is no line for anybody else; or NULL */
+    bool (*on_line)(void *context, struct span line);
     /* told of each file that restic names with --verbose=2; or NULL */
     void (*on_item)(void *context, const char *path);
     void *context;

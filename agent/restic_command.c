@@ -320,6 +320,27 @@ void restic_tagged(struct words *out, const struct restic_place *place, const ch
     words_addf(out, "--tag=%s", tag);
 }
 
+void restic_contents(struct words *out, const struct restic_place *place, const char *id)
+{
+    begin(out, place, "ls");
+    words_add(out, "--no-lock");
+    words_add(out, "--");
+    words_add(out, id);
+}
+
+void restic_drill(struct words *out, const struct restic_place *place, const char *id,
+                  const char *folder, const struct words *patterns)
+{
+    begin(out, place, "restore");
+    words_add(out, LOCK_WAIT);
+    words_addf(out, "--target=%s", folder);
+    words_add(out, "--verify");
+    for (size_t i = 0; i < patterns->count; i++)
+        words_addf(out, "--include=%s", patterns->list[i]);
+    words_add(out, "--");
+    words_add(out, id);
+}
+
 /* Inside of "id:/data" the pattern "/data/a" is "/a". */
 static void add_pattern(struct words *out, const char *option, const char *from,
                         const char *pattern)

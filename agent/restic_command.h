@@ -92,6 +92,14 @@ void restic_snapshots(struct words *out, const struct restic_place *place, const
 /** Lists those that carry a tag. */
 void restic_tagged(struct words *out, const struct restic_place *place, const char *tag);
 
+/** Lists the files of a snapshot, one a line. */
+void restic_contents(struct words *out, const struct restic_place *place, const char *id);
+
+/** Restores a snapshot below a folder, and reads back what it wrote: all of it, or what the
+ * patterns name, which are meant from the snapshot's root. */
+void restic_drill(struct words *out, const struct restic_place *place, const char *id,
+                  const char *folder, const struct words *patterns);
+
 /** How much a restore does. */
 enum restic_care {
     RESTIC_PLAIN,

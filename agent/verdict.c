@@ -111,6 +111,8 @@ static const struct {
     {"invalid data returned", DAMAGED},
     {"not found in index", DAMAGED},
     {"not found in repository", DAMAGED},
+    {"file is too short", DAMAGED},
+    {"Unexpected content in", DAMAGED},
     {"unsupported repository version",
      {"RepositoryTooNew", "a newer restic made this repository", "use a newer agent image"}},
 #undef FULL
@@ -119,6 +121,10 @@ static const struct {
 #undef CERTIFICATE
 #undef DAMAGED
 };
+
+static const struct meaning lost_data = {"RepositoryDamaged",
+                                         "the repository lacks data that it must hold",
+                                         "keep it as it is, check it before anything is deleted"};
 
 static const struct meaning causes[] = {
     [RESTIC_DEADLINE] = {"DeadlineExceeded", "the session's time was over",
@@ -148,12 +154,27 @@ bool failure_set(struct failure *failure, const char *reason, const char *format
     return false;
 }
 
+/* A storage that answers, and has not what the index names. */
+static bool says_lost(const char *words)
+{
+    static const char *const files[] = {"<data/", "<index/", "<snapshot/"};
+    static const char *const lost[] = {"no such file or directory", "does not exist", "NoSuchKey",
+                                       "(404)", "404 Not Found"};
+    bool of_repository = false, is_lost = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        of_repository = of_repository || strstr(words, files[i]);
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++)
+        is_lost = is_lost || strstr(words, lost[i]);
+    return of_repository && is_lost;
+}
+
 static const struct meaning *phrase_of(const char *words, const struct meaning *otherwise)
 {
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
         if (strcasestr(words, phrases[i].words))
             return &phrases[i].meaning;
-    return otherwise;
+    return says_lost(words) ? &lost_data : otherwise;
 }
 
 static const struct meaning *meaning_of(const struct restic_end *end)

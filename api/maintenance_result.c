@@ -71,7 +71,18 @@ static const struct message_field fields[] = {
     COUNT(snapshots),
     COUNT(bytes),
     COUNT(errors),
+    COUNT(verified),
 #undef COUNT
+    {.name = "restoredFiles",
+     .type = MESSAGE_COUNT,
+     .at = AT(restored_files),
+     .otherwise = -1,
+     .high = INT64_MAX},
+    {.name = "restoredBytes",
+     .type = MESSAGE_COUNT,
+     .at = AT(restored_bytes),
+     .otherwise = -1,
+     .high = INT64_MAX},
 #undef AT
 };
 

@@ -28,7 +28,16 @@ struct maintenance_result {
     int64_t snapshots;   /* that the repository holds, without the marks of owners */
     int64_t bytes;       /* of its data */
     int64_t errors;      /* that a check has found */
+    /* of a drill: snapshots that were restored, and their files */
+    int64_t verified, restored_files, restored_bytes;
 };
+
+/** One in which nobody has counted anything. */
+#define MAINTENANCE_RESULT_NONE                                                                    \
+    {                                                                                              \
+        .removed = -1, .snapshots = -1, .bytes = -1, .errors = -1, .verified = -1,                 \
+        .restored_files = -1, .restored_bytes = -1                                                 \
+    }
 
 /** Counts what a run of restic has said. @param document  Its JSON; NULL: it said none. */
 void maintenance_result_add(struct maintenance_result *result, const char *command,

@@ -301,7 +301,7 @@ static struct maintenance_outcome outcome_of(const struct look *look)
             look->found.held == MAINTENANCE_UNLOCK
                 ? tree_text(tree_at(look->sight->repository, "metadata.annotations"), KEY_UNLOCK)
                 : NULL,
-        .result = {.removed = -1, .snapshots = -1, .bytes = -1, .errors = -1},
+        .result = MAINTENANCE_RESULT_NONE,
     };
 }
 

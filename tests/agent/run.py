@@ -10,6 +10,7 @@ import harness
 import test_backup  # noqa: F401
 import test_client  # noqa: F401
 import test_credentials  # noqa: F401
+import test_drill  # noqa: F401
 import test_hooks  # noqa: F401
 import test_if_exists  # noqa: F401
 import test_maintain  # noqa: F401

@@ -41,6 +41,16 @@ static const struct {
     {RESTIC_BY_ITSELF, EXIT(1), "open /data/x: permission denied", "PermissionDenied"},
     {RESTIC_BY_ITSELF, EXIT(1), "all source directories/files do not exist", "PathMissing"},
     {RESTIC_BY_ITSELF, EXIT(1), "ciphertext verification failed", "RepositoryDamaged"},
+    {RESTIC_BY_ITSELF, EXIT(1), "ReadFull(<data/5d33bc92a2>): file is too short",
+     "RepositoryDamaged"},
+    /* what the index names is not there; what else is not there is no damage */
+    {RESTIC_BY_ITSELF, EXIT(1), "ReadFull(<data/5d>): open /r/data/5d: no such file or directory",
+     "RepositoryDamaged"},
+    {RESTIC_BY_ITSELF, EXIT(1), "<index/5d> does not exist", "RepositoryDamaged"},
+    {RESTIC_BY_ITSELF, EXIT(1), "Load(<data/5d>, 0, 0) failed: unexpected HTTP response (404)",
+     "RepositoryDamaged"},
+    {RESTIC_BY_ITSELF, EXIT(1), "lchown /x: no such file or directory", "ResticFailed"},
+    {RESTIC_BY_ITSELF, EXIT(1), "Load(<data/5d>, 0, 0) failed: i/o timeout", "StorageUnreachable"},
     {RESTIC_BY_ITSELF, EXIT(1), "mkdir /r: read-only file system", "ReadOnly"},
     {RESTIC_BY_ITSELF, EXIT(1), "RequestTimeTooSkewed: x", "ClockSkewed"},
     /* who ended it counts, whatever it says then */

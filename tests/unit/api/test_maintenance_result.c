@@ -30,8 +30,10 @@ static const struct {
 
 static struct maintenance_result none(void)
 {
-    return (struct maintenance_result){
-        .kind = "forget", .removed = -1, .snapshots = -1, .bytes = -1, .errors = -1};
+    struct maintenance_result result = MAINTENANCE_RESULT_NONE;
+
+    result.kind = "forget";
+    return result;
 }
 
 START_TEST(test_counted)
