@@ -17,8 +17,6 @@
 /** What is known of a snapshot once it is proven. */
 struct etcd_proof {
     uint32_t hash;          /* of all that is in it, members too, as `snapshot status` counts */
-    bool has_kv;            /* the tools can hash keys and values alone (3.6) */
-    uint32_t hash_kv;       /* the same before and after a restore */
     int64_t revision, keys; /* keys as the tools count: before 3.6 with those of etcd's own */
     int64_t size;           /* bytes of the database */
     char version[16];       /* of the storage, "3.6.0"; "": not said (before 3.6) */
@@ -47,8 +45,7 @@ bool etcd_status_read(const struct etcd_run *run, const struct etcd_tools *tools
 
 /**
  * Proves a snapshot: its trailer, its status, a restore into a new folder and the comparison of the
- * two (revision; from 3.6 on also keys and their hash), then the trailer again. The folder is gone
- * afterwards.
+ * two (revision; from 3.6 on also keys), then the trailer again. The folder is gone afterwards.
  *
  * @param scratch      A folder with room for the database once more.
  * @param least        The revision that it must have at least: seen before it was taken; 0: any.
@@ -61,5 +58,5 @@ bool etcd_snapshot_prove(const struct etcd_run *run, const struct etcd_tools *to
                          const char *path, const char *scratch, int64_t least,
                          struct etcd_proof *proof, struct error *err) MUST_CHECK;
 
-/** {hash, hashKV, revision, keys, size, version, sha256}. New reference. */
+/** {hash, revision, keys, size, version, sha256}. New reference. */
 json_t *etcd_proof_json(const struct etcd_proof *proof);

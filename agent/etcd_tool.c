@@ -71,11 +71,11 @@ int etcd_version_compare(struct etcd_version a, struct etcd_version b)
 
 struct etcd_skills etcd_skills_of(struct etcd_version tools)
 {
-    static const struct etcd_version utl = {3, 5, 0}, bump = {3, 5, 10}, hash = {3, 6, 0};
+    static const struct etcd_version utl = {3, 5, 0}, bump = {3, 5, 10}, counts = {3, 6, 0};
 
     return (struct etcd_skills){.utl = etcd_version_compare(tools, utl) >= 0,
                                 .bump = etcd_version_compare(tools, bump) >= 0,
-                                .hash_kv = etcd_version_compare(tools, hash) >= 0,
+                                .counts_keys = etcd_version_compare(tools, counts) >= 0,
                                 .status_reads = etcd_version_compare(tools, utl) >= 0};
 }
 

@@ -31,7 +31,7 @@ int etcd_version_compare(struct etcd_version a, struct etcd_version b);
 struct etcd_skills {
     bool utl;          /* there is an etcdutl (3.5); before, etcdctl works on files, too */
     bool bump;         /* snapshot restore --bump-revision and --mark-compacted (3.5.10) */
-    bool hash_kv;      /* etcdutl hashkv (3.6) */
+    bool counts_keys;  /* snapshot status counts keys alone (3.6) */
     bool status_reads; /* snapshot status leaves the file as it is; 3.4 writes to it (measured) */
 };
 
