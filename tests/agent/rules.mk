@@ -1,9 +1,23 @@
-# The agent at work: restic on a folder, on a REST and on an S3 server, and the agent API as a script.
+# The agent at work: restic on a folder, on a REST and on an S3 server, and the agent API as a script;
+# members of etcd 3.4, 3.5 and 3.6 as bare processes.
 # TESTS="RS1 lock" picks by id or name.
 
 .PHONY: check-agent
-check-agent: $(BUILD)/granary-agent $(BUILD)/tests/integration/agent_desk ## the agent with real restic and storages, on loopback
+check-agent: $(BUILD)/granary-agent $(BUILD)/tests/integration/agent_desk $(BUILD)/tests/agent/kill_at.so ## the agent with real restic and storages, on loopback
 	@tests/install.sh "test the agent" python3 openssl ca-certificates debian-archive-keyring
-	@tests/cluster/tools.py build restic versitygw
-	@GRANARY_AGENT=$(BUILD)/granary-agent AGENT_DESK=$(BUILD)/tests/integration/agent_desk GRANARY_SLOW=$(if $(SAN),4,1) \
+	@tests/cluster/tools.py build restic versitygw etcd etcd35 etcd34
+	@GRANARY_AGENT=$(BUILD)/granary-agent AGENT_DESK=$(BUILD)/tests/integration/agent_desk \
+		GRANARY_KILL_AT=$(BUILD)/tests/agent/kill_at.so GRANARY_SLOW=$(if $(SAN),4,1) \
 		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/agent/run.py $(TESTS)
+
+# Each loss with each version of etcd, with more keys: minutes.
+.PHONY: check-etcd-restore
+check-etcd-restore: export GRANARY_ETCD_ALL := 1
+check-etcd-restore: TESTS := is_restored
+check-etcd-restore: check-agent ## members of etcd restored after every loss, with 3.4, 3.5 and 3.6
+
+# Preloaded into programs that are not sanitized: a sanitizer wants to be first.
+$(BUILD)/tests/agent/kill_at.so: tests/agent/kill_at.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -g -shared -fPIC $< -o $@
