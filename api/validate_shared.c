@@ -205,7 +205,8 @@ const struct schema guard_schema = {MEMBERS(guard_members)};
 
 static const struct member verify_members[] = {
     {"schedule", STRING, REQUIRED, .check = syntax_schedule},
-    {"files", INTEGER, FROM(1)},
+    {"files", INTEGER, .min = 1, .max = 1000},
+    {"image", STRING, .check = syntax_image},
     {"command", STRING, LIST, .at_least = 1, .hint = "the program and its arguments"},
 };
 

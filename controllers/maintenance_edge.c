@@ -10,6 +10,8 @@
 #include "base/tree.h"
 #include "controllers/claims.h"
 #include "controllers/condition.h"
+#include "controllers/drill.h"
+#include "controllers/known.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/maintenance_read.h"
 #include "controllers/maintenance_status.h"
@@ -45,7 +47,7 @@ struct look {
     struct repository_ledger ledger;
     struct maintenance_seen seen;
     struct maintenance found;
-    const char *job; /* that has it alone; NULL: none */
+    const char *job; /* that works there; NULL: none */
     int64_t since_s;
     json_t *job_object, *pods; /* of it, when it has */
 };
@@ -164,7 +166,8 @@ static bool look_at(struct look *look, struct error *err)
     look->seen = (struct maintenance_seen){.repository = sight->repository,
                                            .configurations = sight->configurations,
                                            .sessions = sight->sessions,
-                                           .holders = look->ledger.holders};
+                                           .holders = look->ledger.holders,
+                                           .crowded = sight->crowded};
     if (maintenance_held(&look->seen, &look->job, &kind, &look->since_s)) {
         if (!read_job(look, err))
             return false;
@@ -211,6 +214,21 @@ static bool sweep(struct look *look, size_t *gone, struct error *err)
     return pods != NULL;
 }
 
+/* A drill reads, as a restore does: it works beside backups, and keeps only maintenance out. */
+static bool share(struct look *look, struct error *err)
+{
+    AUTO(free) char *name = name_of(look, MAINTENANCE_VERIFY);
+    const char *uid = meta(look->sight->repository, "uid");
+    size_t gone = 0;
+
+    if (!sweep(look, &gone, err))
+        return false;
+    look->turn->look_s = look->sight->now_s + OTHERS_S;
+    return (holders_share(look->ledger.holders, uid, name, look->sight->now_s) < HOLDERS_LET_IN &&
+            !gone) ||
+           put_ledger(look, err);
+}
+
 static bool want(struct look *look, enum maintenance_kind kind, struct error *err)
 {
     AUTO(free) char *name = name_of(look, kind);
@@ -238,13 +256,20 @@ static bool again(struct look *look, enum maintenance_kind kind, struct error *e
     return put_ledger(look, err);
 }
 
+static enum holder_state ours_gone(void *context, const struct holder *holder)
+{
+    return strcmp(holder->session, context) == 0 ? HOLDER_GONE : HOLDER_UNKNOWN;
+}
+
 static bool give_back(struct look *look, struct error *err)
 {
+    AUTO(free) char *uid = text_format("%s", meta(look->sight->repository, "uid"));
+
     if (!have_ended(look->pods)) {
         look->turn->look_s = look->sight->now_s + ENDING_S;
         return true;
     }
-    (void)holders_sweep(look->ledger.holders, all_gone, NULL);
+    (void)holders_sweep(look->ledger.holders, ours_gone, uid);
     look->turn->let_in = true;
     return put_ledger(look, err);
 }
@@ -270,25 +295,48 @@ static void tell(const struct look *look, const struct maintenance_outcome *outc
         look->edge->tell(look->edge->context, look->sight->repository, &event);
 }
 
-static bool put_status(struct look *look, const struct maintenance_outcome *outcome,
-                       struct error *err)
+static json_t *status_of(const struct look *look)
 {
     const json_t *now = tree_member(look->sight->repository, "status", JSON_OBJECT);
-    AUTO(json) json_t *status = now ? tree_copy(now) : json_object();
 
-    maintenance_status_put(status, outcome, look->sight->now_s);
+    return now ? tree_copy(now) : json_object();
+}
+
+/* `outcome`: what people are told of once it stands there; NULL: nothing. */
+static bool send_status(struct look *look, const json_t *status,
+                        const struct maintenance_outcome *outcome, struct error *err)
+{
     look->turn->wrote = true;
     switch (status_send(look->edge->client, &repositories, look->sight->repository, status, err)) {
     case STATUS_SAME:
         return true;
     case STATUS_SENT:
-        tell(look, outcome);
+        if (outcome)
+            tell(look, outcome);
         return true;
     case STATUS_LATE:
         return error_set(err, ERROR_CONFLICT, "the Repository has changed");
     default:
         return false;
     }
+}
+
+static bool put_status(struct look *look, const struct maintenance_outcome *outcome,
+                       struct error *err)
+{
+    AUTO(json) json_t *status = status_of(look);
+
+    maintenance_status_put(status, outcome, look->sight->now_s);
+    return send_status(look, status, outcome, err);
+}
+
+static bool put_plan(struct look *look, struct error *err)
+{
+    AUTO(json) json_t *status = status_of(look);
+    AUTO(free) char *plan = drill_plan_of(look->sight->configurations);
+
+    maintenance_status_put_plan(status, plan ? plan : "", look->sight->now_s);
+    return send_status(look, status, NULL, err);
 }
 
 static struct maintenance_outcome outcome_of(const struct look *look)
@@ -305,29 +353,98 @@ static struct maintenance_outcome outcome_of(const struct look *look)
     };
 }
 
-/* The last word of the pod that has ended; absent when nobody heard it. */
-static struct span last_word(const json_t *pods)
+static const json_t *last_pod(const struct look *look)
 {
-    const json_t *pod = json_array_get(pods, json_array_size(pods) ? json_array_size(pods) - 1 : 0);
-    const json_t *container = json_array_get(tree_at(pod, "status.containerStatuses"), 0);
+    size_t count = json_array_size(look->pods);
 
+    return json_array_get(look->pods, count ? count - 1 : 0);
+}
+
+/* The last word of the pod that has ended; absent when nobody heard it. Before the commands of a
+ * drill the agent is an init container. */
+static struct span last_word(const struct look *look)
+{
+    const json_t *pod = last_pod(look);
+    const json_t *container =
+        tree_item(tree_at(pod, "status.initContainerStatuses"), "name", MAINTENANCE_CONTAINER);
+
+    if (!container)
+        container = json_array_get(tree_at(pod, "status.containerStatuses"), 0);
     return tree_span(tree_at(container, "state.terminated"), "message");
+}
+
+/* How the first command ended that did not end well; NULL: none did, as far as is known. */
+static const json_t *failed_command(const struct look *look)
+{
+    static const char *const lists[] = {"status.initContainerStatuses", "status.containerStatuses"};
+    const json_t *status;
+    size_t k;
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        tree_items (tree_at(last_pod(look), lists[i]), k, status) {
+            const char *name = tree_text(status, "name");
+            const json_t *end = tree_at(status, "state.terminated");
+
+            if (name && strncmp(name, MAINTENANCE_COMMAND, strlen(MAINTENANCE_COMMAND)) == 0 &&
+                tree_int(end, "exitCode", 0) != 0)
+                return end;
+        }
+    return NULL;
+}
+
+/* A shell says 126 and 127 when there is no such program, and more stands for signals. */
+#define COMMAND_EXIT_MAX 125
+
+static void judge_command(const struct look *look, const json_t *end,
+                          struct maintenance_outcome *outcome, char *words, size_t room)
+{
+    int64_t code = tree_int(end, "exitCode", 0);
+    bool judged =
+        code > 0 && code <= COMMAND_EXIT_MAX && span_is(tree_span(end, "reason"), "Error");
+    const char *pod = meta(last_pod(look), "name");
+
+    snprintf(words, room,
+             "all was restored as it was taken, and the command of spec.verify %s %lld (%.64s). "
+             "What to do: see the log of pod %.253s",
+             judged ? "says that it is not right, with exit code" : "could not judge it: exit code",
+             (long long)code, tree_text(end, "reason") ? tree_text(end, "reason") : "",
+             pod ? pod : "");
+    outcome->reason = judged ? MAINTENANCE_COMMAND_FAILED : "VerifyCommandNotRun";
+    outcome->message = words;
+}
+
+/* Of a Job that failed, and whose agent did not say why. */
+static void judge_end(const struct look *look, struct maintenance_outcome *outcome, char *words,
+                      size_t room)
+{
+    const json_t *failed =
+        tree_item(tree_at(look->job_object, "status.conditions"), "type", "Failed");
+    const json_t *end = failed_command(look);
+
+    if (span_is(tree_span(failed, "reason"), "DeadlineExceeded")) {
+        outcome->reason = "DeadlineExceeded";
+        outcome->message = "its Job took longer than it may";
+    } else if (end) {
+        judge_command(look, end, outcome, words, room);
+    } else {
+        outcome->reason = MAINTENANCE_POD_LOST;
+        outcome->message = "its pod ended without saying how: it was killed, evicted or deleted";
+    }
 }
 
 static bool record(struct look *look, struct error *err)
 {
     struct maintenance_outcome outcome = outcome_of(look);
-    struct span word = last_word(look->pods);
+    struct span word = last_word(look);
     struct error bad;
+    char words[512];
     AUTO(json)
     json_t *read = word.length ? maintenance_result_read(word, &outcome.result, &bad) : NULL;
 
     outcome.reason = read ? outcome.result.reason : NULL;
     outcome.message = read ? outcome.result.message : NULL;
-    if (look->found.run == RUN_FAILED && !outcome.reason) {
-        outcome.reason = MAINTENANCE_POD_LOST;
-        outcome.message = "its pod ended without saying how: it was killed, evicted or deleted";
-    }
+    if (look->found.run == RUN_FAILED && !outcome.reason)
+        judge_end(look, &outcome, words, sizeof words);
     return put_status(look, &outcome, err);
 }
 
@@ -343,21 +460,90 @@ static bool record_failure(struct look *look, const char *reason, const char *me
 
 /* ---- Jobs ---- */
 
+/* The object that a configuration is about, whole; NULL with *good: none that has an image. */
+static json_t *workload_of(const struct look *look, const json_t *configuration, bool *good,
+                           struct error *err)
+{
+    const json_t *ref = tree_at(configuration, "spec.target.ref");
+    enum known_kind kind = known_kind_of(ref);
+    const struct kube_ref at = {kind < KNOWN_KINDS ? known_resource(kind) : NULL,
+                                meta(configuration, "namespace"), tree_text(ref, "name"), NULL};
+
+    *good = true;
+    if (kind < KNOWN_TARGET_FIRST || kind >= KNOWN_CLAIM || !at.name)
+        return NULL;
+
+    json_t *workload = kube_get(look->edge->client, &at, err);
+
+    *good = workload || err->code == ERROR_NOT_FOUND;
+    return workload;
+}
+
+/* A command runs in the Repository's namespace: whoever writes one must be allowed to make pods
+ * there, and that was asked in his own. */
+static bool add_command(const struct look *look, const json_t *configuration, json_t *commands,
+                        struct error *err)
+{
+    AUTO(free) char *folder = drill_folder_of(configuration);
+    json_t *command = json_object();
+    const char *image;
+    bool good = true;
+
+    tree_push_new(commands, command);
+    if (strcmp(meta(configuration, "namespace"), meta(look->sight->repository, "namespace")) != 0)
+        return error_set(
+            err, ERROR_INVALID,
+            "spec.verify.command of BackupConfiguration %s/%s is not run, and no drill "
+            "is made: the Repository is in another namespace",
+            meta(configuration, "namespace"), meta(configuration, "name"));
+
+    AUTO(json)
+    json_t *workload = tree_at(configuration, "spec.verify.image")
+                           ? NULL
+                           : workload_of(look, configuration, &good, err);
+
+    if (!good || !drill_image(configuration, workload, &image, err))
+        return false;
+    tree_put_text(command, "folder", folder);
+    tree_put_text(command, "image", image);
+    tree_put_new(command, "command", tree_copy(drill_command(configuration)));
+    tree_put_new(command, "template", tree_copy(tree_at(workload, "spec.template")));
+    return true;
+}
+
+/* Of a drill: what is run over what was restored. NULL: with err. */
+static json_t *commands_of(const struct look *look, const struct maintenance_step *step,
+                           struct error *err)
+{
+    AUTO(json) json_t *commands = json_array();
+    const json_t *configuration;
+    size_t i;
+
+    tree_items (look->sight->configurations, i, configuration)
+        if (step->kind == MAINTENANCE_VERIFY && drill_command(configuration) &&
+            !add_command(look, configuration, commands, err))
+            return NULL;
+    return TAKE(commands);
+}
+
 static json_t *make_job(const struct look *look, const struct maintenance_step *step,
                         int64_t since_s, struct error *err)
 {
     AUTO(findings) struct findings findings = {0};
     AUTO(json) json_t *runs = maintenance_runs(&look->seen, step, err);
+    AUTO(json) json_t *commands = runs ? commands_of(look, step, err) : NULL;
     const struct maintenance_job request = {.repository = look->sight->repository,
                                             .kind = step->kind,
                                             .runs = runs,
+                                            .commands = commands,
+                                            .claim = drill_claim(look->sight->configurations),
                                             .cluster = look->edge->cluster,
                                             .dead = PODS,
                                             .since_s = since_s,
                                             .restricted = look->sight->restricted,
                                             .settings = look->edge->settings};
 
-    if (!runs)
+    if (!commands)
         return NULL;
 
     json_t *job = maintenance_job_make(&request, &findings);
@@ -400,11 +586,25 @@ static bool begin(struct look *look, const struct maintenance_step *step, struct
     AUTO(json) json_t *job = make_job(look, step, look->sight->now_s, &why);
 
     if (job)
-        return want(look, step->kind, err);
+        return step->kind == MAINTENANCE_VERIFY ? share(look, err) : want(look, step->kind, err);
+    if (!is_final(&why)) {
+        *err = why;
+        return false;
+    }
     snprintf(look->turn->problem, sizeof look->turn->problem, "%s", why.message);
     look->turn->bad = true;
     look->turn->look_s = look->sight->now_s + MAINTENANCE_LOOK_S;
     return look->found.hold != HOLD_WANTED || unwant(look, err);
+}
+
+/* A pod is Pending until all its init containers have ended: of a drill the agent is one. */
+static bool has_begun(const json_t *pod)
+{
+    const json_t *state = tree_get(
+        tree_item(tree_at(pod, "status.initContainerStatuses"), "name", MAINTENANCE_CONTAINER),
+        "state");
+
+    return tree_get(state, "running") || tree_get(state, "terminated");
 }
 
 /* A pod that has no node, or no image, keeps everybody out for nothing. */
@@ -420,7 +620,7 @@ static bool never_starts(const struct look *look)
         look->sight->now_s - made_s < START_MAX_S)
         return false;
     tree_items (look->pods, i, pod)
-        if (!span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))
+        if (has_begun(pod) || !span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))
             return false;
     return true;
 }
@@ -454,6 +654,8 @@ static bool carry_out(struct look *look, const struct maintenance_step *step, st
         return unwant(look, err);
     case MAINTENANCE_RUN:
         return start(look, step, err);
+    case MAINTENANCE_PLAN:
+        return put_plan(look, err);
     case MAINTENANCE_RECORD:
         return record(look, err);
     case MAINTENANCE_AGAIN:

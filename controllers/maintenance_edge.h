@@ -38,6 +38,7 @@ struct maintenance_sight {
     const json_t *lease;          /* of the Repository; NULL: none */
     const json_t *configurations; /* that may write to it */
     const json_t *sessions;       /* of those */
+    bool crowded;                 /* as many drills as may be are at work elsewhere */
     bool restricted;              /* its namespace enforces Pod Security level restricted */
     int64_t now_s;
 };

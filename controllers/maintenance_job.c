@@ -9,6 +9,7 @@
 #include "api/names.h"
 #include "base/limits.h"
 #include "base/tree.h"
+#include "controllers/drill.h"
 #include "controllers/job_parts.h"
 #include "controllers/job_volumes.h"
 #include "mutators/container.h"
@@ -18,7 +19,14 @@
 #define LONGEST_S 86400
 #define KEPT_S (7 * 86400)
 
+/* Seconds: a drill that takes longer is not one that somebody waits for. */
+#define DRILL_LONGEST_S (6 * 3600)
+
 #define SECRET_VOLUME "granary-storage"
+#define RESTORED_VOLUME "granary-restored"
+
+/* Group of a claim to restore into, where nobody may be root. */
+#define RESTORED_GROUP 65532
 
 char *maintenance_job_name(enum maintenance_kind kind, const char *repository, int64_t since_s)
 {
@@ -52,6 +60,11 @@ static void push_flag(json_t *args, const char *flag, const char *value)
     tree_push_text(args, text_get(&doubled));
 }
 
+static bool is_drill(const struct maintenance_job *request)
+{
+    return request->kind == MAINTENANCE_VERIFY;
+}
+
 /* restic's arguments are data here: one JSON list in one argument. */
 static json_t *args_of(const struct maintenance_job *request)
 {
@@ -66,13 +79,17 @@ static json_t *args_of(const struct maintenance_job *request)
     push_flag(args, "backend", backend);
     if (request->cluster)
         push_flag(args, "cluster", request->cluster);
-    if (request->dead)
+    if (request->dead && !is_drill(request))
         push_flag(args, "dead", request->dead);
     tree_items (request->runs, i, run) {
         AUTO(free) char *vector = tree_format(run, NULL);
 
-        push_flag(args, "run", vector);
+        push_flag(args, is_drill(request) ? "drill" : "run", vector);
     }
+    if (is_drill(request))
+        push_flag(args, "restored", DRILL_MOUNT);
+    if (is_drill(request) && !request->claim)
+        push_flag(args, "room", DRILL_ROOM_FLAG);
     return args;
 }
 
@@ -96,12 +113,139 @@ static void mount_secret(json_t *container)
     tree_push_new(json_object_get(container, "volumeMounts"), mount);
 }
 
+/* ---- what a drill restores into, and what looks at it ---- */
+
+static json_t *restored_volume(const struct maintenance_job *request)
+{
+    json_t *volume = json_object(), *source = json_object();
+
+    tree_put_text(volume, "name", RESTORED_VOLUME);
+    if (request->claim) {
+        json_t *claim = json_object(), *metadata = json_object();
+
+        tree_put_new(metadata, "labels", tree_copy(tree_at(request->claim, "metadata.labels")));
+        tree_put_new(metadata, "annotations",
+                     tree_copy(tree_at(request->claim, "metadata.annotations")));
+        tree_put_new(claim, "metadata", metadata);
+        tree_put_new(claim, "spec", tree_copy(tree_get(request->claim, "spec")));
+        tree_put_new(source, "volumeClaimTemplate", claim);
+        tree_put_new(volume, "ephemeral", source);
+    } else {
+        tree_put_text(source, "sizeLimit", DRILL_ROOM);
+        tree_put_new(volume, "emptyDir", source);
+    }
+    return volume;
+}
+
+static json_t *restored_mounts(const char *folder)
+{
+    json_t *mounts = json_array(), *mount = json_object();
+
+    tree_put_text(mount, "name", RESTORED_VOLUME);
+    tree_put_text(mount, "mountPath", DRILL_MOUNT);
+    tree_put_text(mount, "subPath", folder);
+    tree_push_new(mounts, mount);
+    return mounts;
+}
+
+/* As the application's container: of its user, and otherwise of the image's; no more than Pod
+ * Security allows here. */
+static json_t *command_context(const struct maintenance_job *request, const json_t *template)
+{
+    static const char *const users[] = {"runAsUser", "runAsGroup"};
+    static const char *const places[] = {"spec.securityContext", "spec.containers"};
+    json_t *context = container_modest_context(template ? template : json_null(), NULL);
+    const json_t *first = json_array_get(tree_at(template, places[1]), 0), *value;
+
+    for (size_t i = 0; i < sizeof users / sizeof *users; i++) {
+        value = tree_get(tree_get(first, "securityContext"), users[i]);
+        if (!value)
+            value = tree_get(tree_at(template, places[0]), users[i]);
+        tree_put_new(context, users[i], tree_copy(value));
+    }
+    tree_put_bool(context, "readOnlyRootFilesystem", false);
+    if (!request->restricted)
+        json_object_del(context, "runAsNonRoot");
+    return context;
+}
+
+static json_t *command_container(const struct maintenance_job *request, const json_t *command,
+                                 size_t number)
+{
+    AUTO(free) char *name = text_format(MAINTENANCE_COMMAND "%zu", number);
+    json_t *container = json_object(), *env = json_array(), *variable = json_object();
+
+    tree_put_text(variable, "name", "GRANARY_RESTORED");
+    tree_put_text(variable, "value", DRILL_MOUNT);
+    tree_push_new(env, variable);
+    tree_put_text(container, "name", name);
+    tree_put_text(container, "image", tree_text(command, "image"));
+    tree_put_text(container, "imagePullPolicy", "IfNotPresent");
+    tree_put_new(container, "command", tree_copy(tree_get(command, "command")));
+    tree_put_new(container, "env", env);
+    tree_put_new(container, "resources", tree_copy(request->settings->agent_resources));
+    tree_put_new(container, "securityContext",
+                 command_context(request, tree_get(command, "template")));
+    tree_put_new(container, "volumeMounts", restored_mounts(tree_text(command, "folder")));
+    return container;
+}
+
+/* One after the other, the agent first: each begins when the one before it has ended well. */
+static void put_containers(const struct maintenance_job *request, json_t *spec, json_t *agent)
+{
+    json_t *before = json_array(), *last = json_array();
+    size_t count = is_drill(request) ? json_array_size(request->commands) : 0;
+
+    tree_push_new(count ? before : last, agent);
+    for (size_t i = 0; i < count; i++)
+        tree_push_new(i + 1 < count ? before : last,
+                      command_container(request, json_array_get(request->commands, i), i));
+    if (count)
+        tree_put_new(spec, "initContainers", before);
+    else
+        json_decref(before);
+    tree_put_new(spec, "containers", last);
+}
+
+/* What pulls the application's image pulls it here too. */
+static void add_pull_secrets(const struct maintenance_job *request, json_t *spec)
+{
+    AUTO(json) json_t *all = tree_copy(tree_get(spec, "imagePullSecrets"));
+    const json_t *command, *secret;
+    size_t i, k;
+
+    if (!all)
+        all = json_array();
+    tree_items (request->commands, i, command)
+        tree_items (tree_at(command, "template.spec.imagePullSecrets"), k, secret)
+            if (tree_text(secret, "name") && tree_named_index(all, tree_text(secret, "name")) < 0)
+                tree_push_new(all, tree_copy(secret));
+    if (json_array_size(all))
+        tree_put_new(spec, "imagePullSecrets", TAKE(all));
+}
+
+static void prepare_drill(const struct maintenance_job *request, json_t *spec, json_t *volumes)
+{
+    tree_push_new(volumes, restored_volume(request));
+    add_pull_secrets(request, spec);
+    if (request->claim && request->restricted) {
+        json_t *context = json_object();
+
+        tree_put_int(context, "fsGroup", RESTORED_GROUP);
+        tree_put_new(spec, "securityContext", context);
+    }
+}
+
 static json_t *container_of(const struct maintenance_job *request, const struct carry *carry)
 {
     /* agents of any user may have written a local repository */
     AUTO(json) json_t *owner = job_template_unknown();
     struct making making = {.carry = carry, .settings = request->settings, .owner = owner};
-    struct container_role role = {.name = "granary-maintain"};
+    AUTO(json) json_t *mounts = is_drill(request) ? restored_mounts(NULL) : NULL;
+    struct container_role role = {.name = MAINTENANCE_CONTAINER,
+                                  .mounts = mounts,
+                                  .writes = is_drill(request),
+                                  .init = json_array_size(request->commands) > 0};
 
     return container_of_job(&making, &role, args_of(request));
 }
@@ -112,19 +256,21 @@ static json_t *pod_spec(const struct maintenance_job *request, struct findings *
     json_t *spec = job_pod_spec(NULL, request->settings->agent_pull_secrets);
     struct job_placing placing = {.claims = request->claims, .attached = request->attached};
     AUTO(carry) struct carry carry = {.local = demand_local(backend_of(request))};
-    bool root = carry.local && !request->restricted;
+    /* files of any owner are restored as they were */
+    bool root = (carry.local || is_drill(request)) && !request->restricted;
 
     carry.file_access = root ? FILE_ACCESS_AUTO : FILE_ACCESS_FOLLOW;
 
-    json_t *volumes = container_volumes(&carry), *containers = json_array();
+    json_t *volumes = container_volumes(&carry);
     json_t *container = container_of(request, &carry);
 
     if (secret && *secret) {
         tree_push_new(volumes, secret_volume(secret));
         mount_secret(container);
     }
-    tree_push_new(containers, container);
-    tree_put_new(spec, "containers", containers);
+    if (is_drill(request))
+        prepare_drill(request, spec, volumes);
+    put_containers(request, spec, container);
     tree_put_new(spec, "volumes", volumes);
     job_place(spec, &placing, findings);
     return spec;
@@ -177,7 +323,7 @@ json_t *maintenance_job_make(const struct maintenance_job *request, struct findi
     tree_put_new(job, "metadata", metadata_new(request));
     tree_put_int(spec, "backoffLimit", 0);
     tree_put_text(spec, "podReplacementPolicy", "Failed");
-    tree_put_int(spec, "activeDeadlineSeconds", LONGEST_S);
+    tree_put_int(spec, "activeDeadlineSeconds", is_drill(request) ? DRILL_LONGEST_S : LONGEST_S);
     tree_put_int(spec, "ttlSecondsAfterFinished", KEPT_S);
     tree_put_new(template, "metadata",
                  job_pod_metadata_new(job_labels(request->repository, "stash-maintenance"), NULL));

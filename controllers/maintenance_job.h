@@ -17,11 +17,17 @@
 /** Where the agent finds the storage Secret, a file for each key. */
 #define MAINTENANCE_SECRET_MOUNT "/var/run/secrets/granary.dev/storage"
 
+/** The container of the agent, and what the names of those begin with that run commands. */
+#define MAINTENANCE_CONTAINER "granary-maintain"
+#define MAINTENANCE_COMMAND "granary-verify-"
+
 /** What it is made of. All borrowed. */
 struct maintenance_job {
     const json_t *repository; /* Repository */
     enum maintenance_kind kind;
-    const json_t *runs;  /* argument vectors, one after the other, see maintenance_args.h */
+    const json_t *runs;     /* argument vectors, one after the other, see maintenance_args.h */
+    const json_t *commands; /* of a drill: [{folder, image, command, template?}]; NULL: none */
+    const json_t *claim; /* of a drill: {metadata?, spec} of a claim to restore into; NULL: none */
     const char *cluster; /* UID of the one that must own the repository; NULL: not known */
     const char
         *dead; /* begin of the names of pods that have ended and may have left a lock; NULL: none */

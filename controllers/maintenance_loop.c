@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/tree.h"
+#include "controllers/condition.h"
 #include "controllers/configuration_look.h"
 #include "controllers/maintenance_edge.h"
 #include "controllers/maintenance_next.h"
@@ -18,6 +19,9 @@
 /* Until what was written is known here too, which tells of itself; after somebody was faster. */
 #define WRITTEN_MS 2000
 #define CONFLICT_MS 200
+
+/* What the names of the Jobs of drills begin with. */
+#define DRILL_JOB "granary-verify-"
 
 #define ENFORCE "pod-security.kubernetes.io/enforce"
 
@@ -169,6 +173,31 @@ static bool look(struct known *known, const char *key, struct known_here *here)
 
 /* ---- the step ---- */
 
+static bool goes_on(const json_t *job)
+{
+    const json_t *conditions = tree_at(job, "status.conditions");
+
+    return condition_status(conditions, "Complete") != CONDITION_TRUE &&
+           condition_status(conditions, "Failed") != CONDITION_TRUE;
+}
+
+/* Jobs that were made a moment ago are not known yet: for that moment there may be one more. */
+static bool is_crowded(struct known *known, const json_t *repository)
+{
+    AUTO(json) json_t *jobs = known_all(known, KNOWN_JOB);
+    const char *own = tree_text(tree_get(repository, "metadata"), "uid");
+    const json_t *job;
+    size_t i, drills = 0;
+
+    tree_items (jobs, i, job) {
+        const char *name = tree_text(tree_get(job, "metadata"), "name");
+
+        drills += name && strncmp(name, DRILL_JOB, strlen(DRILL_JOB)) == 0 && goes_on(job) &&
+                  !tree_item(tree_at(job, "metadata.ownerReferences"), "uid", own ? own : "");
+    }
+    return drills >= DRILLS_AT_ONCE;
+}
+
 /* Of a Repository that is gone nothing is kept but who may still work there. */
 static int64_t drop(struct loops *loops, const json_t *lease, struct error *err)
 {
@@ -224,6 +253,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         .context = loops,
     };
     const struct maintenance_sight sight = {
+        .crowded = is_crowded(loops_known(loops), here.repository),
         .key = key,
         .repository = here.repository,
         .lease = here.lease,

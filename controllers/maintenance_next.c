@@ -6,7 +6,7 @@
 
 const char *maintenance_word(enum maintenance_kind kind)
 {
-    static const char *const words[] = {"wipe", "unlock", "forget", "prune", "check"};
+    static const char *const words[] = {"wipe", "unlock", "forget", "prune", "check", "verify"};
 
     return words[kind];
 }
@@ -63,18 +63,32 @@ static int64_t check_due(const struct maintenance *seen)
     return last ? last + CHECK_EVERY_S : 0;
 }
 
+/* Missed slots are one. Others go first, so that a night's drills do not all read at once. */
+static int64_t verify_due(const struct maintenance *seen)
+{
+    return seen->drills && seen->planned && seen->session_s && seen->drill_s >= 0 ? seen->drill_s
+                                                                                  : NEVER;
+}
+
 static int64_t (*const due[MAINTENANCE_KINDS])(const struct maintenance *seen) = {
     [MAINTENANCE_WIPE] = wipe_due,     [MAINTENANCE_UNLOCK] = unlock_due,
     [MAINTENANCE_FORGET] = forget_due, [MAINTENANCE_PRUNE] = prune_due,
-    [MAINTENANCE_CHECK] = check_due,
+    [MAINTENANCE_CHECK] = check_due,   [MAINTENANCE_VERIFY] = verify_due,
 };
 
+/* Times that it is tried again at once after its pod was lost. A drill leaves nothing that keeps
+ * anybody out. */
+static int64_t again_max(enum maintenance_kind kind)
+{
+    return kind == MAINTENANCE_VERIFY ? 0 : MAINTENANCE_AGAIN_MAX;
+}
+
 /* What has failed waits, longer each time. */
-static int64_t not_before(const struct maintenance_past *past)
+static int64_t not_before(const struct maintenance_past *past, enum maintenance_kind kind)
 {
     int64_t pause = MAINTENANCE_RETRY_S;
 
-    if (past->failures <= 0 || (past->lost && past->failures < MAINTENANCE_AGAIN_MAX))
+    if (past->failures <= 0 || (past->lost && past->failures < again_max(kind)))
         return 0;
     for (int64_t i = 1; i < past->failures && pause < MAINTENANCE_RETRY_MAX_S; i++)
         pause *= 2;
@@ -92,7 +106,9 @@ static bool find_due(const struct maintenance *seen, int64_t now_s, struct maint
             continue;
         if (when == NEVER)
             continue;
-        when = later(when, not_before(&seen->past[kind]));
+        when = later(when, not_before(&seen->past[kind], (enum maintenance_kind)kind));
+        if (kind == MAINTENANCE_VERIFY && seen->crowded && seen->hold != HOLD_OURS)
+            when = later(when, now_s + DRILL_WAIT_S);
         if (when <= now_s) {
             step->kind = (enum maintenance_kind)kind;
             return true;
@@ -155,6 +171,9 @@ static struct maintenance_step begin(const struct maintenance *seen, struct main
 {
     if (seen->hold == HOLD_OURS && step.kind != seen->held)
         return plain(MAINTENANCE_RELEASE, seen);
+    /* it wants nobody out, and would wait for itself */
+    if (seen->hold == HOLD_WANTED && step.kind == MAINTENANCE_VERIFY)
+        return plain(MAINTENANCE_UNWANT, seen);
     step.action = seen->hold == HOLD_OURS ? MAINTENANCE_RUN : MAINTENANCE_WANT;
     if (step.kind == MAINTENANCE_CHECK)
         step.part = seen->past[MAINTENANCE_CHECK].successes % CHECK_PARTS + 1;
@@ -166,7 +185,7 @@ static struct maintenance_step begin(const struct maintenance *seen, struct main
 static struct maintenance_step leave(const struct maintenance *seen)
 {
     const struct maintenance_past *past = &seen->past[seen->running];
-    bool again = seen->run == RUN_FAILED && past->lost && past->failures < MAINTENANCE_AGAIN_MAX;
+    bool again = seen->run == RUN_FAILED && past->lost && past->failures < again_max(seen->running);
 
     return plain(again ? MAINTENANCE_AGAIN : MAINTENANCE_RELEASE, seen);
 }
@@ -184,6 +203,8 @@ struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t
         return plain(MAINTENANCE_RECORD, seen);
     if (seen->run != RUN_NONE && seen->hold == HOLD_OURS)
         return leave(seen);
+    if (seen->drills && !seen->planned && !seen->deleted)
+        return plain(MAINTENANCE_PLAN, seen);
     why = obstacle(seen);
     if (why)
         return rest(seen, step, why);

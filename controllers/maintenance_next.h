@@ -7,8 +7,9 @@
  * What is to be done on a repository beside backups and restores, and when: retention after each
  * session that succeeded, prune once a week, a check a day that reads another thirtieth of the data
  * each time, unlock on proof, wipeOut. One at a time, alone on the repository (see
- * repository_holders.h), in a Job. Pure: what is found goes in, one step comes out; each step is
- * one write with a precondition, so any of them may fail or be the last before a crash.
+ * repository_holders.h), in a Job. A drill, which only reads, shares it with backups. Pure: what is
+ * found goes in, one step comes out; each step is one write with a precondition, so any of them may
+ * fail or be the last before a crash.
  */
 
 #define PRUNE_EVERY_S (7 * 86400)
@@ -22,6 +23,12 @@
  * it left may keep everybody out. */
 #define MAINTENANCE_AGAIN_MAX 3
 
+/* Drills at once in a cluster: each reads a whole repository, and nobody waits for it. */
+#define DRILLS_AT_ONCE 2
+
+/* Seconds until a drill that has to wait for others is looked at again. */
+#define DRILL_WAIT_S 30
+
 /* Seconds between two looks when nothing tells of a change. */
 #define MAINTENANCE_LOOK_S 300
 
@@ -32,6 +39,7 @@ enum maintenance_kind {
     MAINTENANCE_FORGET,
     MAINTENANCE_PRUNE,
     MAINTENANCE_CHECK,
+    MAINTENANCE_VERIFY, /* a drill */
     MAINTENANCE_KINDS,
 };
 
@@ -63,12 +71,17 @@ struct maintenance {
     bool initialized; /* proven to be there */
     bool owned;       /* has the mark of this cluster */
     bool deleted, wipe_out;
-    bool leaving;      /* its CRD or its namespace is being deleted: nobody asked for its data */
-    bool keeps;        /* the retention policy has a rule */
-    bool prunes;       /* and asks for prune */
-    bool damaged;      /* the last check found errors: nothing is removed until they are gone */
-    bool removed;      /* snapshots were forgotten since the last prune */
+    bool leaving; /* its CRD or its namespace is being deleted: nobody asked for its data */
+    bool keeps;   /* the retention policy has a rule */
+    bool prunes;  /* and asks for prune */
+    bool damaged; /* the last check or drill found errors: nothing is removed until they are gone */
+    bool removed; /* snapshots were forgotten since the last prune */
     int64_t session_s; /* end of the last session that succeeded; 0: none */
+    bool drills;       /* somebody asks for drills */
+    bool planned;      /* and these schedules stand in the status, with their beginning */
+    int64_t
+        drill_s;  /* the first slot since then, or since the last that succeeded; below 0: none */
+    bool crowded; /* as many drills as may be are at work in the cluster */
     bool unlock_asked; /* a new value of the annotation */
     enum maintenance_lock lock;
     enum maintenance_hold hold;
@@ -84,6 +97,7 @@ enum maintenance_action {
     MAINTENANCE_WANT,    /* ask the ledger to be let in alone */
     MAINTENANCE_UNWANT,  /* tell it that this is not needed any more */
     MAINTENANCE_RUN,     /* make the Job of `kind` */
+    MAINTENANCE_PLAN,    /* write the schedules of drills into the status, from now on */
     MAINTENANCE_RECORD,  /* write what came of the run into the status */
     MAINTENANCE_AGAIN,   /* the ledger names another Job of `kind`, and nobody is let in between */
     MAINTENANCE_RELEASE, /* take our holder out, on proof that the Job's pod has ended */

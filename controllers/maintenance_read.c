@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/drill.h"
 #include "controllers/maintenance_status.h"
 #include "controllers/session_next.h"
 #include "controllers/session_status.h"
@@ -39,14 +40,19 @@ static enum maintenance_kind kind_of(const char *job)
 bool maintenance_held(const struct maintenance_seen *seen, const char **job,
                       enum maintenance_kind *kind, int64_t *since_s)
 {
-    const struct holder *holder = &seen->holders->list[0];
+    const char *uid = uid_of(seen->repository);
 
-    if (!seen->holders->exclusive || strcmp(holder->session, uid_of(seen->repository)) != 0)
-        return false;
-    *job = holder->pod;
-    *kind = kind_of(holder->pod);
-    *since_s = holder->since_s;
-    return true;
+    for (size_t i = 0; *uid && i < seen->holders->count; i++) {
+        const struct holder *holder = &seen->holders->list[i];
+
+        if (strcmp(holder->session, uid) != 0)
+            continue;
+        *job = holder->pod;
+        *kind = kind_of(holder->pod);
+        *since_s = holder->since_s;
+        return true;
+    }
+    return false;
 }
 
 /* When a session ended. Of one that has not said how long it took: when it was made. */
@@ -126,6 +132,20 @@ static enum maintenance_hold hold_of(const struct maintenance_seen *seen, struct
     return HOLD_OURS;
 }
 
+/* From when on slots count: what was missed before a schedule was known is nobody's. */
+static void read_drills(const struct maintenance_seen *seen, struct maintenance *out)
+{
+    AUTO(free) char *plan = drill_plan_of(seen->configurations);
+    int64_t since_s = 0, last_s = out->past[MAINTENANCE_VERIFY].succeeded_s;
+    const char *known = maintenance_status_plan(tree_get(seen->repository, "status"), &since_s);
+
+    out->crowded = seen->crowded;
+    out->drills = plan != NULL;
+    out->planned = plan && strcmp(plan, known) == 0;
+    if (out->planned)
+        out->drill_s = drill_next_s(seen->configurations, last_s > since_s ? last_s : since_s);
+}
+
 void maintenance_read(const struct maintenance_seen *seen, struct maintenance *out)
 {
     const json_t *repository = seen->repository, *status = tree_get(repository, "status");
@@ -137,6 +157,7 @@ void maintenance_read(const struct maintenance_seen *seen, struct maintenance *o
     out->unlock_asked = maintenance_unlock_asked(repository) != NULL;
     read_policies(seen, out);
     maintenance_status_read(status, out);
+    read_drills(seen, out);
     out->hold = hold_of(seen, out);
 }
 
@@ -165,6 +186,9 @@ json_t *maintenance_runs(const struct maintenance_seen *seen, const struct maint
 {
     AUTO(json) json_t *runs = json_array();
 
+    /* it removes nothing, no lock either: others work there */
+    if (step->kind == MAINTENANCE_VERIFY)
+        return drill_runs(seen->configurations);
     /* restic itself says which locks are stale; nobody of this cluster works there now */
     tree_push_new(runs, unlock_args(step->kind == MAINTENANCE_UNLOCK && step->all));
     switch (step->kind) {

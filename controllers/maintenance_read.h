@@ -20,10 +20,11 @@ struct maintenance_seen {
     const json_t *sessions;       /* BackupSessions of those */
     const struct holders *holders;
     enum maintenance_run run; /* of the Job that its own holder names */
+    bool crowded;             /* as many drills as may be are at work elsewhere */
 };
 
-/** True when maintenance of this Repository works there alone; sets the Job's name, which is
- *  borrowed, and its kind. */
+/** True when maintenance of this Repository works there, alone or as a drill beside others; sets
+ * the Job's name, which is borrowed, and its kind. */
 bool maintenance_held(const struct maintenance_seen *seen, const char **job,
                       enum maintenance_kind *kind, int64_t *since_s);
 

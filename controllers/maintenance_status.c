@@ -25,6 +25,8 @@ static const struct {
                            "FailedToPruneRepository"},
     [MAINTENANCE_CHECK] = {"RepositoryIntegrityVerified", "SuccessfullyVerifiedRepositoryIntegrity",
                            "FailedToVerifyRepositoryIntegrity"},
+    [MAINTENANCE_VERIFY] = {"RestoreVerified", "SuccessfullyVerifiedRestore",
+                            "FailedToVerifyRestore"},
 };
 
 const char *maintenance_failed_word(enum maintenance_kind kind)
@@ -54,6 +56,28 @@ static int64_t count_of(const json_t *entry, const char *key)
     return count > 0 ? count : 0;
 }
 
+/* What says that data are not as they were: an older leader wrote the reason alone. */
+static bool is_finding(const char *reason)
+{
+    return reason &&
+           (strcmp(reason, DAMAGED) == 0 || strcmp(reason, MAINTENANCE_COMMAND_FAILED) == 0);
+}
+
+/* True while it has found damage, and has not found since that it is gone. */
+static bool has_found(const json_t *status, enum maintenance_kind kind)
+{
+    const json_t *entry = entry_of(status, kind);
+
+    return tree_true(entry, "damaged") || is_finding(tree_text(entry, "reason"));
+}
+
+/* The others may meet damage too; but what is not done meanwhile would never find that it is gone.
+ */
+static bool is_damaged(const json_t *status)
+{
+    return has_found(status, MAINTENANCE_CHECK) || has_found(status, MAINTENANCE_VERIFY);
+}
+
 void maintenance_status_read(const json_t *status, struct maintenance *seen)
 {
     for (int kind = 0; kind < MAINTENANCE_KINDS; kind++) {
@@ -68,7 +92,7 @@ void maintenance_status_read(const json_t *status, struct maintenance *seen)
         };
     }
     seen->removed = count_of(entry_of(status, MAINTENANCE_FORGET), "removed") > 0;
-    seen->damaged = json_is_false(tree_get(status, "integrity"));
+    seen->damaged = is_damaged(status) || json_is_false(tree_get(status, "integrity"));
 }
 
 bool maintenance_status_has(const json_t *status, enum maintenance_kind kind, const char *job)
@@ -105,6 +129,12 @@ static void put_success(json_t *entry, const struct maintenance_outcome *outcome
     tree_put_int(entry, "successes", count_of(entry, "successes") + 1);
     if (outcome->kind == MAINTENANCE_FORGET && outcome->result.removed > 0)
         tree_put_int(entry, "removed", count_of(entry, "removed") + outcome->result.removed);
+    if (outcome->kind == MAINTENANCE_VERIFY) {
+        tree_put_int(entry, "verified", outcome->result.verified);
+        tree_put_int(entry, "restoredFiles", outcome->result.restored_files);
+        tree_put_int(entry, "restoredBytes", outcome->result.restored_bytes);
+    }
+    json_object_del(entry, "damaged");
     json_object_del(entry, "lastFailure");
     json_object_del(entry, "failures");
     json_object_del(entry, "reason");
@@ -115,6 +145,9 @@ static void put_failure(json_t *entry, const struct maintenance_outcome *outcome
     status_put_time(entry, "lastFailure", now_s);
     tree_put_int(entry, "failures", count_of(entry, "failures") + 1);
     tree_put_text(entry, "reason", outcome->reason);
+    if (is_finding(outcome->reason) &&
+        (outcome->kind == MAINTENANCE_CHECK || outcome->kind == MAINTENANCE_VERIFY))
+        tree_put_bool(entry, "damaged", true);
 }
 
 /* As restic and Stash write a size. */
@@ -144,10 +177,20 @@ static void put_numbers(json_t *status, const struct maintenance_outcome *outcom
         put_size(status, result->bytes);
     if (outcome->kind == MAINTENANCE_FORGET && result->removed >= 0)
         tree_put_int(status, "snapshotsRemovedOnLastCleanup", result->removed);
-    if (outcome->kind == MAINTENANCE_CHECK)
-        tree_put_bool(status, "integrity", true);
     if (outcome->kind == MAINTENANCE_PRUNE)
         tree_put_int(entry_to_edit(status, MAINTENANCE_FORGET), "removed", 0);
+}
+
+/* Whoever found damage has to find it gone: a check that reads another thirtieth does not. */
+static void put_integrity(json_t *status, const struct maintenance_outcome *outcome, bool found)
+{
+    bool good = !outcome->reason && (outcome->kind == MAINTENANCE_CHECK ||
+                                     (outcome->kind == MAINTENANCE_VERIFY && found));
+
+    if (is_damaged(status) || is_finding(outcome->reason))
+        tree_put_bool(status, "integrity", false);
+    else if (good)
+        tree_put_bool(status, "integrity", true);
 }
 
 static void put_condition(json_t *status, const struct maintenance_outcome *outcome, int64_t now_s)
@@ -167,6 +210,7 @@ void maintenance_status_put(json_t *status, const struct maintenance_outcome *ou
                             int64_t now_s)
 {
     json_t *entry = entry_to_edit(status, outcome->kind);
+    bool found = has_found(status, outcome->kind);
 
     tree_put_text(entry, "job", outcome->job);
     if (outcome->unlock && !outcome->reason)
@@ -177,7 +221,23 @@ void maintenance_status_put(json_t *status, const struct maintenance_outcome *ou
         put_success(entry, outcome);
     if (!outcome->reason)
         put_numbers(status, outcome);
-    else if (strcmp(outcome->reason, DAMAGED) == 0)
-        tree_put_bool(status, "integrity", false);
+    put_integrity(status, outcome, found);
     put_condition(status, outcome, now_s);
+}
+
+const char *maintenance_status_plan(const json_t *status, int64_t *since_s)
+{
+    const json_t *entry = entry_of(status, MAINTENANCE_VERIFY);
+    const char *plan = tree_text(entry, "plan");
+
+    *since_s = moment_of(entry, "since");
+    return plan ? plan : "";
+}
+
+void maintenance_status_put_plan(json_t *status, const char *plan, int64_t now_s)
+{
+    json_t *entry = entry_to_edit(status, MAINTENANCE_VERIFY);
+
+    tree_put_text(entry, "plan", plan);
+    status_put_time(entry, "since", now_s);
 }

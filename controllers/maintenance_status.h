@@ -28,6 +28,15 @@ bool maintenance_status_has(const json_t *status, enum maintenance_kind kind, co
 /** The value of granary.dev/unlock that was followed last, or "". Borrowed. */
 const char *maintenance_status_unlock(const json_t *status);
 
+/** Which schedules of drills stand there, "" when none do, and since when. Borrowed. */
+const char *maintenance_status_plan(const json_t *status, int64_t *since_s);
+
+/** Puts them there, in place of those before; edited in place. */
+void maintenance_status_put_plan(json_t *status, const char *plan, int64_t now_s);
+
+/** Of a drill: its command said that what was restored is not right. */
+#define MAINTENANCE_COMMAND_FAILED "VerifyCommandFailed"
+
 /** What came of a run. All borrowed. */
 struct maintenance_outcome {
     enum maintenance_kind kind;

@@ -372,7 +372,10 @@ GUARD = obj("What happens when a snapshot is much smaller than the one before." 
 VERIFY = obj("Restore drills: files of the newest snapshot are restored aside and compared. "
              "Default: none." + ADDITION, {
                  "schedule!": string("When, as cron writes it.", "schedule", some=True),
-                 "files": int32("How many files are drawn each time.", 1, INT32_MAX),
+                 "files": int32("How many files of each snapshot are drawn each time. Default: all are "
+                                "restored.", 1, 1000),
+                 "image": string("Image that command is run in. Default: that of the target's first "
+                                 "container.", "image", some=True),
                  "command": strings("Program and arguments that judge what was restored; exit code "
                                     "0 is a success.", 256, length=32768).but(fewest=1),
              })

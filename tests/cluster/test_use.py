@@ -222,7 +222,8 @@ def pods_and_commands_are_for_those_who_may_have_them_anyway(cluster):
                     ("a claim", volume, pods), ("an AppBinding", app, pods),
                     ("a command", {"hooks": {before: EXEC}}, command), ("a hook without one", {"hooks": {before: TCP}}, None),
                     ("a command afterwards", {"hooks": {before.replace("pre", "post"): EXEC}}, command))]
-        rows += [(BACKUPS, "mode", {"mode": "Job"}, pods),
+        rows += [(BACKUPS, "mode", {"mode": "Job"}, pods), (BACKUPS, "a drill", {"verify": {"schedule": "@weekly"}}, None),
+                 (BACKUPS, "a drill's command", {"verify": {"schedule": "@weekly", "command": ["a"]}}, pods),
                  (RESTORES, "new claims", {"target": {**TARGET, "rules": [{"paths": ["/a"]}], "volumeClaimTemplates": [
                      {"metadata": {"name": "a"}, "spec": {"accessModes": ["ReadWriteOnce"],
                                                          "resources": {"requests": {"storage": "1Gi"}}}}]}}, pods)]

@@ -178,7 +178,7 @@ ROWS = [
     (BC, {REF: {"apiVersion": "v1", "kind": "ReplicationController", "name": "x"}}, fine()),
     (BC, {"mode": "Job", "fileAccess": "Follow", "jitter": "5m",
           "guard": {"shrinkPercent": 50, "action": "Fail"},
-          "verify": {"schedule": "@weekly", "files": 10, "command": ["true"]}}, fine()),
+          "verify": {"schedule": "@weekly", "files": 10, "image": "reg/checks:1", "command": ["true"]}}, fine()),
 ] + [
     (BC, {"schedule": text}, fine()) for text in (
         "0 3 * * *", "@daily", "@hourly", "@every 6h", "@every 1h30m", "*/10 * * * *",
@@ -298,6 +298,8 @@ ROWS = [
     (BC, {"guard.action": "Ignore"}, both("spec.guard.action", "not supported")),
     (BC, {"verify": {"files": 1}}, both("spec.verify.schedule", "is required")),
     (BC, {"verify": {"schedule": "@weekly", "files": 0}}, both("spec.verify.files", "between")),
+    (BC, {"verify": {"schedule": "@weekly", "files": 1001}}, both("spec.verify.files", "between")),
+    (BC, {"verify": {"schedule": "@weekly", "image": "a b"}}, both("spec.verify.image", "blanks")),
     (BC, {"jitter": "1 hour"}, both("spec.jitter", "unit")),
 
     # ---- RestoreSession

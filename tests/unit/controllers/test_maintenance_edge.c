@@ -119,6 +119,7 @@ static struct maintenance_turn settle(struct stand *stand)
     struct maintenance_turn turn;
     struct error err = {.message = ""};
 
+    fake_cluster_clock(stand->cluster, stand->now_s);
     for (int i = 0; i < 60; i++)
         if (step(stand, &turn, &err) && !turn.wrote)
             return turn;
@@ -126,7 +127,7 @@ static struct maintenance_turn settle(struct stand *stand)
     return turn;
 }
 
-/* That has the Repository alone; NULL: none. */
+/* That works on the Repository; NULL: none. */
 static json_t *job_of(struct stand *stand)
 {
     AUTO(json) json_t *lease = lease_of(stand);
@@ -134,12 +135,13 @@ static json_t *job_of(struct stand *stand)
     struct error err;
 
     ck_assert(repository_ledger_take(lease, &ledger, &err));
-    if (!ledger.holders->exclusive)
-        return NULL;
+    for (size_t i = 0; i < ledger.holders->count; i++)
+        if (strcmp(ledger.holders->list[i].session, "r-1") == 0) {
+            AUTO(free) char *path = text_format(JOBS "/%s", ledger.holders->list[i].pod);
 
-    AUTO(free) char *path = text_format(JOBS "/%s", ledger.holders->list[0].pod);
-
-    return fake_cluster_get(stand->cluster, path);
+            return fake_cluster_get(stand->cluster, path);
+        }
+    return NULL;
 }
 
 static size_t job_count(struct stand *stand)
@@ -514,6 +516,282 @@ START_TEST(test_unlock)
     }
 END_TEST
 
+/* ---- drills ---- */
+
+#define DRILLED                                                                                    \
+    SAID("verify", ",\\\"verified\\\":2,\\\"restoredFiles\\\":30,\\\"restoredBytes\\\":4000")
+#define WEB "/apis/apps/v1/namespaces/shop/deployments/web"
+
+/* Up to its slot, after the first check. `verify`: more of it. */
+static void start_drills(struct stand *stand, const char *policy, const char *verify)
+{
+    AUTO(free) char *row = text_format("{'schedule':'@hourly'%s}", verify);
+
+    start(stand, policy);
+    tree_put_new(json_object_get(json_array_get(stand->configurations, 0), "spec"), "verify",
+                 json_row(row));
+    fake_cluster_put(stand->cluster, WEB,
+                     json_row("{'apiVersion':'apps/v1','kind':'Deployment','metadata':{'name':"
+                              "'web','namespace':'shop'},'spec':{'template':{'spec':{"
+                              "'containers':[{'name':'web','image':'web:1'}]}}}}"));
+    settle(stand);
+    while (is_alone(stand)) {
+        AUTO(json) json_t *job = job_of(stand);
+        const char *word = strstr(name_of(job), "-forget-")  ? FORGOT
+                           : strstr(name_of(job), "-prune-") ? SAID("prune", "")
+                                                             : SAID("check", ",\\\"errors\\\":0");
+
+        run_pod(stand, "Succeeded", word);
+        settle(stand);
+    }
+    ck_assert_ptr_null(job_of(stand));
+}
+
+static void must_drill(struct stand *stand)
+{
+    AUTO(json) json_t *job = job_of(stand);
+
+    ck_assert_msg(strncmp(name_of(job), "granary-verify-r-", 17) == 0, "%s", name_of(job));
+    ck_assert(!is_alone(stand));
+}
+
+/* Begins at its slot, works beside others, and what it counted is in the status. */
+START_TEST(test_drill)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL, *job = NULL;
+        const json_t *entry;
+
+        start_drills(&stand, "{'name':'p','prune':false}", "");
+        stand.now_s = NOW + 1799;
+        settle(&stand);
+        ck_assert_ptr_null(job_of(&stand));
+        stand.now_s = NOW + 1800;
+        settle(&stand);
+        must_drill(&stand);
+        let_in(&stand);
+        stand.now_s += 60;
+        run_pod(&stand, "Running", "");
+        settle(&stand);
+        must_drill(&stand);
+        run_pod(&stand, "Succeeded", DRILLED);
+        settle(&stand);
+        job = job_of(&stand);
+        ck_assert_ptr_null(job);
+        status = status_of(&stand);
+        entry = tree_item(tree_get(status, "maintenance"), "kind", "verify");
+        ck_assert_str_eq(tree_text(entry, "lastSuccess"), "2024-05-01T14:00:00Z");
+        ck_assert_int_eq(tree_int(entry, "verified", 0), 2);
+        ck_assert_int_eq(tree_int(entry, "restoredFiles", 0), 30);
+        ck_assert_int_eq(tree_int(entry, "restoredBytes", 0), 4000);
+        ck_assert(tree_true(status, "integrity"));
+        ck_assert_str_eq(
+            tree_text(tree_item(tree_get(status, "conditions"), "type", "RestoreVerified"),
+                      "status"),
+            "True");
+        /* who came in meanwhile stays, and the slot is not taken again */
+        stand.now_s += 600;
+        settle(&stand);
+        ck_assert_ptr_null(job_of(&stand));
+        stand.now_s = NOW + 5400;
+        settle(&stand);
+        must_drill(&stand);
+    }
+END_TEST
+
+/* Each write of it fails in each way, and it comes out the same. */
+START_TEST(test_drill_failures)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL;
+        struct maintenance_turn turn;
+        struct error err;
+
+        start_drills(&stand, "{'name':'p','prune':false}", "");
+        stand.now_s = NOW + 1800;
+        fake_cluster_fail(stand.cluster, _i / 3 + 1,
+                          _i % 3 == 0   ? FAILS_BEFORE
+                          : _i % 3 == 1 ? FAILS_AFTER
+                                        : FAILS_CONFLICT);
+        (void)step(&stand, &turn, &err);
+        settle(&stand);
+        must_drill(&stand);
+        run_pod(&stand, "Succeeded", DRILLED);
+        settle(&stand);
+        status = status_of(&stand);
+        ck_assert_ptr_nonnull(
+            tree_get(tree_item(tree_get(status, "maintenance"), "kind", "verify"), "lastSuccess"));
+        ck_assert_ptr_null(job_of(&stand));
+    }
+END_TEST
+
+static void new_session(struct stand *stand)
+{
+    json_array_append_new(stand->sessions,
+                          json_row("{'metadata':{'creationTimestamp':'2024-05-01T14:10:00Z'},"
+                                   "'status':{'phase':'Succeeded'}}"));
+}
+
+/* Nothing is removed from then on, also when a check finds nothing, until a drill goes well. RS6.
+ */
+START_TEST(test_drill_damage)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL, *later = NULL, *job = NULL;
+
+        start_drills(&stand, KEEPS, "");
+        stand.now_s = NOW + 1800;
+        settle(&stand);
+        must_drill(&stand);
+        run_pod(&stand, "Failed",
+                SAID("verify",
+                     ",\\\"reason\\\":\\\"RepositoryDamaged\\\",\\\"message\\\":\\\"flipped\\\""));
+        new_session(&stand);
+        stand.now_s += 5;
+        settle(&stand);
+        ck_assert(strstr(text_get(&stand.events), "FailedToVerifyRestore"));
+        status = status_of(&stand);
+        ck_assert(json_is_false(tree_get(status, "integrity")));
+        ck_assert_ptr_null(job_of(&stand));
+        /* it is tried again; its pod is lost, and that is no better news */
+        stand.now_s += 60;
+        settle(&stand);
+        must_drill(&stand);
+        run_pod(&stand, "Failed", "");
+        settle(&stand);
+        stand.now_s = NOW + 86400;
+        settle(&stand);
+        job = job_of(&stand);
+        ck_assert_msg(strncmp(name_of(job), "granary-check-r-", 16) == 0, "%s", name_of(job));
+        run_pod(&stand, "Succeeded", SAID("check", ",\\\"errors\\\":0"));
+        settle(&stand);
+        later = status_of(&stand);
+        ck_assert(json_is_false(tree_get(later, "integrity")));
+        must_drill(&stand);
+        run_pod(&stand, "Succeeded", DRILLED);
+        settle(&stand);
+        must_begin(&stand, "granary-forget-r-");
+        json_decref(later);
+        later = status_of(&stand);
+        ck_assert(tree_true(later, "integrity"));
+    }
+END_TEST
+
+/* A prune that meets damage is not tried again until it is gone: a check says so, nobody else. */
+START_TEST(test_prune_damage)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL, *later = NULL;
+
+        start(&stand, KEEPS);
+        settle(&stand);
+        run_pod(&stand, "Succeeded", FORGOT);
+        settle(&stand);
+        must_begin(&stand, "granary-prune-r-");
+        run_pod(&stand, "Failed", SAID("prune", ",\\\"reason\\\":\\\"RepositoryDamaged\\\""));
+        settle(&stand);
+        status = status_of(&stand);
+        ck_assert(json_is_false(tree_get(status, "integrity")));
+        must_begin(&stand, "granary-check-r-");
+        run_pod(&stand, "Succeeded", SAID("check", ",\\\"errors\\\":0"));
+        stand.now_s += MAINTENANCE_RETRY_S;
+        settle(&stand);
+        later = status_of(&stand);
+        ck_assert(tree_true(later, "integrity"));
+        must_begin(&stand, "granary-prune-r-");
+    }
+END_TEST
+
+/* The agent was the init container; the command has ended, or the Job did. */
+static const struct {
+    const char *end, *job; /* of the command's container; the Job's condition */
+    const char *reason, *message;
+    bool damaged;
+} commands[] = {
+    {"'exitCode':1,'reason':'Error','message':'secret-9'", "BackoffLimitExceeded",
+     "VerifyCommandFailed", "with exit code 1", true},
+    {"'exitCode':125,'reason':'Error'", "BackoffLimitExceeded", "VerifyCommandFailed",
+     "with exit code 125", true},
+    {"'exitCode':127,'reason':'Error'", "BackoffLimitExceeded", "VerifyCommandNotRun", "127",
+     false},
+    {"'exitCode':137,'reason':'OOMKilled'", "BackoffLimitExceeded", "VerifyCommandNotRun",
+     "OOMKilled", false},
+    {"'exitCode':128,'reason':'StartError'", "BackoffLimitExceeded", "VerifyCommandNotRun",
+     "StartError", false},
+    {"'exitCode':137,'reason':'Error'", "DeadlineExceeded", "DeadlineExceeded", "longer", false},
+    {"'exitCode':0,'reason':'Completed'", "BackoffLimitExceeded", "PodLost", "killed", false},
+};
+
+static void end_command(struct stand *stand, const char *end, const char *why)
+{
+    AUTO(json) json_t *job = job_of(stand);
+    AUTO(free) char *pod = text_format(PODS "/%s-x", name_of(job));
+    AUTO(free) char *path = text_format(JOBS "/%s", name_of(job));
+    AUTO(free)
+    char *row = text_format("{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s-x','namespace':"
+                            "'shop','labels':{'job-name':'%s'}},'status':{'phase':'Failed',"
+                            "'initContainerStatuses':[{'name':'granary-maintain','state':{"
+                            "'terminated':{'message':'" DRILLED
+                            "'}}}],'containerStatuses':[{'name':'granary-verify-0','state':{"
+                            "'terminated':{%s}}}]}}",
+                            name_of(job), name_of(job), end);
+    AUTO(free)
+    char *status =
+        text_format("{'conditions':[{'type':'Failed','status':'True','reason':'%s'}]}", why);
+    json_t *now = tree_copy(job);
+
+    fake_cluster_put(stand->cluster, pod, json_row(row));
+    tree_put_new(now, "status", json_row(status));
+    fake_cluster_put(stand->cluster, path, now);
+}
+
+START_TEST(test_command)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(json) json_t *status = NULL;
+        const json_t *entry, *condition;
+
+        start_drills(&stand, "{'name':'p','prune':false}", ",'command':['true']");
+        stand.now_s = NOW + 1800;
+        settle(&stand);
+        must_drill(&stand);
+        end_command(&stand, commands[_i].end, commands[_i].job);
+        stand.now_s += 5;
+        settle(&stand);
+        status = status_of(&stand);
+        entry = tree_item(tree_get(status, "maintenance"), "kind", "verify");
+        condition = tree_item(tree_get(status, "conditions"), "type", "RestoreVerified");
+        ck_assert_str_eq(tree_text(entry, "reason"), commands[_i].reason);
+        ck_assert_str_eq(tree_text(condition, "status"), "False");
+        ck_assert_msg(strstr(tree_text(condition, "message"), commands[_i].message), "%s",
+                      tree_text(condition, "message"));
+        ck_assert(!strstr(tree_text(condition, "message"), "secret-9"));
+        ck_assert_int_eq(tree_true(entry, "damaged"), commands[_i].damaged);
+    }
+END_TEST
+
+/* What can not be run is said, and nobody is kept out for it. */
+START_TEST(test_command_refused)
+    {
+        static const char *const where[] = {"elsewhere", "shop"};
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+
+        start_drills(&stand, "{'name':'p','prune':false}", ",'command':['true']");
+        tree_put_text(json_object_get(json_array_get(stand.configurations, 0), "metadata"),
+                      "namespace", where[_i]);
+        fake_cluster_remove(stand.cluster, WEB);
+        stand.now_s = NOW + 4000;
+        settle(&stand); /* the plan of another namespace is another one */
+        stand.now_s = NOW + 9000;
+        turn = settle(&stand);
+        ck_assert_ptr_null(job_of(&stand));
+        ck_assert(turn.bad);
+        ck_assert_msg(strstr(turn.problem, _i ? "spec.verify.image" : "another namespace"), "%s",
+                      turn.problem);
+    }
+END_TEST
+
 /* ---- who shares it ---- */
 
 #define LEDGER(text) "[{'metadata':{'annotations':{'" KEY_LEDGER "':'" text "'}}}]"
@@ -581,6 +859,12 @@ SUITE(maintenance_edge)
     tcase_add_test(tests, test_never_started);
     suite_rows(tests, test_bad, bad);
     tcase_add_test(tests, test_unlock);
+    tcase_add_test(tests, test_drill);
+    tcase_add_loop_test(tests, test_drill_failures, 0, 12);
+    tcase_add_test(tests, test_drill_damage);
+    tcase_add_test(tests, test_prune_damage);
+    suite_rows(tests, test_command, commands);
+    tcase_add_loop_test(tests, test_command_refused, 0, 2);
     suite_rows(tests, test_states, states);
     suite_rows(tests, test_pod_states, pod_states);
 }

@@ -111,8 +111,132 @@ START_TEST(test_bad)
     }
 END_TEST
 
+/* ---- drills ---- */
+
+#define RUNS "[{'tag':'t$','folder':'shop.web'}]"
+#define COMMAND(template)                                                                          \
+    "[{'folder':'shop.web','image':'web:1','command':['test','-s','/restored/host-0/data'],"       \
+    "'template':" template "}]"
+#define TEMPLATE                                                                                   \
+    "{'spec':{'securityContext':{'runAsUser':5,'fsGroup':6},'imagePullSecrets':[{'name':'pull'}]," \
+    "'containers':[{'securityContext':{'runAsUser':7,'privileged':true},'envFrom':[{'secretRef':"  \
+    "{'name':'x'}}]}]}}"
+#define CLAIM                                                                                      \
+    "{'metadata':{'name':'n','labels':{'a':'b'}},'spec':{'accessModes':['ReadWriteOnce'],"         \
+    "'resources':{'requests':{'storage':'1Ti'}}}}"
+#define AGENT SPEC "/initContainers/0"
+
+static const struct {
+    const char *commands, *claim;
+    bool restricted;
+    const char *at, *made;
+} drills[] = {
+    {"null", "null", false, "/metadata/name", "'granary-verify-r-1714570200'"},
+    {"null", "null", false, "/spec/activeDeadlineSeconds", "21600"},
+    {"null", "null", false, MAIN "/args",
+     "['maintain', '--kind=verify', '--secret=/var/run/secrets/granary.dev/storage', "
+     "'--backend={\\\"s3\\\":{\\\"bucket\\\":\\\"b\\\"},\\\"storageSecretName\\\":\\\"keys\\\"}', "
+     "'--cluster=c-1', '--drill={\\\"folder\\\":\\\"shop.web\\\",\\\"tag\\\":\\\"t$$\\\"}', "
+     "'--restored=/restored', '--room=10240Mi']"},
+    {"null", "null", false, MAIN "/volumeMounts/2",
+     "{'name': 'granary-restored', 'mountPath': '/restored'}"},
+    {"null", "null", false, SPEC "/volumes/3",
+     "{'name': 'granary-restored', 'emptyDir': {'sizeLimit': '10Gi'}}"},
+    {"null", "null", false, MAIN "/securityContext/runAsUser", "0"},
+    {"null", "null", false, MAIN "/securityContext/capabilities",
+     "{'drop':['ALL'],'add':['CHOWN','DAC_OVERRIDE','FOWNER','FSETID']}"},
+    {"null", "null", true, MAIN "/securityContext/runAsNonRoot", "true"},
+    {"null", "null", false, SPEC "/initContainers", "null"},
+    /* what is larger than a node's disk should have */
+    {"null", CLAIM, false, SPEC "/volumes/3",
+     "{'name': 'granary-restored', 'ephemeral': {'volumeClaimTemplate': {'metadata': {'labels': "
+     "{'a':'b'}}, 'spec':{'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':"
+     "'1Ti'}}}}}}"},
+    {"null", CLAIM, false, MAIN "/args/7", "null"},
+    {"null", CLAIM, true, SPEC "/securityContext", "{'fsGroup': 65532}"},
+    /* the command has the application's image and user, what was restored, and nothing else */
+    {COMMAND(TEMPLATE), "null", false, AGENT "/name", "'granary-maintain'"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/name", "'granary-verify-0'"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/image", "'web:1'"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/command", "['test','-s','/restored/host-0/data']"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/volumeMounts",
+     "[{'name':'granary-restored','mountPath':'/restored','subPath':'shop.web'}]"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/env",
+     "[{'name':'GRANARY_RESTORED','value':'/restored'}]"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/envFrom", "null"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/securityContext/runAsUser", "7"},
+    {COMMAND(TEMPLATE), "null", false, MAIN "/securityContext/privileged", "null"},
+    {COMMAND(TEMPLATE), "null", false, SPEC "/imagePullSecrets", "[{'name':'pull'}]"},
+    {COMMAND(TEMPLATE), "null", false, SPEC "/automountServiceAccountToken", "false"},
+    {COMMAND("null"), "null", false, MAIN "/securityContext/runAsNonRoot", "null"},
+    {COMMAND("null"), "null", true, MAIN "/securityContext/runAsNonRoot", "true"},
+    {COMMAND(TEMPLATE), "null", true, MAIN "/securityContext/runAsNonRoot", "true"},
+};
+
+START_TEST(test_drill)
+    {
+        AUTO(findings) struct findings findings = {0};
+        AUTO(json) json_t *object = json_row(S3), *runs = json_row(RUNS);
+        AUTO(json) json_t *commands = json_row(drills[_i].commands);
+        AUTO(json) json_t *claim = json_row(drills[_i].claim), *wanted = json_row(drills[_i].made);
+        AUTO(json) json_t *resources = json_row("{'limits':{'memory':'1Gi'}}");
+        char image[] = "reg/agent:1", policy[] = "Always";
+        struct settings settings = {
+            .agent_image = image, .agent_image_pull_policy = policy, .agent_resources = resources};
+        const struct maintenance_job request = {.repository = object,
+                                                .kind = MAINTENANCE_VERIFY,
+                                                .runs = runs,
+                                                .commands = commands,
+                                                .claim = json_is_null(claim) ? NULL : claim,
+                                                .cluster = "c-1",
+                                                .dead = "granary-",
+                                                .since_s = 1714570200,
+                                                .restricted = drills[_i].restricted,
+                                                .settings = &settings};
+        AUTO(json) json_t *job = maintenance_job_make(&request, &findings);
+        const json_t *made = pointer_get(job, drills[_i].at);
+        AUTO(free) char *shown = tree_format(made, NULL);
+
+        ck_assert(job && findings.count == 0);
+        ck_assert_msg(json_is_null(wanted) ? !made : tree_equal(made, wanted), "%s: %s",
+                      drills[_i].at, shown ? shown : "nothing");
+        ck_assert_int_eq(pod_security_level(pointer_get(job, "/spec/template")),
+                         drills[_i].restricted ? POD_RESTRICTED : POD_BASELINE);
+    }
+END_TEST
+
+/* Targets that share a Repository: one command after the other, each over its own. */
+START_TEST(test_commands)
+    {
+        AUTO(findings) struct findings findings = {0};
+        AUTO(json) json_t *object = json_row(S3), *runs = json_row(RUNS);
+        AUTO(json)
+        json_t *commands = json_row("[{'folder':'a','image':'x','command':['1']},"
+                                    "{'folder':'b','image':'y','command':['2']}]");
+        AUTO(json) json_t *resources = json_row("{}");
+        char image[] = "reg/agent:1", policy[] = "Always";
+        struct settings settings = {
+            .agent_image = image, .agent_image_pull_policy = policy, .agent_resources = resources};
+        const struct maintenance_job request = {.repository = object,
+                                                .kind = MAINTENANCE_VERIFY,
+                                                .runs = runs,
+                                                .commands = commands,
+                                                .since_s = 1714570200,
+                                                .settings = &settings};
+        AUTO(json) json_t *job = maintenance_job_make(&request, &findings);
+
+        ck_assert_str_eq(tree_text(pointer_get(job, SPEC "/initContainers/1"), "name"),
+                         "granary-verify-0");
+        ck_assert_str_eq(tree_text(pointer_get(job, MAIN), "name"), "granary-verify-1");
+        ck_assert_str_eq(tree_text(pointer_get(job, MAIN "/volumeMounts/0"), "subPath"), "b");
+        ck_assert_uint_eq(json_array_size(pointer_get(job, SPEC "/containers")), 1);
+    }
+END_TEST
+
 SUITE(maintenance_job)
 {
+    suite_rows(tests, test_drill, drills);
+    tcase_add_test(tests, test_commands);
     suite_rows(tests, test_made, rows);
     suite_rows(tests, test_bad, bad);
 }

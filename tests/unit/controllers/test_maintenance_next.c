@@ -13,6 +13,7 @@
 #define LATELY(kind) .past[kind] = {.succeeded_s = NOW - 60, .successes = 3}
 #define CHECKED LATELY(MAINTENANCE_CHECK)
 #define FORGOT LATELY(MAINTENANCE_FORGET)
+#define DRILLS GOOD, CHECKED, FORGOT, .session_s = 1, .drills = true, .planned = true
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -250,6 +251,92 @@ static const struct {
      0,
      "has locked it",
      0},
+    /* drills */
+    {"a new schedule",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .drills = true},
+     MAINTENANCE_PLAN,
+     0,
+     NULL,
+     0},
+    {"a new schedule of what is being deleted",
+     {GOOD, CHECKED, FORGOT, .session_s = 1, .drills = true, .deleted = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"its slot", {DRILLS, .drill_s = NOW}, MAINTENANCE_WANT, MAINTENANCE_VERIFY, NULL, 0},
+    {"missed slots",
+     {DRILLS, .drill_s = NOW - 9 * DAY},
+     MAINTENANCE_WANT,
+     MAINTENANCE_VERIFY,
+     NULL,
+     0},
+    {"its slot comes", {DRILLS, .drill_s = NOW + 5}, MAINTENANCE_WAIT, 0, NULL, 5},
+    {"no slot comes", {DRILLS, .drill_s = -1}, MAINTENANCE_WAIT, 0, NULL, 0},
+    {"there is nothing to restore",
+     {DRILLS, .session_s = 0, .drill_s = NOW},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"others go first",
+     {DRILLS, .session_s = NOW, .drill_s = NOW},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"others want it alone no more",
+     {DRILLS, .drill_s = NOW, .hold = HOLD_WANTED},
+     MAINTENANCE_UNWANT,
+     0,
+     NULL,
+     0},
+    {"too many elsewhere",
+     {DRILLS, .drill_s = NOW, .crowded = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     DRILL_WAIT_S},
+    {"too many elsewhere since it was let in",
+     {DRILLS, .drill_s = NOW, .crowded = true, .hold = HOLD_OURS, .held = MAINTENANCE_VERIFY},
+     MAINTENANCE_RUN,
+     MAINTENANCE_VERIFY,
+     NULL,
+     0},
+    {"a drill goes on, and a session has ended",
+     {DRILLS, .session_s = NOW, .hold = HOLD_OURS, .held = MAINTENANCE_VERIFY, .run = RUN_GOES_ON,
+      .running = MAINTENANCE_VERIFY},
+     MAINTENANCE_WAIT,
+     MAINTENANCE_VERIFY,
+     NULL,
+     0},
+    {"damage does not keep a drill from finding that it is gone",
+     {DRILLS, .drill_s = NOW, .damaged = true},
+     MAINTENANCE_WANT,
+     MAINTENANCE_VERIFY,
+     NULL,
+     0},
+    {"a drill that failed a moment ago",
+     {DRILLS, .drill_s = 1, .past[MAINTENANCE_VERIFY] = {.failed_s = NOW - 59, .failures = 1}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     1},
+    {"a drill whose pod was lost leaves nothing that keeps anybody out",
+     {DRILLS, .hold = HOLD_OURS, .run = RUN_FAILED, .recorded = true, .held = MAINTENANCE_VERIFY,
+      .running = MAINTENANCE_VERIFY, .drill_s = 1,
+      .past[MAINTENANCE_VERIFY] = {.failed_s = NOW, .failures = 1, .lost = true}},
+     MAINTENANCE_RELEASE,
+     MAINTENANCE_VERIFY,
+     NULL,
+     0},
+    {"and waits as any other failure",
+     {DRILLS, .drill_s = 1,
+      .past[MAINTENANCE_VERIFY] = {.failed_s = NOW, .failures = 1, .lost = true}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     MAINTENANCE_RETRY_S},
     /* what goes on */
     {"a run",
      {GOOD, .session_s = NOW, .hold = HOLD_OURS, .run = RUN_GOES_ON, .running = MAINTENANCE_PRUNE},
@@ -320,7 +407,11 @@ START_TEST(test_step)
     }
 END_TEST
 
-/* ---- a hundred days: a session a day; backups hold the repository for a while; runs fail ---- */
+/* ---- a hundred days: a session and a drill a day; backups hold the repository for a while; runs
+ * fail; for ten of the days nobody leads ---- */
+
+#define AWAY_FROM (NOW + 40 * DAY)
+#define AWAY_TO (NOW + 50 * DAY)
 
 struct days {
     struct maintenance seen;
@@ -328,7 +419,7 @@ struct days {
     bool ended, fails;
     int runs[MAINTENANCE_KINDS];
     bool parts[CHECK_PARTS + 1];
-    int64_t last_prune_s;
+    int64_t last_prune_s, since_s;
     unsigned seed;
 };
 
@@ -356,7 +447,7 @@ static void record(struct days *days)
 static void start(struct days *days, const struct maintenance_step *step)
 {
     ck_assert_int_eq(days->seen.hold, HOLD_OURS);
-    ck_assert(days->busy_until_s <= days->now_s);
+    ck_assert(step->kind == MAINTENANCE_VERIFY || days->busy_until_s <= days->now_s);
     ck_assert_int_eq(days->seen.run, RUN_NONE);
     days->seen.run = RUN_GOES_ON;
     days->seen.running = step->kind;
@@ -372,17 +463,31 @@ static void start(struct days *days, const struct maintenance_step *step)
     }
 }
 
+/* An hour after each session ends. */
+static int64_t next_slot(const struct days *days)
+{
+    int64_t last_s = days->seen.past[MAINTENANCE_VERIFY].succeeded_s, slot_s = NOW + 3 * 3600;
+
+    while (slot_s <= last_s || slot_s <= days->since_s)
+        slot_s += DAY;
+    return slot_s;
+}
+
 /* Carries one step out; true when there is more to do at once. */
 static bool turn(struct days *days)
 {
-    struct maintenance_step step = maintenance_next(&days->seen, days->now_s);
     struct maintenance *seen = &days->seen;
+    struct maintenance_step step;
 
+    seen->drill_s = next_slot(days);
+    step = maintenance_next(seen, days->now_s);
     switch (step.action) {
     case MAINTENANCE_WAIT:
         return false;
     case MAINTENANCE_WANT:
-        seen->hold = days->busy_until_s > days->now_s ? HOLD_WANTED : HOLD_OURS;
+        seen->hold = days->busy_until_s > days->now_s && step.kind != MAINTENANCE_VERIFY
+                         ? HOLD_WANTED
+                         : HOLD_OURS;
         seen->held = step.kind;
         return seen->hold == HOLD_OURS;
     case MAINTENANCE_UNWANT:
@@ -390,6 +495,10 @@ static bool turn(struct days *days)
         return true;
     case MAINTENANCE_RUN:
         start(days, &step);
+        return true;
+    case MAINTENANCE_PLAN:
+        seen->planned = true;
+        days->since_s = days->now_s;
         return true;
     case MAINTENANCE_RECORD:
         record(days);
@@ -421,19 +530,24 @@ static void pass(struct days *days)
 
 START_TEST(test_days)
     {
-        struct days days = {.seen = {GOOD, .prunes = true}, .now_s = NOW, .seed = (unsigned)_i + 1};
+        struct days days = {
+            .seen = {GOOD, .prunes = true, .drills = true}, .now_s = NOW, .seed = (unsigned)_i + 1};
 
         while (days.now_s < NOW + 100 * DAY) {
             int steps = 0;
 
             pass(&days);
-            while (turn(&days))
+            while ((days.now_s < AWAY_FROM || days.now_s > AWAY_TO) && turn(&days))
                 ck_assert_int_lt(++steps, 20);
         }
-        ck_assert_int_ge(days.runs[MAINTENANCE_FORGET], 90);
+        ck_assert_int_ge(days.runs[MAINTENANCE_FORGET], 80);
         ck_assert_int_ge(days.runs[MAINTENANCE_PRUNE], 10);
         ck_assert_int_le(days.runs[MAINTENANCE_PRUNE], 30); /* with those that failed */
-        ck_assert_int_ge(days.runs[MAINTENANCE_CHECK], 90);
+        ck_assert_int_ge(days.runs[MAINTENANCE_CHECK], 80);
+        /* one for each day that somebody led, the missed ones are one, and those that failed */
+        ck_assert_int_ge(days.seen.past[MAINTENANCE_VERIFY].successes, 88);
+        ck_assert_int_le(days.seen.past[MAINTENANCE_VERIFY].successes, 92);
+        ck_assert_int_le(days.runs[MAINTENANCE_VERIFY], 180);
         ck_assert_int_eq(days.runs[MAINTENANCE_WIPE] + days.runs[MAINTENANCE_UNLOCK], 0);
         for (int part = 1; part <= CHECK_PARTS; part++)
             ck_assert_msg(days.parts[part], "part %d was never read", part);
