@@ -29,7 +29,7 @@
 
 struct configuration_book {
     pthread_mutex_t lock;
-    json_t *memories; /* by key: {refused?, settled?, waited, applied} */
+    json_t *memories; /* by key: {refused?, settled?, waited, applied, missed} */
     struct secret_book *secrets;
     struct configuration_figures figures;
 };
@@ -43,6 +43,7 @@ struct step {
     char *settled;      /* owned; see struct configuration_facts */
     bool waited;        /* one look was let go by */
     int64_t applied_ms; /* when its CronJob was applied last; 0: never */
+    int64_t missed;     /* sessions that did not begin */
     enum seen secret;
     char *secret_message; /* owned */
     int64_t again_ms;     /* -1: when something changes */
@@ -94,6 +95,16 @@ struct configuration_figures configuration_book_look(struct configuration_book *
     return figures;
 }
 
+int64_t configuration_book_missed(struct configuration_book *book, const char *key)
+{
+    int64_t missed;
+
+    pthread_mutex_lock(&book->lock);
+    missed = tree_int(tree_get(book->memories, key), "missed", 0);
+    pthread_mutex_unlock(&book->lock);
+    return missed;
+}
+
 static char *copy(const char *text)
 {
     return text ? text_format("%s", text) : NULL;
@@ -110,6 +121,7 @@ static void recall(struct step *step)
     step->settled = copy(tree_text(entry, "settled"));
     step->waited = tree_true(entry, "waited");
     step->applied_ms = tree_int(entry, "applied", 0);
+    step->missed = tree_int(entry, "missed", 0);
     pthread_mutex_unlock(&book->lock);
 }
 
@@ -122,6 +134,7 @@ static void remember(const struct step *step)
     tree_put_text(entry, "settled", step->settled);
     tree_put_bool(entry, "waited", step->waited);
     tree_put_int(entry, "applied", step->applied_ms);
+    tree_put_int(entry, "missed", step->missed);
     pthread_mutex_lock(&book->lock);
     tree_put_new(book->memories, step->key, entry);
     pthread_mutex_unlock(&book->lock);
@@ -237,10 +250,11 @@ static void tell_phase(const struct step *step, const json_t *status)
          ready ? "backups can run" : complaint(status));
 }
 
-static void tell_missed(const struct step *step, const struct schedule_kept *kept)
+static void tell_missed(struct step *step, const struct schedule_kept *kept)
 {
     if (kept->missed == 0)
         return;
+    step->missed += kept->missed;
     count(step, &step->edge->book->figures.missed, kept->missed);
     log_warn("sessions did not begin", LOG_S("configuration", step->key),
              LOG_N("missed", kept->missed));

@@ -37,6 +37,9 @@ struct configuration_figures {
 };
 struct configuration_figures configuration_book_look(struct configuration_book *book);
 
+/** Sessions of one that did not begin when they were due. */
+int64_t configuration_book_missed(struct configuration_book *book, const char *key);
+
 /** What a step works with. Borrowed. */
 struct configuration_edge {
     struct kube_client *client; /* fenced; NULL: nothing is written but shown, Secrets are there */

@@ -6,6 +6,7 @@
 #include "api/keys.h"
 #include "api/target.h"
 #include "base/tree.h"
+#include "controllers/exposition.h"
 
 struct coverage {
     struct covered *claims;
@@ -344,29 +345,15 @@ bool coverage_count(const struct coverage *coverage, const json_t *target, size_
 
 /* ---- metrics ---- */
 
-/* Names of Kubernetes need no escapes; what people wrote could. Spec: exposition 0.0.4. */
-static void put_label(struct text *text, const char *name, const char *value)
-{
-    text_addf(text, "%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '"' || *value == '\\')
-            text_putc(text, '\\');
-        text_putc(text, *value == '\n' ? ' ' : *value);
-    }
-    text_putc(text, '"');
-}
-
 static void put_claim(struct text *text, const struct covered *claim)
 {
-    text_puts(text, "granary_controller_claim{");
-    put_label(text, "namespace", claim->space);
-    text_putc(text, ',');
-    put_label(text, "claim", claim->name);
-    text_putc(text, ',');
-    put_label(text, "state", words[claim->cover]);
-    text_putc(text, ',');
-    put_label(text, "by", claim->by ? claim->by : "");
-    text_puts(text, "} 1\n");
+    AUTO(text) struct text labels = {0};
+
+    exposition_label(&labels, "namespace", claim->space);
+    exposition_label(&labels, "claim", claim->name);
+    exposition_label(&labels, "state", words[claim->cover]);
+    exposition_label(&labels, "by", claim->by);
+    exposition_series(text, "granary_controller_claim", text_get(&labels), 1);
 }
 
 void coverage_metrics(const struct coverage *coverage, struct text *text)

@@ -37,7 +37,6 @@
 /* Between two looks at the loops, for metrics; until they are started again when they could not. */
 #define LOOPS_LOOK_MS 1000
 #define LOOPS_RETRY_MS 10000
-#define METRICS_EVERY_MS 5000
 
 /* Its creationTimestamp is when our mutator was first in force: workloads that are older wait for
  * their owners. */
@@ -47,7 +46,6 @@ struct leader {
     struct leader_plan plan;
     struct certificates_loop certificates;
     struct loops *loops;          /* NULL: not started yet */
-    int64_t metrics_ms;           /* when its metrics were written last; 0: never */
     struct agent_service *agents; /* NULL: they are not served */
     struct lookout *lookout;      /* NULL: nothing is watched by name */
     enum status_found stash, reached;
@@ -156,6 +154,11 @@ static void pace(struct leader *leader)
     kube_client_pace(leader->plan.client, (double)settings->writes_per_second);
 }
 
+static void show_metrics(void *loops, struct text *text)
+{
+    loops_metrics(loops, text);
+}
+
 static bool start_loops(struct leader *leader)
 {
     struct loops_options options = {
@@ -170,23 +173,12 @@ static bool start_loops(struct leader *leader)
     struct error err = {.message = ""};
 
     leader->loops = loops_start(&options, &err);
-    if (!leader->loops)
+    if (leader->loops)
+        status_attend(leader->plan.status, show_metrics, leader->loops);
+    else
         log_error("the loops can not be started", LOG_S("error", err.message));
     pace(leader);
     return leader->loops != NULL;
-}
-
-/* Now and then: series of claims may be thousands. */
-static void show_metrics(struct leader *leader)
-{
-    AUTO(text) struct text text = {0};
-    int64_t now_ms = clock_mono_ms();
-
-    if (leader->metrics_ms && now_ms - leader->metrics_ms < METRICS_EVERY_MS)
-        return;
-    leader->metrics_ms = now_ms;
-    loops_metrics(leader->loops, &text);
-    status_put_loops(leader->plan.status, text_take(&text));
 }
 
 static void show_loops(struct leader *leader)
@@ -207,7 +199,6 @@ static void show_loops(struct leader *leader)
             loop.steps, loop.failures,    loop.problems};
     }
     status_close(leader->plan.status);
-    show_metrics(leader);
 }
 
 /* New settings are a reason to look at everything. */
@@ -412,10 +403,10 @@ static void *work(void *context)
         status_close(leader->plan.status);
     }
     agent_service_end(leader->agents);
+    status_attend(leader->plan.status, NULL, NULL);
     loops_stop(TAKE(leader->loops));
     kube_client_cancel(leader->plan.watcher);
     lookout_stop(TAKE(leader->lookout));
-    status_put_loops(leader->plan.status, NULL);
     pthread_mutex_lock(&leader->mutex);
     leader->ended = true;
     pthread_cond_broadcast(&leader->wake);

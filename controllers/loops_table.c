@@ -4,6 +4,7 @@
 #include "controllers/finalizer_loop.h"
 #include "controllers/identity_loop.h"
 #include "controllers/maintenance_loop.h"
+#include "controllers/metrics_loop.h"
 #include "controllers/overview_loop.h"
 #include "controllers/references_loop.h"
 #include "controllers/session_loop.h"
@@ -11,5 +12,5 @@
 
 const struct loop *const loops_table[] = {
     &target_loop,  &configuration_loop, &references_loop, &overview_loop, &identity_loop,
-    &session_loop, &maintenance_loop,   &finalizer_loop,  NULL,
+    &session_loop, &maintenance_loop,   &finalizer_loop,  &metrics_loop,  NULL,
 };

@@ -224,7 +224,7 @@ static unsigned metrics(void *context, struct text *body)
     struct status_facts facts = look(run);
 
     status_metrics(&facts, body);
-    status_show_loops(&run->status, body);
+    status_show(&run->status, body);
     return MHD_HTTP_OK;
 }
 
@@ -402,7 +402,7 @@ enum controller_exit controller_run(const struct controller_options *options, st
         .options = options,
         .signals = -1,
         .changed = -1,
-        .status.mutex = PTHREAD_MUTEX_INITIALIZER,
+        .status = STATUS_INITIALIZER,
     };
     enum controller_exit code = start(&run, err) ? live(&run, err) : CONTROLLER_CANNOT;
 

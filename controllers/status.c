@@ -21,23 +21,21 @@ void status_close(struct status *status)
     pthread_mutex_unlock(&status->mutex);
 }
 
-void status_put_loops(struct status *status, char *metrics_new)
+void status_attend(struct status *status, void (*show)(void *context, struct text *text),
+                   void *context)
 {
-    char *before;
-
-    pthread_mutex_lock(&status->mutex);
-    before = status->loops;
-    status->loops = metrics_new;
-    pthread_mutex_unlock(&status->mutex);
-    free(before);
+    pthread_mutex_lock(&status->showing);
+    status->show = show;
+    status->context = context;
+    pthread_mutex_unlock(&status->showing);
 }
 
-void status_show_loops(struct status *status, struct text *text)
+void status_show(struct status *status, struct text *text)
 {
-    pthread_mutex_lock(&status->mutex);
-    if (status->loops)
-        text_puts(text, status->loops);
-    pthread_mutex_unlock(&status->mutex);
+    pthread_mutex_lock(&status->showing);
+    if (status->show)
+        status->show(status->context, text);
+    pthread_mutex_unlock(&status->showing);
 }
 
 struct status_facts status_look(struct status *status)

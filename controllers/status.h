@@ -54,19 +54,27 @@ struct status_facts {
 struct status {
     pthread_mutex_t mutex;
     struct status_facts facts;
-    char *loops; /* owned: metrics of what the leader works on; NULL: none */
+    pthread_mutex_t showing; /* of what follows */
+    void (*show)(void *context, struct text *text);
+    void *context;
 };
+
+#define STATUS_INITIALIZER                                                                         \
+    {                                                                                              \
+        .mutex = PTHREAD_MUTEX_INITIALIZER, .showing = PTHREAD_MUTEX_INITIALIZER                   \
+    }
 
 /** To change facts: between the two calls they are the caller's. */
 struct status_facts *status_open(struct status *status);
 void status_close(struct status *status);
 
-/** Puts the leader's further metrics in the place of the last ones; NULL: none. The text is taken
- *  over. */
-void status_put_loops(struct status *status, char *metrics_new);
+/** Who appends the leader's further metrics when they are asked for, so that nobody who does not
+ * ask pays for them; NULL: nobody any more, and then nobody is inside of it either. */
+void status_attend(struct status *status, void (*show)(void *context, struct text *text),
+                   void *context);
 
 /** Appends them. */
-void status_show_loops(struct status *status, struct text *text);
+void status_show(struct status *status, struct text *text);
 
 /** A copy. */
 struct status_facts status_look(struct status *status);

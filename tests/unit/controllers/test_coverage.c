@@ -187,7 +187,7 @@ START_TEST(metrics_are_escaped)
         scene.coverage = coverage_make(&(struct coverage_seen){
             scene.claims, scene.workloads, scene.configurations, &scene.settings});
         coverage_metrics(scene.coverage, &text);
-        ck_assert(strstr(text_get(&text), "claim=\"a\\\"b\\\\c d\","));
+        ck_assert(strstr(text_get(&text), "claim=\"a\\\"b\\\\c\\nd\","));
     }
 END_TEST
 
