@@ -24,6 +24,9 @@ struct desk_plan {
      *  nobody wants to know. */
     void (*look)(void *context, bool restore, const char *space, const char *name);
 
+    /** How far an agent is with a session; NULL: nobody wants to know. */
+    void (*progress)(void *context, const struct message_progress *message);
+
     /** An event of an object; NULL: nobody wants to know. */
     void (*tell)(void *context, const json_t *object, const struct kube_event *event);
     void *context;

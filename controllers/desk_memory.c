@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/desk_left.h"
+#include "controllers/progress_status.h"
 #include "controllers/session_make.h"
 #include "controllers/session_next.h"
 
@@ -16,7 +17,7 @@ struct desk_memory {
     json_t *pods;    /* by uid: {maker, target, text, idle, idleSince} */
     json_t *works;   /* by "session/host": {pod, instance, attempt, heard} */
     json_t *asked;   /* by session: when */
-    json_t *running; /* by text of a target: "uid/version" of its session; NULL: to be looked up */
+    json_t *running; /* by text of a target: a session's state; NULL: to be looked up */
     json_t *spaces;  /* by namespace of these targets: true */
     json_t *left;    /* by uid of a pod: when it claimed what nobody waits for any more */
 };
@@ -85,14 +86,18 @@ void desk_memory_put_chain(struct desk_memory *memory, const char *pod_uid, json
     pthread_mutex_unlock(&memory->mutex);
 }
 
-/* A session in one state. */
+/* A session in one state, whatever its progress is: that makes a new version now and then, and
+ * nobody who waits is to be looked at again for it. */
 static char *state_of(const json_t *session)
 {
-    const json_t *metadata = tree_get(session, "metadata");
-    const char *uid = tree_text(metadata, "uid");
-    const char *version = tree_text(metadata, "resourceVersion");
+    AUTO(json) json_t *parts = progress_without(session);
+    AUTO(text) struct text text = {0};
+    char hex[65];
 
-    return text_format("%s/%s", uid ? uid : "", version ? version : "");
+    if (parts)
+        tree_write(&text, parts, true);
+    text_sha256((struct span){text_get(&text), text.length}, hex);
+    return text_dup(hex, sizeof hex - 1);
 }
 
 void desk_memory_idle(struct desk_memory *memory, const char *pod_uid, const json_t *session,

@@ -178,6 +178,8 @@ enum desk_answer desk_progress(void *context, const struct agent_caller *caller,
         return desk_failed(err);
     if (message->initialized && !restore && !reason)
         note_initialized(desk, session);
+    if (desk->plan.progress && !reason && message->stage == MESSAGE_WORK)
+        desk->plan.progress(desk->plan.context, message);
     message_write(&message_verdict_shape, &verdict, answer);
     return DESK_ANSWERED;
 }

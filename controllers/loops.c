@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "base/wait.h"
+#include "controllers/progress.h"
 
 #define WORKERS 2
 #define SWEEP_MS 600000
@@ -69,9 +70,11 @@ static void tell_lines(struct loops *loops, struct known *known,
     }
 }
 
+/* Progress comes often, and nothing follows from it. */
 static void take_change(void *context, struct known *known, const struct informer_change *change)
 {
-    tell_lines(context, known, change);
+    if (!progress_is_all(change))
+        tell_lines(context, known, change);
 }
 
 static void sweep(struct loops *loops)

@@ -4,6 +4,7 @@
 
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/progress_status.h"
 #include "controllers/status_parts.h"
 
 static void put_condition(json_t *status, const struct condition *condition, int64_t now_s)
@@ -82,6 +83,7 @@ bool restore_status_report(json_t *status, const struct message_report *report, 
     char *error = status_report_error(report, proven, "what was restored is not said");
     json_t *stat = put_stat(status, report->host, error ? "Failed" : "Succeeded", error);
 
+    progress_leave(status, report->host);
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_hooks(status, report, now_s);
     return true;
@@ -132,6 +134,7 @@ static void fail_host(const struct restore *restore, const struct work_step *ste
 
     if (restore_status_result(status, host->name) == WORK_OPEN)
         (void)put_stat(status, host->name, host->attempt > 0 ? "Unknown" : "Failed", error);
+    progress_leave(status, host->name);
     if (strcmp(step->reason, WORK_JOB_NOT_MADE) == 0)
         put_condition(status, &missing, now_s);
 }
@@ -163,6 +166,7 @@ static void apply_work(const struct restore *restore, const struct restore_step 
         fail_host(restore, work, status, now_s);
     } else if (work->action == WORK_END) {
         execute(restore, status, now_s);
+        progress_end(status);
         put_phase(status, step->phase);
         status_put_duration(status, "sessionDuration", now_s - restore->created_s);
         put_cause(work, status, now_s);

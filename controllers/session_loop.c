@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/claimed_pods.h"
+#include "controllers/progress_loop.h"
 #include "controllers/session_edge.h"
 #include "controllers/session_jobs.h"
 #include "controllers/session_keys.h"
@@ -88,6 +89,11 @@ static void look_at(void *context, bool restore, const char *space, const char *
         loops_wake(loops, &session_loop, key, 0);
 }
 
+static void note_progress(void *context, const struct message_progress *message)
+{
+    progress_loop_note(context, message);
+}
+
 static void tell(void *context, const json_t *object, const struct kube_event *event)
 {
     loops_tell(context, object, event);
@@ -103,6 +109,7 @@ static void *make(struct loops *loops)
         .space = loops_space(loops),
         .view = view_of(loops),
         .look = look_at,
+        .progress = note_progress,
         .tell = tell,
         .context = loops,
     };

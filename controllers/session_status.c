@@ -4,6 +4,7 @@
 
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/progress_status.h"
 #include "controllers/status_parts.h"
 
 #define SHORT_ID_CHARS 8
@@ -136,6 +137,7 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     AUTO(free) char *error = status_report_error(report, proven, "a path has no snapshot");
     json_t *stat = push_stat(status, report->host, !error, error);
 
+    progress_leave(status, report->host);
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
     put_hooks(target_of(status), report, now_s);
@@ -181,6 +183,7 @@ static void fail_host(const struct session *session, const struct work_step *ste
     if (session_status_result(status, host) != WORK_OPEN)
         return;
     (void)push_stat(status, host, false, error);
+    progress_leave(status, host);
     (void)condition_set(status_conditions(target_of(status)),
                         strcmp(step->reason, WORK_JOB_NOT_MADE) == 0 ? &missing : &disrupted,
                         now_s);
@@ -204,6 +207,7 @@ static void end(const struct session *session, const struct work_step *step, jso
 {
     bool hosts_failed = !step->succeeded && step->cause != WORK_FOLLOWING;
 
+    progress_end(status);
     put_phase(status, step->succeeded ? SESSION_SUCCEEDED : SESSION_FAILED);
     status_put_duration(status, "sessionDuration", now_s - session->created_s);
     tree_put_text(target_of(status), "phase", hosts_failed ? "Failed" : "Succeeded");

@@ -263,6 +263,27 @@ HOST_MEMBERS = {
     "error": free("Why it failed.", 65536),
 }
 
+NUMBERS_DONE = {
+    "percent": int32("How much of the bytes that were found so far is done.", 0, 100),
+    "bytesDone": int64("Bytes that are done."),
+    "bytesTotal": int64("Bytes that were found so far."),
+    "filesDone": int64("Files that are done."),
+    "filesTotal": int64("Files that were found so far."),
+}
+
+PERCENT = Column("Percent", ".status.progress.percent", "integer")
+
+PROGRESS = obj("How far hosts are that are at work, as of a while ago; gone when all have ended."
+               + ADDITION, {
+    **NUMBERS_DONE,
+    "remaining": free("How much longer it takes at the pace so far, such as 1m30s.", 64),
+    "time": time("When this was so."),
+    "hosts": listof(obj("", {
+        "hostname": HOST_MEMBERS["hostname"],
+        **NUMBERS_DONE,
+    }), "Each of them; of many the first.", 50),
+})
+
 SESSION = Kind(
     "BackupSession", "backupsessions",
     "One run of a BackupConfiguration. Made by its schedule; made by hand it runs at once.",
@@ -287,6 +308,7 @@ SESSION = Kind(
         "sessionDeadline": time("When timeOut ends it."),
         "retried": flag("A further try was made."),
         "nextRetry": time("When the next try is made."),
+        "progress": PROGRESS,
         "conditions": CONDITIONS,
         "targets": listof(obj("", {
             "ref": STATUS_REF,
@@ -306,7 +328,7 @@ SESSION = Kind(
         }), "What became of each target.", 256),
     }),
     (Column("Invoker-Type", ".spec.invoker.kind"), Column("Invoker-Name", ".spec.invoker.name"),
-     Column("Phase", ".status.phase"), Column("Duration", ".status.sessionDuration"), AGE),
+     Column("Phase", ".status.phase"), PERCENT, Column("Duration", ".status.sessionDuration"), AGE),
     categories=("stash", "appscode", "all"))
 
 # ---- RestoreSession ----
@@ -411,9 +433,10 @@ RESTORE = Kind(
             **HOST_MEMBERS,
             "phase": phase("Result of the host.", "Succeeded", "Failed", "Running", "Unknown"),
         }), "What each host has done.", 10000),
+        "progress": PROGRESS,
         "conditions": CONDITIONS,
     }),
-    (Column("Repository", ".spec.repository.name"), Column("Phase", ".status.phase"),
+    (Column("Repository", ".spec.repository.name"), Column("Phase", ".status.phase"), PERCENT,
      Column("Duration", ".status.sessionDuration"), AGE),
     short=("restore",), categories=("stash", "appscode", "all"))
 
