@@ -100,6 +100,8 @@ static const char *command_of(const json_t *vector)
 static void judge_check(const struct output *output, struct run *run,
                         struct maintenance_result *result)
 {
+    if (!restic_found_damage(&output->end))
+        return;
     result->errors = tree_int(output->document, "num_errors", 0);
     if (result->errors > 0)
         failure_set(&run->failure, "RepositoryDamaged",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/half_made.h"
 #include "agent/mark.h"
 #include "api/keys.h"
 #include "base/auto.h"
@@ -14,7 +15,7 @@ static bool is_foreign(const struct run *run)
 {
     const char *url = run->work->repository.url;
 
-    return url[0] == '/' && !volume_is_empty(url);
+    return url[0] == '/' && !volume_is_empty(url) && !half_made_clear(url);
 }
 
 static bool make(struct run *run)

@@ -38,7 +38,8 @@ static const struct {
     {INTERRUPTED, {"Interrupted", "restic was interrupted", "it is tried again"}},
 };
 
-/* Words of restic and its libraries, in the order in which they are looked for. */
+/* Words of restic and its libraries, in the order in which they are looked for. Of what an S3
+ * server answers the message is told, and seldom the code. */
 static const struct {
     const char *words;
     struct meaning meaning;
@@ -50,7 +51,15 @@ static const struct {
 #define DENIED                                                                                     \
     {                                                                                              \
         "AccessDenied", "the storage refuses these credentials",                                   \
-            "check the keys in the storage Secret and what they may do"                            \
+            "check the keys in the storage Secret, what they may do, and the node's clock"         \
+    }
+#define SKEWED                                                                                     \
+    {                                                                                              \
+        "ClockSkewed", "the clocks of node and storage differ too much", "set the node's clock"    \
+    }
+#define BUSY                                                                                       \
+    {                                                                                              \
+        "StorageBusy", "the storage asks for fewer requests", "fewer sessions at once"             \
     }
 #define NETWORK                                                                                    \
     {                                                                                              \
@@ -73,13 +82,15 @@ static const struct {
     {"no space left on device", FULL},
     {"disk quota exceeded", FULL},
     {"Insufficient Storage", FULL},
-    {"RequestTimeTooSkewed",
-     {"ClockSkewed", "the clocks of node and storage differ too much", "set the node's clock"}},
+    {"RequestTimeTooSkewed", SKEWED},
+    {"difference between the request time and the", SKEWED},
     {"x509:", CERTIFICATE},
     {"certificate", CERTIFICATE},
     {"SignatureDoesNotMatch", DENIED},
     {"signature we calculated does not match", DENIED},
     {"InvalidAccessKeyId", DENIED},
+    {"Access Key Id you provided does not exist", DENIED},
+    {"token has expired", DENIED},
     {"Access Denied", DENIED},
     {"AccessDenied", DENIED},
     {"403 Forbidden", DENIED},
@@ -99,7 +110,8 @@ static const struct {
     {"network is unreachable", NETWORK},
     {"i/o timeout", NETWORK},
     {"context deadline exceeded", NETWORK},
-    {"SlowDown", {"StorageBusy", "the storage asks for fewer requests", "fewer sessions at once"}},
+    {"SlowDown", BUSY},
+    {"reduce your request rate", BUSY},
     {"source directories/files do not exist",
      {"PathMissing", "the path is not there", "check the paths of the target"}},
     {"read-only file system",
@@ -113,10 +125,15 @@ static const struct {
     {"not found in repository", DAMAGED},
     {"file is too short", DAMAGED},
     {"Unexpected content in", DAMAGED},
+    {"repository already contains keys",
+     {"RepositoryHalfMade", "somebody was killed who made it: there are keys, and no repository",
+      "remove what lies below keys/ at this address, when nothing lies below data/"}},
     {"unsupported repository version",
      {"RepositoryTooNew", "a newer restic made this repository", "use a newer agent image"}},
 #undef FULL
 #undef DENIED
+#undef SKEWED
+#undef BUSY
 #undef NETWORK
 #undef CERTIFICATE
 #undef DAMAGED
@@ -239,6 +256,15 @@ bool restic_proves_absence(const struct restic_end *end)
 {
     return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
            WEXITSTATUS(end->status) == ABSENT;
+}
+
+bool restic_found_damage(const struct restic_end *end)
+{
+    const struct meaning *meaning = phrase_of(end->message, NULL);
+
+    return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
+           WEXITSTATUS(end->status) <= 1 &&
+           (!meaning || strcmp(meaning->reason, "RepositoryDamaged") == 0);
 }
 
 static void replace_all(struct text *text, const char *secret)

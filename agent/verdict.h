@@ -63,5 +63,9 @@ bool restic_is_doomed(const char *words);
 /** True when it says that there is no repository: exit status 10, nothing else does. */
 bool restic_proves_absence(const struct restic_end *end);
 
+/** True when errors that a check counts are those of the repository: restic counts as one, too,
+ *  that it is locked, or that the storage is not reached. */
+bool restic_found_damage(const struct restic_end *end);
+
 /** Replaces each secret (of 4 bytes at least) and what stands before the @ of a URL by "***". */
 void redact(struct text *text, const char *const *secrets, size_t count);

@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
+import urllib.request
 
 import harness
 from agent_api import Refuse
-from harness import check, check_equal, eventually, temporary_folder, test
+from harness import check, check_equal, eventually, temporary_folder, test, write
 from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, locks, picture,
                      rest_server, restic, restore, s3_server, same, snapshots, succeeds, work)
 
@@ -101,6 +102,12 @@ def what_is_no_repository_of_ours_is_left_alone():
         check_equal(os.listdir(repository), [], "nothing is made without permission")
         fails(server, agent, work(foreign, data), "ForeignFolder")
         check_equal(os.listdir(foreign), ["diary"], "a foreign folder is left alone")
+        # somebody was killed before him while he made it: there are folders and keys, and no config
+        restic(repository, "init")
+        os.unlink(f"{repository}/config")
+        write(f"{repository}/data/ab/pack", "x")
+        fails(server, agent, work(repository, data), "ForeignFolder")
+        os.unlink(f"{repository}/data/ab/pack")
         succeeds(server, agent, work(repository, data))
         fails(server, agent, work(repository, data, environment=wrong), "WrongPassword", "RESTIC_PASSWORD")
         other = {"url": repository, "initialize": True, "cluster": "00000000-2fa1-11d2-883f-0016d3cca427"}
@@ -108,6 +115,16 @@ def what_is_no_repository_of_ours_is_left_alone():
         fails(server, agent, work("sftp:somebody@host:/x", data), "WorkNotUnderstood")
         fails(server, agent, work("relative", data), "WorkNotUnderstood")
         check_equal(len(snapshots(repository)), 1, "snapshots")
+
+
+@test("RS5")
+def keys_without_a_repository_on_a_server_are_told():
+    with rest_server() as storage, api() as server, Agent("sidecar", addresses=[server.address]) as agent:
+        url = f"rest:http://127.0.0.1:{storage.port}/r"
+        restic(url, "init")
+        request = urllib.request.Request(f"http://127.0.0.1:{storage.port}/r/config", method="DELETE")
+        urllib.request.urlopen(request).close()
+        fails(server, agent, work(url, temporary_folder()), "RepositoryHalfMade", "keys/")
 
 
 @test("RS1")

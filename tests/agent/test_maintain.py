@@ -207,6 +207,23 @@ def a_lock_of_a_living_one_stays():
     check_equal(len(left(folder)), 3, "nothing was forgotten")
 
 
+@test("RS4 RS6")
+def a_check_that_is_locked_out_finds_no_damage():
+    """Though restic counts that as an error of the repository."""
+    folder = temporary_folder()
+    fill(folder, ("h0", A))
+    with subprocess.Popen([RESTIC, "backup", "--no-cache", "--stdin"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          env={"RESTIC_REPOSITORY": folder, "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent"}) as other:
+        other.stdin.write(b"x")
+        other.stdin.flush()
+        harness.eventually(lambda: locks(folder), "a lock")
+        said = maintain("check", local(folder), secret_of(), STALE, CHECK, *LOOK, code=1)
+        check_equal((said["reason"], "errors" in said), ("RepositoryLocked", False), f"{said}")
+        other.stdin.close()
+        check_equal(other.wait(60 * harness.SLOW), 0, "the backup beside it")
+    check_equal(maintain("check", local(folder), secret_of(), STALE, CHECK, *LOOK)["errors"], 0, "errors")
+
+
 @test("RS4")
 def a_lock_of_a_dead_pod_goes_at_once():
     folder, here = temporary_folder(), os.uname().nodename

@@ -53,6 +53,15 @@ static const struct {
     {RESTIC_BY_ITSELF, EXIT(1), "Load(<data/5d>, 0, 0) failed: i/o timeout", "StorageUnreachable"},
     {RESTIC_BY_ITSELF, EXIT(1), "mkdir /r: read-only file system", "ReadOnly"},
     {RESTIC_BY_ITSELF, EXIT(1), "RequestTimeTooSkewed: x", "ClockSkewed"},
+    {RESTIC_BY_ITSELF, EXIT(1),
+     "Save: The difference between the request time and the server's time is too large.",
+     "ClockSkewed"},
+    {RESTIC_BY_ITSELF, EXIT(1), "The AWS Access Key Id you provided does not exist in our records.",
+     "AccessDenied"},
+    {RESTIC_BY_ITSELF, EXIT(1), "The provided token has expired.", "AccessDenied"},
+    {RESTIC_BY_ITSELF, EXIT(1), "Please reduce your request rate.", "StorageBusy"},
+    {RESTIC_BY_ITSELF, EXIT(1), "create key failed: repository already contains keys",
+     "RepositoryHalfMade"},
     /* who ended it counts, whatever it says then */
     {RESTIC_DEADLINE, EXIT(130), "", "DeadlineExceeded"},
     {RESTIC_DEADLINE, EXIT(0), "", "DeadlineExceeded"},
@@ -140,8 +149,38 @@ START_TEST(some_repetitions_are_hopeless)
     }
 END_TEST
 
+/* RS4, RS6, RS7: what a check says that counts one error */
+static const struct {
+    enum restic_cause cause;
+    int status;
+    const char *message;
+    bool damage;
+} checks[] = {
+    {RESTIC_BY_ITSELF, EXIT(1), "Fatal: repository contains errors", true},
+    {RESTIC_BY_ITSELF, EXIT(1), "pack 1234: ciphertext verification failed", true},
+    {RESTIC_BY_ITSELF, EXIT(0), "", true},
+    {RESTIC_BY_ITSELF, EXIT(11), "unable to create lock: repository is already locked", false},
+    {RESTIC_BY_ITSELF, EXIT(10), "", false},
+    {RESTIC_BY_ITSELF, EXIT(12), "", false},
+    {RESTIC_BY_ITSELF, EXIT(130), "", false},
+    {RESTIC_BY_ITSELF, EXIT(1), "dial tcp: connection refused", false},
+    {RESTIC_BY_ITSELF, EXIT(1), "Access Denied", false},
+    {RESTIC_BY_ITSELF, EXIT(1), "no space left on device", false},
+    {RESTIC_BY_ITSELF, 9, "", false},
+    {RESTIC_STOPPED, EXIT(1), "", false},
+};
+
+START_TEST(damage_is_told_from_other_ends_of_a_check)
+    {
+        struct restic_end end = {checks[_i].cause, checks[_i].status, checks[_i].message, NULL};
+
+        ck_assert_int_eq(restic_found_damage(&end), checks[_i].damage);
+    }
+END_TEST
+
 SUITE(agent_verdict)
 {
+    suite_rows(tests, damage_is_told_from_other_ends_of_a_check, checks);
     suite_rows(tests, ends_are_judged, rows);
     suite_rows(tests, secrets_are_taken_out, texts);
     tcase_add_test(tests, absence_is_proven_by_one_code);
