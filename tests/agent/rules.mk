@@ -1,6 +1,6 @@
 # The agent at work: restic on a folder, on a REST and on an S3 server, and the agent API as a script;
 # members of etcd 3.4, 3.5 and 3.6 as bare processes.
-# TESTS="RS1 lock" picks by id or name.
+# TESTS="RS1 lock" picks by id or name. SEED=... repeats fault sessions, FAULT_SESSIONS=N are as many.
 
 .PHONY: check-agent
 check-agent: $(BUILD)/granary-agent $(BUILD)/tests/integration/agent_desk $(BUILD)/tests/agent/kill_at.so ## the agent with real restic and storages, on loopback
@@ -21,3 +21,11 @@ $(BUILD)/tests/agent/kill_at.so: tests/agent/kill_at.c
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -g -shared -fPIC $< -o $@
+
+FAULT_SESSIONS_LONG ?= 500
+
+.PHONY: check-faults-long
+check-faults-long: ## seeded sessions with faults, FAULT_SESSIONS_LONG of them, in about a quarter of an hour
+	@FAULT_SESSIONS=$(FAULT_SESSIONS_LONG) $(MAKE) --no-print-directory check-agent TESTS=seeded
+
+check-long: $(if $(TESTS),,check-faults-long)

@@ -1,6 +1,7 @@
 """What the tests of the working agent share: the process with its identity, pieces of work, storages."""
 
 import base64
+import hashlib
 import itertools
 import json
 import os
@@ -40,10 +41,17 @@ def give(folder, user):
             os.lchown(os.path.join(root, name), user, user)
 
 
+def on_machine(name):
+    """What goes before a command that sees a host of this name: nobody can tell by a number there whether it lives."""
+    return ["/usr/bin/unshare", "--uts", "/bin/sh", "-c", "/bin/hostname \"$0\" && exec \"$@\"", name] if name else []
+
+
 class Agent:
     """A running agent with an identity; its log is collected. Use as context."""
 
-    def __init__(self, *words, addresses=(), token="token-of-the-pod", environment=None, restic=RESTIC, user=None):
+    def __init__(self, *words, addresses=(), token="token-of-the-pod", environment=None, restic=RESTIC, user=None,
+                 machine=None):
+        """machine: the name of the host that it sees, as in a pod."""
         self.folder = temporary_folder()
         self.identity, self.scratch = f"{self.folder}/identity", f"{self.folder}/scratch"
         os.mkdir(self.identity)
@@ -55,8 +63,8 @@ class Agent:
             os.chmod(harness.WORLD.folder, 0o711)
             give(self.folder, user)
         own = [] if words[0] == "trigger" else ["--scratch", self.scratch, "--restic", restic]
-        self.process = subprocess.Popen([AGENT, *words, "--identity", self.identity, *own], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, env=environment or {},
+        self.process = subprocess.Popen([*on_machine(machine), AGENT, *words, "--identity", self.identity, *own],
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment or {},
                                         user=user, group=user, extra_groups=[] if user else None)
         self.lines = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -173,7 +181,8 @@ def free_port():
 class Storage:
     """A storage server in a process of its own. Use as context."""
 
-    def __init__(self, words, port, environment=None):
+    def __init__(self, words, port, folder, environment=None):
+        self.folder = folder
         self.log = open(os.path.join(temporary_folder(), "storage.log"), "wb")
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         env={"HOME": temporary_folder(), **(environment or {})})
@@ -197,15 +206,15 @@ class Storage:
 
 
 def rest_server(*words):
-    port = free_port()
-    return Storage([tools.path_of("restic-rest-server"), "--path", temporary_folder(), "--no-auth", "--listen",
-                    f"127.0.0.1:{port}", *words], port)
+    port, folder = free_port(), temporary_folder()
+    return Storage([tools.path_of("restic-rest-server"), "--path", folder, "--no-auth", "--listen",
+                    f"127.0.0.1:{port}", *words], port, folder)
 
 
 def s3_server():
     port, folder = free_port(), temporary_folder()
     return Storage([tools.path_of("versitygw"), "--access", "key-id-1", "--secret", "key-secret-77aa", "--port",
-                    f"127.0.0.1:{port}", "posix", folder], port)
+                    f"127.0.0.1:{port}", "posix", folder], port, folder)
 
 
 def b64(text):
@@ -232,18 +241,21 @@ def fill(folder):
         file.seek(20 << 20)
         file.write(b"end")
     os.mkfifo(f"{folder}/fifo")
-    os.utime(f"{folder}/plain", (1e9, 1e9))
+    os.utime(f"{folder}/plain", ns=(10**18 + 123456789, 10**18 + 123456789))
+    os.setxattr(f"{folder}/plain", "user.note", b"of the file\0")
+    os.setxattr(f"{folder}/deep", "user.note", b"of the folder")
     if os.geteuid() == 0:
         os.chown(f"{folder}/plain", 1234, 4321)
     return folder
 
 
 def picture(folder):
-    """All that must come back: kind, mode, owner, time, content, links, by path."""
+    """All that must come back: kind, mode, owner, time, attributes, content, links, by path."""
     found, inodes = {}, {}
     folder = folder.encode()
     for root, folders, files in os.walk(folder):
-        for name in folders + files:
+        folders.sort()
+        for name in sorted(folders + files):  # links are numbered in the order of names
             path = os.path.join(root, name)
             if name == b".granary-restore":
                 continue
@@ -253,11 +265,13 @@ def picture(folder):
                 content = os.readlink(path)
             elif os.path.isfile(path):
                 with open(path, "rb") as file:
-                    content = file.read()
+                    content = hashlib.file_digest(file, "sha256").digest() + b" of %d" % status.st_size
                 if status.st_nlink > 1:
                     content += b" linked with %d" % inodes.setdefault(status.st_ino, len(inodes))
+            attributes = {name: os.getxattr(path, name, follow_symlinks=False)
+                          for name in os.listxattr(path, follow_symlinks=False) if name.startswith("user.")}
             found[os.path.relpath(path, folder)] = (status.st_mode, status.st_uid, status.st_gid, status.st_nlink,
-                                                    int(status.st_mtime), content)
+                                                    status.st_mtime_ns, sorted(attributes.items()), content)
     return found
 
 
