@@ -241,7 +241,7 @@ static void say_plan(struct restore *restore, const struct etcd_place_seen *seen
     printf("member:     %s of %s, token %s\n", options->name, options->initial_cluster,
            options->token);
     say_bump(restore);
-    printf("data dir:   %s%s; %zu entries are moved to " ETCD_WORK "-<time>/aside in it and kept\n",
+    printf("data dir:   %s%s; entries that are moved to " ETCD_WORK "-<time>/aside in it: %zu\n",
            options->data_dir, restore->place.folder < 0 ? ", which is made" : "", seen->here);
     say_lost(restore);
     say_under_way(seen);

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 import harness
@@ -16,6 +17,7 @@ from harness import check, check_equal, eventually, temporary_folder, test
 from running import AGENT, PASSWORD, RESTIC
 
 BUMP = 1000000000
+HERE = os.path.dirname(os.path.abspath(__file__))
 KILL_AT = os.environ.get("GRANARY_KILL_AT", "build/tests/agent/kill_at.so")
 ALL = os.environ.get("GRANARY_ETCD_ALL") == "1"
 
@@ -183,6 +185,18 @@ def a_snapshot_comes_out_of_a_repository():
         check_equal(os.listdir(scratch), [], "the scratch folder")
 
 
+def a_control_plane_is_restored_as_docs_etcd_says():
+    """Real API servers on it, and the commands of the page word for word."""
+    done = subprocess.run(["unshare", "--net", "--mount", sys.executable, os.path.join(HERE, "control_plane.py"),
+                           temporary_folder(), os.path.abspath(AGENT)], stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=600 * harness.SLOW, check=False)
+    check_equal(done.returncode, 0, done.stdout.decode() + done.stderr.decode())
+
+
+if ALL:
+    test("ET4 ET5")(a_control_plane_is_restored_as_docs_etcd_says)
+
+
 # --- bad snapshots --------------------------------------------------------------------------------
 
 
@@ -222,7 +236,7 @@ def a_bad_snapshot_is_refused_untouched():
         said = run(*words, "--etcd-version", "3.5", code=1)
         check("which etcd 3.5 does not run on" in said, said)
         said = run(*words, "--dry-run")
-        check("1 entries are moved" in said and "sha256" in said, said)
+        check("/aside in it: 1\n" in said and "sha256" in said, said)
         check_equal(tree(members.data(NAMES[0])), before, "the data dir after what was only said")
 
 
