@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +31,9 @@ struct restore {
     struct etcd_proof proof;
     struct text peer_urls;
     char *scratch; /* ours, in that of the options; NULL: none yet */
-    char *file;    /* the snapshot */
+    int scratch_fd;
+    bool cleans; /* it is ours, and goes at the end */
+    char *file;  /* the snapshot */
     char id[65];
 };
 
@@ -38,8 +41,10 @@ static void restore_done(struct restore *restore)
 {
     struct error err = {.message = ""};
 
-    if (restore->scratch && !dir_remove(AT_FDCWD, restore->scratch, &err))
+    if (restore->cleans && !dir_remove(AT_FDCWD, restore->scratch, &err))
         log_warn("the scratch folder stays", LOG_S("reason", err.message));
+    if (restore->scratch_fd >= 0)
+        close(restore->scratch_fd);
     free(restore->scratch);
     free(restore->file);
     etcd_tools_done(&restore->tools);
@@ -54,14 +59,45 @@ static void auto_restore(struct restore *restore)
 
 /* ---- the snapshot ---- */
 
+/* What one of us left that was killed. */
+static bool clear(int folder, struct error *err)
+{
+    AUTO(words) struct words names = {0};
+
+    if (!dir_names(folder, &names, err))
+        return false;
+    for (size_t i = 0; i < names.count; i++)
+        if (!dir_remove(folder, names.list[i], err))
+            return false;
+    return true;
+}
+
+static bool is_private(int folder)
+{
+    struct stat what;
+
+    return fstat(folder, &what) == 0 && what.st_uid == geteuid() && (what.st_mode & 077) == 0;
+}
+
+/* The same folder each time for one data dir, so that nothing piles up; others may write where it
+ * lies. */
 static bool make_scratch(struct restore *restore, struct error *err)
 {
-    AUTO(free) char *folder = text_format("%s/granary-etcd-XXXXXX", restore->options->scratch);
+    char hash[65];
 
-    if (!mkdtemp(folder))
-        return error_set(err, ERROR_INTERNAL, "%s: %s", restore->options->scratch, strerror(errno));
-    restore->scratch = TAKE(folder);
-    return true;
+    text_sha256(span_of(restore->options->data_dir), hash);
+    restore->scratch = text_format("%s/granary-etcd-%.16s", restore->options->scratch, hash);
+    if (mkdir(restore->scratch, 0700) == 0 || errno == EEXIST)
+        restore->scratch_fd = dir_open(AT_FDCWD, restore->scratch);
+    if (restore->scratch_fd < 0)
+        return error_set(err, ERROR_INTERNAL, "%s: %s", restore->scratch, strerror(errno));
+    if (!is_private(restore->scratch_fd))
+        return error_set(err, ERROR_CONFLICT, "%s is somebody else's", restore->scratch);
+    if (flock(restore->scratch_fd, LOCK_EX | LOCK_NB) != 0)
+        return error_set(err, ERROR_CONFLICT, "%s: another restore is at work here",
+                         restore->scratch);
+    restore->cleans = true;
+    return clear(restore->scratch_fd, err);
 }
 
 static bool fetch(struct restore *restore, struct error *err)
@@ -330,7 +366,8 @@ static bool run(const struct etcd_restore_options *options, struct error *err)
     AUTO(restore)
     struct restore restore = {.options = options,
                               .children = {.mutex = PTHREAD_MUTEX_INITIALIZER},
-                              .place = {options->data_dir, -1}};
+                              .place = {options->data_dir, -1},
+                              .scratch_fd = -1};
 
     restore.run =
         (struct etcd_run){.children = &restore.children, .stop_fd = -1, .until_ms = INT64_MAX};

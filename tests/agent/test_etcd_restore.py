@@ -262,7 +262,7 @@ class Stand:
     def __init__(self):
         # in memory: what is flushed some thousand times is not the disk that is tested
         self.folder = tempfile.mkdtemp(prefix="granary-", dir="/dev/shm")
-        self.data, self.tools, scratch = (f"{self.folder}/{name}" for name in ("data", "tools", "scratch"))
+        self.data, self.tools, self.scratch = (f"{self.folder}/{name}" for name in ("data", "tools", "scratch"))
         os.makedirs(f"{self.folder}/was/member/snap")
         os.makedirs(f"{self.folder}/was/lost+found")
         os.mkdir(f"{self.folder}/was/member/wal")
@@ -274,7 +274,7 @@ class Stand:
                 os.chown(os.path.join(root, name), 1001, 1002)
         os.chmod(f"{self.folder}/was/member", 0o750)
         os.mkdir(self.tools)
-        os.mkdir(scratch)
+        os.mkdir(self.scratch)
         for name in ("etcdctl", "etcdutl"):
             with open(f"{self.tools}/{name}", "w") as file:
                 file.write(FAKE)
@@ -283,7 +283,7 @@ class Stand:
             content = bytes(16384)
             file.write(content + hashlib.sha256(content).digest())
         self.words = ["--file", f"{self.folder}/snapshot.db", "--data-dir", self.data, "--name", "a", "--initial-cluster",
-                      "a=http://127.0.0.1:1", "--bump-revision", "0", "--tools", self.tools, "--scratch", scratch]
+                      "a=http://127.0.0.1:1", "--bump-revision", "0", "--tools", self.tools, "--scratch", self.scratch]
         self.template = f"{self.folder}/was"
         self.old = without_ours(self.template)
 
@@ -341,6 +341,7 @@ def kill_everywhere(stand, given, good, bad_end):
             if finish:
                 run(*given)
                 good(stand)
+                check("--file" not in given or not os.listdir(stand.scratch), "a kill left something in the scratch folder")
             else:
                 bad_end(stand, ended is not None)
         if ended is not None:
@@ -441,6 +442,31 @@ def another_restore_does_not_mix_with_one_that_was_killed():
         other = [word.replace("a=http://127.0.0.1:1", "a=http://127.0.0.1:2") for word in stand.words]
         refused, done_after = mix(stand, other)
         check(refused >= 5 and done_after >= 1, f"refused {refused} times, {done_after} came after")
+
+
+@test("ET3")
+def a_scratch_folder_is_nobody_elses():
+    """Where all may write, somebody may have made one of that name."""
+    with Stand() as stand:
+        stand.reset()
+        name = f"granary-etcd-{hashlib.sha256(stand.data.encode()).hexdigest()[:16]}"
+        folder, other = f"{stand.scratch}/{name}", f"{stand.folder}/other"
+        os.mkdir(other)
+        os.symlink(other, folder)
+        run(*stand.words, code=1)
+        os.unlink(folder)
+        os.mkdir(folder, 0o777)
+        os.chmod(folder, 0o777)
+        check("is somebody else's" in run(*stand.words, code=1), "a folder for all")
+        os.chmod(folder, 0o700)
+        os.chown(folder, 1001, 1002)
+        check("is somebody else's" in run(*stand.words, code=1), "a folder of another user")
+        check(os.path.isdir(folder), "it was removed")
+        stand.check_old()
+        shutil.rmtree(folder)
+        with open(f"{stand.scratch}/of-others", "w"):
+            run(*stand.words)
+        check_equal(os.listdir(stand.scratch), ["of-others"], "what others have there stays")
 
 
 @test("ET2 ET3")
