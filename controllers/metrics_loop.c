@@ -289,6 +289,21 @@ static void add_problems(struct loops *loops, struct target_metrics *metrics)
         (void)target_metrics_problem(metrics, key, tree_text(problem, "reason"));
 }
 
+void metrics_loop_series(struct loops *loops, const json_t *invoker, bool restore,
+                         struct text *text)
+{
+    AUTO(target_metrics) struct target_metrics *metrics = target_metrics_make();
+    AUTO(sight) struct sight sight = {0};
+
+    if (restore) {
+        (void)target_metrics_restore(metrics, invoker);
+    } else {
+        look(loops, invoker, &sight);
+        (void)target_metrics_backup(metrics, &sight.seen);
+    }
+    target_metrics_write(metrics, METRICS_PUSHED, text);
+}
+
 /* From what is known now: who is not scraped has no costs. */
 static void show(struct loops *loops, struct text *text)
 {

@@ -610,6 +610,25 @@ bool target_metrics_problem(struct target_metrics *metrics, const char *target, 
 
 /* ---- writing ---- */
 
+static void write_series(const struct family *family, const struct units *units, bool always,
+                         struct text *text)
+{
+    bool headed = always;
+
+    if (always)
+        exposition_head(text, family->name, family->type, family->help);
+    for (size_t u = 0; u < units->count; u++) {
+        int64_t value = units->list[u].values[family->value];
+
+        if (value == FIGURE_ABSENT)
+            continue;
+        if (!headed)
+            exposition_head(text, family->name, family->type, family->help);
+        headed = true;
+        exposition_series(text, family->name, units->list[u].labels, value);
+    }
+}
+
 void target_metrics_write(const struct target_metrics *metrics, enum metric_set set,
                           struct text *text)
 {
@@ -617,16 +636,9 @@ void target_metrics_write(const struct target_metrics *metrics, enum metric_set 
 
     for (size_t i = 0; i < COUNT(families); i++) {
         const struct family *family = &families[i];
-        const struct units *units = &metrics->about[family->about];
-        bool ours = family->about >= OUR_BACKUP;
 
-        if (ours != (set == METRICS_OURS))
-            continue;
-        exposition_head(text, family->name, family->type, family->help);
-        for (size_t u = 0; u < units->count; u++)
-            if (units->list[u].values[family->value] != FIGURE_ABSENT)
-                exposition_series(text, family->name, units->list[u].labels,
-                                  units->list[u].values[family->value]);
+        if ((family->about >= OUR_BACKUP) == (set == METRICS_OURS))
+            write_series(family, &metrics->about[family->about], set != METRICS_PUSHED, text);
     }
     if (set == METRICS_OURS) {
         exposition_head(text, left_out, "gauge", "What has no series, since there are too many.");

@@ -16,8 +16,8 @@
  * shown, the others are counted in granary_controller_series_left_out. */
 #define TARGET_METRICS_MAX 20000u
 
-/** Whose names. */
-enum metric_set { METRICS_STASH, METRICS_OURS };
+/** Whose names; to be pushed: those of Stash that have a series. */
+enum metric_set { METRICS_STASH, METRICS_OURS, METRICS_PUSHED };
 
 /** What is gathered. */
 struct target_metrics;

@@ -1,12 +1,13 @@
 # The agent at work: restic on a folder, on a REST and on an S3 server, and the agent API as a script;
 # members of etcd 3.4, 3.5 and 3.6 as bare processes.
+# Metrics of the controller are here too, as Prometheus and its Pushgateway, of Debian, read them.
 # TESTS="RS1 lock" picks by id or name. SEED=... repeats fault sessions, FAULT_SESSIONS=N are as many.
 
 .PHONY: check-agent
-check-agent: $(BUILD)/granary-agent $(BUILD)/tests/integration/agent_desk $(BUILD)/tests/agent/kill_at.so ## the agent with real restic and storages, on loopback
+check-agent: $(BUILD)/granary-agent $(BUILD)/granary-controller $(BUILD)/tests/integration/agent_desk $(BUILD)/tests/agent/kill_at.so ## the agent with real restic and storages, on loopback
 	@tests/install.sh "test the agent" python3 openssl ca-certificates debian-archive-keyring
-	@tests/cluster/tools.py build restic versitygw etcd etcd35 etcd34
-	@GRANARY_AGENT=$(BUILD)/granary-agent AGENT_DESK=$(BUILD)/tests/integration/agent_desk \
+	@tests/cluster/tools.py build restic versitygw prometheus etcd etcd35 etcd34
+	@GRANARY_AGENT=$(BUILD)/granary-agent GRANARY_CONTROLLER=$(BUILD)/granary-controller AGENT_DESK=$(BUILD)/tests/integration/agent_desk \
 		GRANARY_KILL_AT=$(BUILD)/tests/agent/kill_at.so GRANARY_SLOW=$(if $(SAN),4,1) \
 		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/agent/run.py $(TESTS)
 

@@ -16,6 +16,7 @@ import test_faults  # noqa: F401
 import test_hooks  # noqa: F401
 import test_if_exists  # noqa: F401
 import test_maintain  # noqa: F401
+import test_metrics  # noqa: F401
 import test_owner  # noqa: F401
 import test_real_api  # noqa: F401
 import test_restore  # noqa: F401

@@ -66,7 +66,7 @@ def every_serviceaccount_may_do_what_is_written_down_and_nothing_else(cluster):
 
 # --- applied ---------------------------------------------------------------------------------------
 
-OVERLAYS = ("deny", "ha", "beside")  # cert-manager: CT8
+OVERLAYS = ("deny", "ha", "beside", "pushgateway")  # cert-manager: CT8
 
 
 def folder(*parts):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, restic.
+"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, restic, Prometheus.
 
     tools.py build [SET...]    builds or fetches what the cache lacks (all sets without names)
     tools.py path PROGRAM      prints the path of one program, made first where it is missing
@@ -67,6 +67,13 @@ DEBIAN_SETS = {
         ("etcd-server", "3.4.23-4+b4",
          {"amd64": "3a9445d4560ad6de1c375756b2a17d97713df44cbd20a658c871fe108af7ef5d"}),
     ], {"etcd-3.4": "usr/bin/etcd", "etcdctl-3.4": "usr/bin/etcdctl"}, "bookworm"),
+    "prometheus": DebianSet([
+        ("prometheus", "2.42.0+ds-5+deb12u1",
+         {"amd64": "81d59a24fce84f7fbe97a45a4f2914b6a5881b5cd1db2a6a0e129e515e1a5f55"}),
+        ("prometheus-pushgateway", "1.5.1-2+b5",
+         {"amd64": "f779c46f571ea0c341630e4b36c1d608d46bb08c5658de99966c5c2e49486b9d"}),
+    ], {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool",
+        "prometheus-pushgateway": "usr/bin/prometheus-pushgateway"}, "bookworm"),
     "go": DebianSet([
         ("golang-1.24-go", "1.24.4-1",
          {"amd64": "93c6c109bbc0f1d55523282a16739d10634499c04f6d066a6aa58b67b687a44f"}),

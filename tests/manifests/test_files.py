@@ -180,3 +180,39 @@ def the_fence_names_what_the_code_puts_into_pods():
     rules = fence["spec"]["matchConstraints"]["resourceRules"]
     covered = {(group, resource) for rule in rules for group in rule["apiGroups"] for resource in rule["resources"]}
     check_equal(covered, {where for where, kind in targets().items() if kind == "WORKLOAD"}, "kinds in the fence")
+
+
+@test("file")
+def the_pushgateway_is_where_the_settings_say_and_only_the_controller_gets_there():
+    at = f"{ROOT}/components/pushgateway"
+    (component,) = read(f"{at}/kustomization.yaml")[f"{at}/kustomization.yaml"]
+    objects = read(f"{at}/pushgateway.yaml")[f"{at}/pushgateway.yaml"]
+    ((_, operation),) = patches_of(component)
+    base = named(system(), "ConfigMap", "granary-settings")["data"]["settings.yaml"]
+    (settings,), service = parse(operation["value"]), named(objects, "Service", "granary-pushgateway")
+    (own,) = parse(base)
+    url = f"http://granary-pushgateway.granary-system.svc:{service['spec']['ports'][0]['port']}"
+    check_equal(settings, {**own, "pushgateway": {"url": url}}, "settings: those of the system, and where it is")
+    check(operation["value"].startswith(base), "images are carried into its first quotes, as in the system's")
+    deployment = named(objects, "Deployment", "granary-pushgateway")["spec"]
+    pod = deployment["template"]["spec"]
+    (container,) = pod["containers"]
+    labels = deployment["template"]["metadata"]["labels"]
+    check_equal(service["spec"]["selector"], labels, "selector")
+    check("@" in container["image"] or container["image"].count(":") == 1, "an image by version")
+    check_equal(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                               "capabilities": {"drop": ["ALL"]}}, "Pod Security restricted")
+    check(pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} and
+          pod["automountServiceAccountToken"] is False and "memory" in container["resources"]["limits"], "restricted, bounded")
+    policy = named(objects, "NetworkPolicy", "granary-pushgateway")["spec"]
+    controller = named(system(), "Deployment", "granary-controller")["spec"]["template"]["metadata"]["labels"]
+    who = policy["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
+    check(who.items() <= controller.items() and policy["podSelector"]["matchLabels"] == labels, "who gets there")
+    way = named(objects, "NetworkPolicy", "granary-pushes")["spec"]
+    check_equal((way["podSelector"]["matchLabels"], way["egress"][0]["to"][0]["podSelector"]["matchLabels"]), (who, labels),
+                "the way out of the controller")
+    file = os.path.join(temporary_folder(), "settings.yaml")
+    write(file, operation["value"])
+    done = subprocess.run([f"{BUILD}/granary-webhook", "--settings", file, "--catalog", "examples/cluster",
+                           "--once"], input="", capture_output=True, text=True)
+    check_equal(done.returncode, 1, f"settings taken, nothing to answer ({done.stderr})")

@@ -291,7 +291,7 @@ START_TEST(progress_is_no_news_for_loops)
     }
 END_TEST
 
-SUITE(progress)
+SUITE(controllers_progress)
 {
     suite_rows(tests, what_is_shown, rows);
     tcase_add_test(tests, hosts_and_sessions_are_bounded);

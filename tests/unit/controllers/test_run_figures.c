@@ -159,7 +159,7 @@ START_TEST(hosts_are_bounded)
     }
 END_TEST
 
-SUITE(run_figures)
+SUITE(controllers_run_figures)
 {
     suite_rows(tests, sizes, size_rows);
     suite_rows(tests, durations, time_rows);

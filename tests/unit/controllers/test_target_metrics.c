@@ -275,7 +275,7 @@ START_TEST(labels_are_escaped)
     }
 END_TEST
 
-SUITE(target_metrics)
+SUITE(controllers_target_metrics)
 {
     suite_rows(tests, backups, rows);
     tcase_add_test(tests, no_series_twice);
