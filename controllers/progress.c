@@ -191,8 +191,10 @@ void progress_book_again(struct progress_book *book, const char *session)
 
     pthread_mutex_lock(&book->mutex);
     entry = json_object_get(book->sessions, session);
-    if (entry)
+    if (entry) {
         tree_put_bool(entry, "news", true);
+        json_object_del(entry, "wrote");
+    }
     pthread_mutex_unlock(&book->mutex);
 }
 

@@ -157,6 +157,14 @@ static json_t *view_of_invoker(void *context, const char *configuration)
     return found;
 }
 
+static void note_progress(void *context, const struct message_progress *message)
+{
+    struct stage *stage = context;
+
+    (void)message;
+    stage->shown++;
+}
+
 void stage_elect(struct stage *stage)
 {
     stage->view =
@@ -167,6 +175,7 @@ void stage_elect(struct stage *stage)
         .space = "granary-system",
         .view = stage->view,
         .now_s = now_s,
+        .progress = note_progress,
         .tell = tell,
         .context = stage,
     };

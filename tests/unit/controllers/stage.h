@@ -24,6 +24,7 @@ struct stage {
     json_t *stale;   /* owned; the Lease as a cache has it still; NULL: as it is */
     struct session_view view;
     struct text events; /* "Reason " of each */
+    int shown;          /* signs of progress that are to be shown */
     struct desk *desk;
     struct agent_desk agents;
 };

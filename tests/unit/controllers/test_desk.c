@@ -308,9 +308,14 @@ START_TEST(a_container_that_was_restarted)
         ck_assert_int_eq(after.granted->work.attempt, 2);
         ck_assert_int_eq(progress(&stage, &before, false, &go_on), DESK_REFUSED);
         ck_assert_int_eq(before.err.code, ERROR_CONFLICT);
+        ck_assert_int_eq(stage.shown, 0);
+        ck_assert_int_eq(progress(&stage, &after, false, &go_on), DESK_ANSWERED);
+        ck_assert_int_eq(stage.shown, 1);
         ck_assert_int_eq(report(&stage, &before, true, "/data", &recorded), DESK_REFUSED);
         ck_assert_int_eq(before.err.code, ERROR_CONFLICT);
         ck_assert_int_eq(report(&stage, &after, true, "/data", &recorded), DESK_ANSWERED);
+        ck_assert_int_eq(progress(&stage, &after, false, &go_on), DESK_REFUSED);
+        ck_assert_int_eq(stage.shown, 1); /* after its report nothing is */
         stage_settle(&stage);
         must_be(&stage, "s1", "Succeeded");
     }
@@ -473,6 +478,7 @@ START_TEST(past_the_deadline)
         stage_wait(&stage, 601);
         ck_assert_int_eq(progress(&stage, &agent, false, &go_on), DESK_ANSWERED);
         ck_assert(!go_on);
+        ck_assert_int_eq(stage.shown, 0);
         stage_settle(&stage);
         must_be(&stage, "s1", "Failed");
         ck_assert(is_claimed(&stage)); /* it may still be at work */
