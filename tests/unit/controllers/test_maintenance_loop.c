@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/tree.h"
+#include "controllers/maintenance_status.h"
 #include "controllers/repository_lease.h"
 #include "tests/unit/await.h"
 #include "tests/unit/controllers/stand.h"
@@ -29,8 +31,8 @@ static void succeed(const struct stand *stand)
         "}");
 }
 
-/* `from`: the namespaces that may use the Repository. */
-static void start(struct stand *stand, const char *from)
+/* `from`: the namespaces that may use the Repository; `more` of the configuration's spec. */
+static void start_with(struct stand *stand, const char *from, const char *more)
 {
     static const struct loop *const table[] = {&maintenance_loop, NULL};
     AUTO(free)
@@ -40,19 +42,28 @@ static void start(struct stand *stand, const char *from)
         ",'backend':{'s3':{'bucket':'b'},'storageSecretName':'keys'}}}",
         from);
 
+    AUTO(free)
+    char *configuration = text_format(
+        "{'apiVersion':'stash.appscode.com/v1beta1','kind':'BackupConfiguration','metadata':{"
+        "'name':'c','namespace':'shop'},'spec':{'repository':{'name':'r','namespace':'store'},"
+        "'target':{'ref':{'apiVersion':'apps/v1','kind':'Deployment','name':'web'}},%s}}",
+        more);
+
     stand_prepare(stand);
+    /* sessions that have ended, and Jobs whose pods still have time to start */
+    fake_cluster_clock(stand->cluster, clock_now_s() - 60);
     stand_put_namespace(stand, "kube-system");
     stand_put_namespace(stand, "shop");
     stand_put_namespace(stand, "store");
     stand_put(stand, REPOSITORY, repository);
-    stand_put(
-        stand, STASH "v1beta1/namespaces/shop/backupconfigurations/c",
-        "{'apiVersion':'stash.appscode.com/v1beta1','kind':'BackupConfiguration','metadata':{"
-        "'name':'c','namespace':'shop'},'spec':{'repository':{'name':'r','namespace':'store'},"
-        "'target':{'ref':{'apiVersion':'apps/v1','kind':'Deployment','name':'web'}},"
-        "'retentionPolicy':{'name':'p','keepLast':2,'prune':false}}}");
+    stand_put(stand, STASH "v1beta1/namespaces/shop/backupconfigurations/c", configuration);
     succeed(stand);
     stand_lead(stand, table);
+}
+
+static void start(struct stand *stand, const char *from)
+{
+    start_with(stand, from, "'retentionPolicy':{'name':'p','keepLast':2,'prune':false}");
 }
 
 /* NULL: there is none. New reference. */
@@ -161,8 +172,67 @@ START_TEST(test_gone)
     }
 END_TEST
 
+/* A drill of another Repository, at work or not. */
+static void put_drill(const struct stand *stand, const char *name, const char *conditions)
+{
+    AUTO(free) char *path = text_format("/apis/batch/v1/namespaces/other/jobs/%s", name);
+    AUTO(free)
+    char *row = text_format(
+        "{'apiVersion':'batch/v1','kind':'Job','metadata':{'name':'%s','namespace':'other',"
+        "'labels':{'app.kubernetes.io/managed-by':'stash.appscode.com'},'ownerReferences':[{'kind':"
+        "'Repository','name':'o','uid':'o-1'}]},'status':{'conditions':[%s]}}",
+        name, conditions);
+
+    stand_put(stand, path, row);
+}
+
+/* True once a slot has gone by since the schedule is known. */
+static bool slot_has_passed(const struct stand *stand)
+{
+    AUTO(json) json_t *repository = fake_cluster_get(stand->cluster, REPOSITORY);
+    int64_t since_s = 0;
+
+    (void)maintenance_status_plan(tree_get(repository, "status"), &since_s);
+    return since_s && clock_now_s() > since_s + 1;
+}
+
+/* When all is looked at again. */
+static bool drill_begins(const struct stand *stand)
+{
+    AUTO(json) json_t *job = NULL;
+
+    loops_sweep(stand->loops);
+    job = job_of(stand, "verify");
+    return job != NULL;
+}
+
+/* In the whole cluster only so many drills are at work. */
+START_TEST(test_crowded)
+    {
+        struct stand stand;
+
+        start_with(&stand, "All", "'verify':{'schedule':'@every 1s'}");
+        put_drill(&stand, "granary-verify-o-1", "");
+        put_drill(&stand, "granary-verify-o-2", "");
+        put_drill(&stand, "granary-verify-o-3", "{'type':'Complete','status':'True'}");
+        put_drill(&stand, "granary-check-o-4", "");
+
+        AUTO(json) json_t *check = await_job(&stand, "check");
+
+        end_job(&stand, check, "{\\\"kind\\\":\\\"check\\\",\\\"errors\\\":0}");
+        stand_await(&stand, REPOSITORY, "{'status.integrity':true}");
+        AWAIT(slot_has_passed(&stand), "no slot passes");
+        stand_look_again(&stand, 0, 2);
+        ck_assert_ptr_null(job_of(&stand, "verify"));
+        put_drill(&stand, "granary-verify-o-2", "{'type':'Failed','status':'True'}");
+        AWAIT(drill_begins(&stand), "no drill");
+        stand_done(&stand);
+    }
+END_TEST
+
 SUITE(maintenance_loop)
 {
+    tcase_add_test(tests, test_crowded);
     tcase_add_test(tests, test_session);
     tcase_add_test(tests, test_not_allowed);
     tcase_add_test(tests, test_gone);
