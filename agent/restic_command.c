@@ -361,6 +361,8 @@ void restic_restore(struct words *out, const struct restic_place *place, const c
     words_add(out, LOCK_WAIT);
     words_addf(out, "--target=%s", path);
     words_add(out, "--exclude-xattr=" MARK_ATTRIBUTE);
+    /* what was a hole takes no room, or the volume may be too small for its own data */
+    words_add(out, "--sparse");
     if (care == RESTIC_DRY) {
         words_add(out, "--dry-run");
         words_add(out, "--verbose=2");

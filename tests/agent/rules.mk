@@ -26,7 +26,7 @@ $(BUILD)/tests/agent/kill_at.so: tests/agent/kill_at.c
 FAULT_SESSIONS_LONG ?= 500
 
 .PHONY: check-faults-long
-check-faults-long: ## seeded sessions with faults, FAULT_SESSIONS_LONG of them, in about a quarter of an hour
-	@FAULT_SESSIONS=$(FAULT_SESSIONS_LONG) $(MAKE) --no-print-directory check-agent TESTS=seeded
+check-faults-long: ## large data, and FAULT_SESSIONS_LONG seeded sessions with faults: half an hour
+	@GRANARY_LONG=1 FAULT_SESSIONS=$(FAULT_SESSIONS_LONG) $(MAKE) --no-print-directory check-agent TESTS="seeded come_back comes_back"
 
 check-long: $(if $(TESTS),,check-faults-long)

@@ -15,6 +15,7 @@ import test_etcd_restore  # noqa: F401
 import test_faults  # noqa: F401
 import test_hooks  # noqa: F401
 import test_if_exists  # noqa: F401
+import test_large  # noqa: F401
 import test_maintain  # noqa: F401
 import test_metrics  # noqa: F401
 import test_owner  # noqa: F401

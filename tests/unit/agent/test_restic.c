@@ -127,7 +127,7 @@ static void expect(struct words *argv, const char *wanted)
     "--retry-lock=5m|--host=granary|"                                                              \
     "--tag=granary-cluster,1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 #define RESTORE                                                                                    \
-    BEGIN("restore") "--retry-lock=5m|--target=/data|--exclude-xattr=" MARK_ATTRIBUTE "|"
+    BEGIN("restore") "--retry-lock=5m|--target=/data|--exclude-xattr=" MARK_ATTRIBUTE "|--sparse|"
 
 START_TEST(other_commands_are_called)
     {
