@@ -159,22 +159,24 @@ def hosts(session):
 @test("LF3", alone=True)
 def each_pod_of_a_stateful_set_gets_its_own_back(cluster):
     installed(cluster)
+    pods = ["web-0", "web-1", "web-2"]
+    all_well = {f"host-{number}": "Succeeded" for number in range(len(pods))}
     with protectable(cluster) as space:
-        cluster.volumes(space, 2, f"{space}-web")
-        cluster.apply(protected("StatefulSet", "web", f"{space}-web", {ANNOTATION: space}, replicas=2), space)
+        cluster.volumes(space, len(pods), f"{space}-web")
+        cluster.apply(protected("StatefulSet", "web", f"{space}-web", {ANNOTATION: space}, replicas=len(pods)), space)
         eventually(lambda: sidecar(cluster.get("statefulsets", space, "web")), "the workload carries the agent", LATE_S)
         cluster.ready_replicas("statefulsets", space, "web")
-        for pod in "web-0", "web-1":
+        for pod in pods:
             sh(cluster, space, pod, f"{WRITE}\necho {pod} > /data/who")
-        before = {pod: sh(cluster, space, pod, LOOK) for pod in ("web-0", "web-1")}
-        check(before["web-0"] != before["web-1"], "both have the same")
+        before = {pod: sh(cluster, space, pod, LOOK) for pod in pods}
+        check_equal(len(set(before.values())), len(pods), "how many have something else")
         configuration = ready_configuration(cluster, space)
         session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
-        check_equal(hosts(session), {"host-0": "Succeeded", "host-1": "Succeeded"}, "hosts")
+        check_equal(hosts(session), all_well, "hosts")
         for pod in before:
             sh(cluster, space, pod, "rm -rf /data/*")
         back = restored(cluster, space, configuration["spec"]["repository"]["name"], "StatefulSet", {"paths": ["/data"]})
-        check_equal(hosts(back), {"host-0": "Succeeded", "host-1": "Succeeded"}, "hosts of the restore")
+        check_equal(hosts(back), all_well, "hosts of the restore")
         cluster.ready_replicas("statefulsets", space, "web")
         for pod, wanted in before.items():
             check_equal(sh(cluster, space, pod, LOOK), wanted, f"what {pod} has")
