@@ -197,15 +197,25 @@ static const char *name_of(const char *program)
     return slash ? slash + 1 : program;
 }
 
+/* "etcdctl snapshot save": the program and its first two words that are no options or paths. */
+static char *doing_of(const char *program, const struct words *argv)
+{
+    AUTO(text) struct text made = {0};
+    size_t count = 0;
+
+    text_puts(&made, name_of(program));
+    for (size_t i = 1; i < argv->count && count < 2; i++)
+        if (argv->list[i][0] != '-' && argv->list[i][0] != '/') {
+            text_addf(&made, " %s", argv->list[i]);
+            count++;
+        }
+    return text_take(&made);
+}
+
 static bool judge(const struct etcd_said *said, const char *program, struct words *argv,
                   struct error *err)
 {
-    const char *const *words = words_list(argv);
-    const char *verb = argv->count > 1 ? words[1] : "", *noun = argv->count > 2 ? words[2] : "";
-    bool named = *noun && noun[0] != '-' && noun[0] != '/';
-    AUTO(free)
-    char *doing =
-        text_format("%s %s%s%s", name_of(program), verb, named ? " " : "", named ? noun : "");
+    AUTO(free) char *doing = doing_of(program, argv);
     AUTO(free)
     char *last = etcd_last_words((struct span){text_get(&said->errors), said->errors.length});
 
@@ -229,6 +239,8 @@ bool etcd_run(const struct etcd_run *run, const char *program, struct words *arg
     struct child_spec spec = {.program = program,
                               .argv = words_list(argv),
                               .environment = run->environment ? run->environment : nothing,
+                              .files = run->files,
+                              .file_count = run->file_count,
                               .input = -1};
     struct call call = {.run = run, .said = said};
 
@@ -260,6 +272,37 @@ char *etcd_last_words(struct span errors)
             best = line;
     }
     return text_printable(best.data ? best : span_of(""), WORDS_MAX_CHARS);
+}
+
+/* What the log says of a cause begins so, and goes on to a quote or the end of the line. */
+static const struct {
+    const char *words;
+    bool hopeless;
+} causes[] = {
+    {"authentication failed", true}, {"permission denied", true},
+    {"user name is empty", true},    {"x509: ", true},
+    {"remote error: tls", true},     {"certificate required", true},
+    {"bad certificate", true},       {"tls: ", true},
+    {"connection refused", false},   {"no such host", false},
+    {"i/o timeout", false},          {"no leader", false},
+    {"is not a valid port", true},   {"network is unreachable", false},
+};
+
+char *etcd_cause(struct span errors, bool *hopeless)
+{
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+        const char *found =
+            memmem(errors.data, errors.length, causes[i].words, strlen(causes[i].words));
+        size_t length = 0, left = found ? errors.length - (size_t)(found - errors.data) : 0;
+
+        while (length < left && !strchr("\"\\\n", found[length]))
+            length++;
+        *hopeless = causes[i].hopeless;
+        if (found)
+            return text_printable((struct span){found, length}, WORDS_MAX_CHARS);
+    }
+    *hopeless = false;
+    return NULL;
 }
 
 /* ---- where they are ---- */

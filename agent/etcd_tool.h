@@ -60,6 +60,8 @@ struct etcd_run {
     int stop_fd;                    /* readable: end; below 0: nobody says so */
     int64_t until_ms;               /* steady clock; INT64_MAX: no deadline */
     const char *const *environment; /* of the programs, with NULL at the end; NULL: empty */
+    const int *files;               /* descriptors that they get, as struct child_spec has them */
+    size_t file_count;
 };
 
 /** How one ended. */
@@ -96,6 +98,10 @@ bool etcd_run(const struct etcd_run *run, const char *program, struct words *arg
  */
 bool etcd_tools_find(const struct etcd_run *run, const char *folder, struct etcd_version server,
                      struct etcd_tools *tools, struct error *err) MUST_CHECK;
+
+/** Why nothing can be had of an etcd, in the words of etcdctl's log: "x509: ...", "authentication
+ *  failed ..."; NULL: it does not say. No repetition changes these when *hopeless. Heap string. */
+char *etcd_cause(struct span errors, bool *hopeless);
 
 /** The last line of what a program wrote to standard error that is for people, for a message:
  *  "Error: ..." rather than lines of its log. Heap string, printable. */

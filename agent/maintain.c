@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,81 +6,27 @@
 #include <unistd.h>
 
 #include "agent/drill.h"
+#include "agent/secret_folder.h"
 #include "agent/work.h"
 #include "api/maintenance_result.h"
 #include "api/restic_access.h"
 #include "base/auto.h"
-#include "base/base64.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
 
 /* ---- the storage Secret ---- */
 
-static void auto_secret_text(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 static void auto_secret(json_t **secret)
 {
-    const json_t *value;
-    const char *key;
-
-    tree_each (tree_get(*secret, "data"), key, value)
-        explicit_bzero((char *)json_string_value(value), json_string_length(value));
-    json_decref(*secret);
-}
-
-/* One byte more than a key may have, so that what is too long is seen to be. */
-static bool read_file(int folder, const char *name, struct text *out)
-{
-    AUTO(close) int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    char piece[4096];
-    ssize_t got = 0;
-
-    while (fd >= 0 && out->length <= MESSAGE_SECRET_MAX_BYTES &&
-           (got = read(fd, piece, sizeof piece)) > 0)
-        text_add(out, piece, (size_t)got);
-    explicit_bzero(piece, sizeof piece);
-    return fd >= 0 && got >= 0;
-}
-
-static void read_key(int folder, const char *name, json_t *data)
-{
-    AUTO(secret_text) struct text bytes = {0};
-    AUTO(secret_text) struct text base64 = {0};
-
-    if (!read_file(folder, name, &bytes))
-        return; /* a folder of the kubelet's; a key that is missing is said later */
-    base64_encode(&base64, (struct span){text_get(&bytes), bytes.length});
-    tree_put_text(data, name, text_get(&base64));
-}
-
-static void auto_closedir(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
+    secret_folder_done(*secret);
 }
 
 /* A Secret as the API has it, from a file for each key. */
 static json_t *read_secret(const char *path, struct error *err)
 {
-    AUTO(closedir) DIR *folder = opendir(path);
-    json_t *secret, *data;
-    const struct dirent *entry;
+    json_t *data = secret_folder_read(path, err), *secret = data ? json_object() : NULL;
 
-    if (!folder) {
-        error_set(err, ERROR_NOT_FOUND, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    secret = json_object();
-    data = json_object();
-    while ((entry = readdir(folder)))
-        if (entry->d_name[0] != '.')
-            read_key(dirfd(folder), entry->d_name, data);
     tree_put_new(secret, "data", data);
     return secret;
 }

@@ -84,6 +84,14 @@
 #define MOUNT_VOLUMES "/stash-volumes"
 #define MOUNT_CLAIM "/stash-data"
 
+/* Of a Task's steps: Secrets of the AppBinding that is the target, a folder for each, and the
+ * programs of etcd in their image. */
+#define MOUNT_APP "/var/run/granary/app"
+#define MOUNT_ETCD_TOOLS "/usr/lib/etcd"
+#define APP_SECRET "secret"
+#define APP_TLS "tls"
+#define APP_FROM "from-"
+
 /* Environment of our containers: who they are. */
 #define ENV_NODE_NAME "NODE_NAME"
 #define ENV_POD_NAME "POD_NAME"

@@ -13,7 +13,8 @@
 
 static char folder[64];
 static struct children children = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-static const struct etcd_run forever = {&children, -1, INT64_MAX, NULL};
+static const struct etcd_run forever = {
+    .children = &children, .stop_fd = -1, .until_ms = INT64_MAX};
 
 static void setup(void)
 {

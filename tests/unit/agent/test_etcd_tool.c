@@ -118,7 +118,8 @@ static void teardown(void)
 
 static struct children children = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static const struct etcd_run forever = {&children, -1, INT64_MAX, NULL};
+static const struct etcd_run forever = {
+    .children = &children, .stop_fd = -1, .until_ms = INT64_MAX};
 
 #define SAYS(version) "#!/bin/sh\necho 'etcdutl version: " version "'\necho 'API version: 3.x'\n"
 
@@ -216,7 +217,9 @@ START_TEST(a_run_is_judged)
         words_add(&argv, "snapshot");
         words_add(&argv, "save");
 
-        struct etcd_run run = {&children, ends[0], clock_mono_ms() + runs[_i].for_ms, NULL};
+        struct etcd_run run = {.children = &children,
+                               .stop_fd = ends[0],
+                               .until_ms = clock_mono_ms() + runs[_i].for_ms};
 
         ck_assert_msg(etcd_run(&run, path, &argv, &said, &err) == (runs[_i].code == ERROR_NONE),
                       "%s: %s", runs[_i].script, err.message);

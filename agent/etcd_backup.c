@@ -1,0 +1,593 @@
+#include "agent/etcd_backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/dump.h"
+#include "agent/etcd_connection.h"
+#include "agent/etcd_members.h"
+#include "agent/etcd_snapshot.h"
+#include "agent/memory.h"
+#include "agent/restic.h"
+#include "agent/secret_folder.h"
+#include "api/keys.h"
+#include "api/task_variables.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/flags.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+/* Seconds that an etcd may take to become healthy; Stash's value. The most that can be asked. */
+#define WAIT_S 300
+#define WAIT_MAX_S 86400
+
+/* Milliseconds between two looks at an etcd that is not healthy. */
+#define AGAIN_MS 2000
+
+#define NOSPACE 1
+
+/* ---- options ---- */
+
+struct options {
+    const char *host, *interim, *output, *tools, *secrets, *scratch;
+    const char *args;
+    int64_t wait_s;
+};
+
+static bool take_wait(const char *text, void *member, struct error *detail)
+{
+    struct options *options = member;
+    char *end;
+    long seconds = strtol(text, &end, 10);
+
+    if (!*text || (*end && strcmp(end, "s") != 0) || seconds < 1 || seconds > WAIT_MAX_S)
+        return error_set(detail, ERROR_INVALID, "expected 1 to %d seconds", WAIT_MAX_S);
+    options->wait_s = seconds;
+    return true;
+}
+
+/* A parameter that nobody gave is empty. */
+static bool take_args(const char *text, void *member, struct error *detail)
+{
+    (void)detail;
+    ((struct options *)member)->args = text;
+    return true;
+}
+
+static const struct flag rows[] = {
+#define AT(member) offsetof(struct options, member)
+    {"hostname", FLAG_TEXT, AT(host), "HOST", "under which it is filed"},
+    {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until an etcd is healthy (default 300)"},
+    {"etcd-args", FLAG_BY(take_args), 0, "OPTIONS", "for etcdctl snapshot save"},
+    {"interim-dir", FLAG_TEXT, AT(interim), "DIR", "for the snapshot, if it is on a volume"},
+    {"output-dir", FLAG_TEXT, AT(output), "DIR", "for output.json"},
+    {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
+    {"tools", FLAG_TEXT, AT(tools), "DIR", "folders of etcdctl and etcdutl by version"},
+    {"scratch", FLAG_TEXT, AT(scratch), "DIR", "for what nobody keeps"},
+#undef AT
+};
+
+static const struct options defaults = {.host = "host-0",
+                                        .interim = "",
+                                        .output = MOUNT_SCRATCH "/output",
+                                        .tools = MOUNT_ETCD_TOOLS,
+                                        .secrets = MOUNT_APP,
+                                        .scratch = MOUNT_SCRATCH,
+                                        .args = "",
+                                        .wait_s = WAIT_S};
+
+/* ---- one backup ---- */
+
+struct backup {
+    const struct options *options;
+    struct children children;
+    struct etcd_run run;
+    struct etcd_tools tools;
+    struct etcd_connection connection;
+    struct words environment;
+    int files[3];
+    size_t file_count;
+    char *folder, *file; /* of the dump, and the snapshot in it */
+    json_t *members, *statuses, *alarms;
+    struct etcd_candidate candidates[ETCD_MEMBERS_MAX];
+    size_t count;
+    bool hopeless; /* what failed last fails again */
+};
+
+static void auto_backup(struct backup *backup)
+{
+    for (size_t i = 0; i < backup->file_count; i++)
+        close(backup->files[i]);
+    etcd_tools_done(&backup->tools);
+    etcd_connection_done(&backup->connection);
+    words_done(&backup->environment);
+    free(backup->folder);
+    free(backup->file);
+    json_decref(backup->members);
+    json_decref(backup->statuses);
+    json_decref(backup->alarms);
+}
+
+/* ---- the connection ---- */
+
+static void auto_secrets(json_t **secrets)
+{
+    secret_folder_done(*secrets);
+}
+
+static bool add_secret(const char *folder, const char *name, json_t *secrets, const char *key,
+                       json_t *list)
+{
+    AUTO(free) char *path = text_format("%s/%s", folder, name);
+    struct error err;
+    json_t *read = secret_folder_read(path, &err);
+
+    if (list)
+        tree_push_new(list, read);
+    else
+        tree_put_new(secrets, key, read);
+    return read != NULL;
+}
+
+static json_t *read_secrets(const char *folder)
+{
+    json_t *secrets = json_object(), *from = json_array();
+
+    (void)add_secret(folder, APP_SECRET, secrets, "secret", NULL);
+    (void)add_secret(folder, APP_TLS, secrets, "tls", NULL);
+    for (unsigned i = 0;; i++) {
+        AUTO(free) char *name = text_format(APP_FROM "%u", i);
+
+        if (!add_secret(folder, name, NULL, NULL, from))
+            break;
+    }
+    tree_put_new(secrets, "from", from);
+    return secrets;
+}
+
+static bool add_file(struct backup *backup, const struct text *pem, struct error *err)
+{
+    int fd = memory_file((struct span){pem->data, pem->length}, err);
+
+    if (fd < 0)
+        return false;
+    backup->files[backup->file_count++] = fd;
+    return true;
+}
+
+static bool connect_to(struct backup *backup, struct error *err)
+{
+    const char *said = getenv(ENV_APP);
+    AUTO(json) json_t *app = said ? json_loads(said, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    AUTO(secrets) json_t *secrets = read_secrets(backup->options->secrets);
+    struct etcd_connection *connection = &backup->connection;
+
+    if (!json_is_object(app))
+        return error_set(err, ERROR_INVALID, "%s names no AppBinding", ENV_APP);
+    if (!etcd_connection_make(app, secrets, connection, err))
+        return error_wrap(err, "AppBinding");
+    etcd_connection_environment(connection, &backup->environment);
+    backup->run.environment = words_list(&backup->environment);
+    if ((connection->ca.length && !add_file(backup, &connection->ca, err)) ||
+        (connection->certificate.length && (!add_file(backup, &connection->certificate, err) ||
+                                            !add_file(backup, &connection->key, err))))
+        return false;
+    backup->run.files = backup->files;
+    backup->run.file_count = backup->file_count;
+    return true;
+}
+
+/* etcdctl and its options for a connection; its secrets are in variables and files. */
+static void begin_words(const struct backup *backup, const char *endpoints, struct words *argv)
+{
+    const struct etcd_connection *connection = &backup->connection;
+    int next = CHILD_FILE_FIRST;
+
+    words_add(argv, backup->tools.ctl);
+    words_addf(argv, "--endpoints=%s", endpoints);
+    if (connection->insecure)
+        words_add(argv, "--insecure-skip-tls-verify");
+    if (connection->ca.length)
+        words_addf(argv, "--cacert=/dev/fd/%d", next++);
+    if (connection->certificate.length) {
+        words_addf(argv, "--cert=/dev/fd/%d", next);
+        words_addf(argv, "--key=/dev/fd/%d", next + 1);
+    }
+}
+
+/* ---- questions ---- */
+
+static bool explain(struct backup *backup, const struct etcd_said *said, const char *doing,
+                    struct error *err)
+{
+    AUTO(free)
+    char *cause =
+        etcd_cause((struct span){text_get(&said->errors), said->errors.length}, &backup->hopeless);
+
+    if (cause && !said->stopped)
+        error_set(err, err->code, "%s: %s", doing, cause);
+    return false;
+}
+
+/* What etcdctl answers. A status of several members fails when one of them does, and tells the
+ * others: `partly` takes that. */
+static json_t *ask(struct backup *backup, const char *endpoints, const char *noun, const char *verb,
+                   bool partly, struct error *err)
+{
+    AUTO(words) struct words argv = {0};
+    AUTO(etcd_said) struct etcd_said said = {0};
+    AUTO(free) char *doing = text_format("etcdctl %s %s", noun, verb);
+
+    begin_words(backup, endpoints, &argv);
+    words_add(&argv, noun);
+    words_add(&argv, verb);
+    words_add(&argv, "--write-out=json");
+
+    bool good = etcd_run(&backup->run, backup->tools.ctl, &argv, &said, err);
+    struct error unread = {.message = ""};
+    AUTO(json)
+    json_t *read = etcd_json((struct span){text_get(&said.out), said.out.length}, &unread);
+
+    if (good ? read != NULL : partly && json_array_size(read) > 0)
+        return TAKE(read);
+    if (good)
+        *err = unread;
+    (void)explain(backup, &said, doing, err);
+    return NULL;
+}
+
+/* The addresses of all members, as far as they can be asked; else that of the AppBinding. */
+static char *endpoints_of(const struct backup *backup)
+{
+    AUTO(text) struct text all = {0};
+    const json_t *member, *url;
+    size_t i, k;
+
+    tree_items (backup->members, i, member)
+        tree_items (tree_get(member, "clientURLs"), k, url) {
+            const char *text = json_string_value(url);
+
+            if (text && etcd_endpoint_is(text, backup->connection.tls) &&
+                !strstr(text, "://0.0.0.0:") && !strstr(text, "://[::]:"))
+                text_addf(&all, "%s%s", all.length ? "," : "", text);
+        }
+    return all.length ? text_take(&all) : NULL;
+}
+
+static void replace(json_t **tree, json_t *by)
+{
+    json_decref(*tree);
+    *tree = by;
+}
+
+static bool take_statuses(struct backup *backup, const char *endpoints, struct error *err)
+{
+    struct etcd_seen seen;
+    AUTO(text) struct text why = {0};
+
+    replace(&backup->statuses, ask(backup, endpoints, "endpoint", "status", true, err));
+    seen = (struct etcd_seen){backup->members, backup->statuses, backup->alarms};
+    backup->count = backup->statuses ? etcd_candidates(&seen, backup->candidates, &why) : 0;
+    if (backup->statuses && !backup->count)
+        error_set(err, ERROR_UNAVAILABLE, "no member is healthy%s%s", why.length ? ": " : "",
+                  text_get(&why));
+    return backup->count > 0;
+}
+
+/* A list of members needs a quorum, so it also shows that there is one. */
+static bool look_around(struct backup *backup, struct error *err)
+{
+    const char *own = backup->connection.endpoint;
+    AUTO(json) json_t *list = ask(backup, own, "member", "list", false, err);
+
+    if (!list)
+        return false;
+    replace(&backup->members, etcd_members_read(list, err));
+    replace(&backup->alarms,
+            backup->members ? ask(backup, own, "alarm", "list", false, err) : NULL);
+    if (!backup->alarms)
+        return false;
+
+    AUTO(free) char *all = endpoints_of(backup);
+
+    /* what members call themselves need not lead there from here */
+    return (all && take_statuses(backup, all, err)) || take_statuses(backup, own, err);
+}
+
+/* ---- the snapshot ---- */
+
+static void remove_snapshot(const struct backup *backup)
+{
+    AUTO(free) char *part = text_format("%s.part", backup->file);
+
+    unlink(part);
+    unlink(backup->file);
+}
+
+static bool save(struct backup *backup, const struct etcd_candidate *from, struct error *err)
+{
+    AUTO(words) struct words argv = {0};
+    AUTO(etcd_said) struct etcd_said said = {0};
+    struct etcd_run run = backup->run;
+
+    /* as long as it takes: the Job has a deadline of its own */
+    run.until_ms = INT64_MAX;
+    begin_words(backup, from->endpoint, &argv);
+    if (!etcd_args_add(backup->options->args, &argv, err)) {
+        backup->hopeless = true;
+        return false;
+    }
+    words_add(&argv, "snapshot");
+    words_add(&argv, "save");
+    words_add(&argv, backup->file);
+    return etcd_run(&run, backup->tools.ctl, &argv, &said, err) ||
+           explain(backup, &said, "etcdctl snapshot save", err);
+}
+
+/* The tools that fit the server take and prove it. */
+static bool take_from(struct backup *backup, const struct etcd_candidate *from,
+                      struct etcd_proof *proof, struct error *err)
+{
+    int64_t seen = etcd_revision(backup->candidates, backup->count);
+    /* an etcd that nobody has written to is at 1, and its snapshot at 0 (measured) */
+    int64_t least = seen > 1 ? seen : 0;
+    struct etcd_run run = backup->run;
+    struct etcd_tools tools = {0};
+
+    run.until_ms = INT64_MAX;
+    if (!etcd_tools_find(&run, backup->options->tools, from->version, &tools, err))
+        return false;
+    etcd_tools_done(&backup->tools);
+    backup->tools = tools;
+    remove_snapshot(backup);
+    log_info("snapshot begins", LOG_S("endpoint", from->endpoint), LOG_S("server", from->server),
+             LOG_S("role", from->leader ? "leader" : "follower"),
+             LOG_N("revision", from->revision));
+    if (save(backup, from, err) &&
+        etcd_snapshot_prove(&run, &backup->tools, backup->file, backup->folder, least, proof, err))
+        return true;
+    remove_snapshot(backup);
+    return error_wrap(err, "%s", from->endpoint);
+}
+
+static bool try_all(struct backup *backup, const struct etcd_candidate **from,
+                    struct etcd_proof *proof, struct error *err)
+{
+    for (size_t i = 0; i < backup->count && !backup->hopeless; i++) {
+        *from = &backup->candidates[i];
+        if (take_from(backup, *from, proof, err))
+            return true;
+        if (err->code == ERROR_GONE)
+            return false;
+        log_warn("no snapshot of this member", LOG_S("reason", err->message));
+    }
+    return false;
+}
+
+/* False when it is told to end. */
+static bool rest(const struct backup *backup)
+{
+    struct pollfd stop = {backup->run.stop_fd, POLLIN, 0};
+
+    return poll(&stop, 1, AGAIN_MS) == 0;
+}
+
+static bool take_snapshot(struct backup *backup, const struct etcd_candidate **from,
+                          struct etcd_proof *proof, struct error *err)
+{
+    int64_t until_ms = clock_mono_ms() + backup->options->wait_s * 1000;
+    struct error now = {.message = ""};
+
+    backup->run.until_ms = until_ms;
+    for (bool first = true;; first = false) {
+        backup->hopeless = false;
+        if (look_around(backup, &now) && try_all(backup, from, proof, &now))
+            return true;
+        /* that the time was over in the midst of a try says less than the try before */
+        if (first || now.code != ERROR_TIMEOUT)
+            *err = now;
+        if (backup->hopeless || now.code == ERROR_GONE || clock_mono_ms() >= until_ms)
+            return false;
+        log_info("etcd is asked again", LOG_S("reason", now.message));
+        if (!rest(backup))
+            return error_set(err, ERROR_GONE, "told to end");
+    }
+}
+
+/* ---- what goes with it ---- */
+
+/* True when a Kubernetes API keeps its objects there. Not known: false. */
+static bool has_kubernetes(struct backup *backup, const struct etcd_candidate *from)
+{
+    AUTO(words) struct words argv = {0};
+    AUTO(etcd_said) struct etcd_said said = {0};
+    struct error err = {.message = ""};
+
+    begin_words(backup, from->endpoint, &argv);
+    words_add(&argv, "get");
+    words_add(&argv, "/registry/");
+    words_add(&argv, "--prefix");
+    words_add(&argv, "--keys-only");
+    words_add(&argv, "--limit=1");
+    return etcd_run(&backup->run, backup->tools.ctl, &argv, &said, &err) &&
+           strstr(text_get(&said.out), "/registry/") != NULL;
+}
+
+static void put_notes(struct backup *backup, const struct etcd_candidate *from, json_t *facts)
+{
+    json_t *notes = json_array();
+
+    if (has_kubernetes(backup, from))
+        tree_push_text(notes, "a Kubernetes API keeps its objects here: where it encrypts them, "
+                              "the keys are not in the snapshot");
+    if (etcd_has_alarm(backup->alarms, NOSPACE))
+        tree_push_text(notes, "the alarm NOSPACE is on: etcd takes no writes");
+    if (!backup->tools.skills.bump)
+        tree_push_text(notes, "etcdutl of this version has no --bump-revision: a restore of it "
+                              "does not hide old revisions from watchers");
+    if (json_array_size(notes))
+        tree_put_new(facts, "notes", notes);
+    else
+        json_decref(notes);
+}
+
+static json_t *facts_of(struct backup *backup, const struct etcd_candidate *from,
+                        const struct etcd_proof *proof)
+{
+    const struct etcd_version *tools = &backup->tools.version;
+    AUTO(free)
+    char *version = text_format("%d.%d.%d", tools->major, tools->minor, tools->patch);
+    AUTO(free) char *cluster = etcd_initial_cluster(backup->members);
+    char taken[CLOCK_TEXT_BYTES];
+    json_t *facts = etcd_proof_json(proof);
+
+    clock_format(clock_now_ms(), taken);
+    tree_put_text(facts, "takenAt", taken);
+    tree_put_text(facts, "serverVersion", from->server);
+    tree_put_text(facts, "toolVersion", version);
+    tree_put_text(facts, "endpoint", from->endpoint);
+    tree_put_text(facts, "member", from->member);
+    tree_put_bool(facts, "leader", from->leader);
+    tree_put_text(facts, "initialCluster", cluster);
+    tree_put_new(facts, "members", tree_copy(backup->members));
+    put_notes(backup, from, facts);
+    return facts;
+}
+
+static bool write_facts(const struct backup *backup, const json_t *facts, struct error *err)
+{
+    AUTO(free) char *path = text_format("%s/" ETCD_FACTS_FILE, backup->folder);
+    AUTO(text) struct text text = {0};
+    AUTO(close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+
+    tree_write(&text, facts, true);
+    text_putc(&text, '\n');
+    return (fd >= 0 && write(fd, text.data, text.length) == (ssize_t)text.length) ||
+           error_set(err, ERROR_INTERNAL, "%s: %s", path, strerror(errno));
+}
+
+/* ---- all of it ---- */
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Where Stash has it, unless there is a volume for it. What an earlier one left is gone. */
+static bool make_place(struct backup *backup, struct error *err)
+{
+    const struct options *options = backup->options;
+
+    backup->folder = begins(options->interim, TASK_INTERIM_MOUNT "/")
+                         ? text_dup(options->interim, strlen(options->interim))
+                         : text_format("%s/data", options->scratch);
+    backup->file = text_format("%s/" ETCD_SNAPSHOT_FILE, backup->folder);
+    scratch_remove(backup->folder);
+    return mkdir(backup->folder, 0750) == 0 ||
+           error_set(err, ERROR_INTERNAL, "%s: %s", backup->folder, strerror(errno));
+}
+
+/* What is to be uploaded, and what is known of it; NULL with err. */
+static json_t *make(struct backup *backup, struct error *err)
+{
+    const struct etcd_candidate *from = NULL;
+    struct etcd_proof proof = {0};
+    struct words args = {0};
+    bool good = etcd_args_add(backup->options->args, &args, err);
+
+    words_done(&args);
+    if (!good || !make_place(backup, err) || !connect_to(backup, err) ||
+        !etcd_tools_find(&backup->run, backup->options->tools, (struct etcd_version){0},
+                         &backup->tools, err) ||
+        !take_snapshot(backup, &from, &proof, err))
+        return NULL;
+
+    AUTO(json) json_t *facts = facts_of(backup, from, &proof);
+    json_t *dump;
+
+    if (!write_facts(backup, facts, err))
+        return NULL;
+    log_info("snapshot proven", LOG_N("revision", proof.revision), LOG_N("keys", proof.keys),
+             LOG_N("bytes", proof.size));
+    dump = json_object();
+    tree_put_text(dump, "path", backup->folder);
+    tree_put_new(dump, "etcd", TAKE(facts));
+    return dump;
+}
+
+/* A failure is told by output.json, which the next step reports with its reason. */
+static enum agent_exit run(const struct options *options, int signals)
+{
+    AUTO(backup)
+    struct backup backup = {.options = options, .children = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
+    struct error err = {.message = ""};
+    json_t *dump;
+    bool told;
+
+    backup.run =
+        (struct etcd_run){.children = &backup.children, .stop_fd = signals, .until_ms = INT64_MAX};
+    dump = make(&backup, &err);
+    if (!dump) {
+        log_error("no snapshot", LOG_S("reason", err.message));
+        remove_snapshot(&backup);
+    }
+
+    struct error unsaid = {.message = ""};
+
+    told = dump_tell_new(options->output, options->host, dump ? NULL : err.message, dump, &unsaid);
+    if (!told)
+        log_error("the result can not be told", LOG_S("reason", unsaid.message));
+    return told && err.code != ERROR_GONE ? AGENT_FINE : AGENT_ENDED;
+}
+
+static void help(void)
+{
+    puts("granary-agent etcd-backup: takes a snapshot of an etcd and proves it.\n"
+         "\n"
+         "usage: granary-agent etcd-backup [OPTION...]\n");
+    flags_help(stdout, rows, sizeof rows / sizeof *rows, 27);
+    puts("\n" ENV_APP " of the environment is its AppBinding, as JSON.");
+}
+
+enum agent_exit etcd_backup_main(int argc, char **argv)
+{
+    struct options options = defaults;
+    struct error err = {.message = ""};
+    AUTO(close) int signals = -1;
+
+    switch (flags_parse(argc, argv, rows, sizeof rows / sizeof *rows, &options, &err)) {
+    case FLAGS_HELP:
+        help();
+        return AGENT_FINE;
+    case FLAGS_VERSION:
+        agent_version(stdout);
+        return AGENT_FINE;
+    case FLAGS_RUN:
+        break;
+    default:
+        fprintf(stderr, "granary-agent: %s\ntry: granary-agent etcd-backup --help\n", err.message);
+        return AGENT_CANNOT;
+    }
+    /* it holds passwords and keys */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
+    log_setup(LOG_TEXT, LOG_INFO);
+    signals = signals_catch((const int[]){SIGTERM, SIGINT, 0});
+    if (signals < 0) {
+        log_error("no descriptors left");
+        return AGENT_CANNOT;
+    }
+    return run(&options, signals);
+}

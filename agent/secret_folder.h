@@ -1,0 +1,12 @@
+#pragma once
+
+#include <jansson.h>
+
+#include "base/error.h"
+
+/** A Secret that is mounted: {key: base64}, from a file for each key. New reference, to be released
+ *  with secret_folder_done(). NULL with ERROR_NOT_FOUND: there is no such folder. */
+json_t *secret_folder_read(const char *path, struct error *err) MUST_CHECK;
+
+/** Wipes every string below it and releases; what shares them is wiped, too. */
+void secret_folder_done(json_t *data);
