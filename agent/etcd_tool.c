@@ -279,13 +279,21 @@ static const struct {
     const char *words;
     bool hopeless;
 } causes[] = {
-    {"authentication failed", true}, {"permission denied", true},
-    {"user name is empty", true},    {"x509: ", true},
-    {"remote error: tls", true},     {"certificate required", true},
-    {"bad certificate", true},       {"tls: ", true},
-    {"connection refused", false},   {"no such host", false},
-    {"i/o timeout", false},          {"no leader", false},
-    {"is not a valid port", true},   {"network is unreachable", false},
+    {"authentication failed", true},
+    {"permission denied", true},
+    {"user name is empty", true},
+    {"user name not found", true},
+    {"x509: ", true},
+    {"remote error: tls", true},
+    {"certificate required", true},
+    {"bad certificate", true},
+    {"tls: ", true},
+    {"connection refused", false},
+    {"no such host", false},
+    {"i/o timeout", false},
+    {"no leader", false},
+    {"is not a valid port", true},
+    {"network is unreachable", false},
 };
 
 char *etcd_cause(struct span errors, bool *hopeless)
