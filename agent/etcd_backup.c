@@ -310,6 +310,9 @@ static bool look_around(struct backup *backup, struct error *err)
 
 static void remove_snapshot(const struct backup *backup)
 {
+    if (!backup->file)
+        return;
+
     AUTO(free) char *part = text_format("%s.part", backup->file);
 
     unlink(part);
@@ -362,12 +365,12 @@ static bool take_from(struct backup *backup, const struct etcd_candidate *from,
     return error_wrap(err, "%s", from->endpoint);
 }
 
-static bool try_all(struct backup *backup, const struct etcd_candidate **from,
-                    struct etcd_proof *proof, struct error *err)
+static bool try_all(struct backup *backup, struct etcd_candidate *from, struct etcd_proof *proof,
+                    struct error *err)
 {
     for (size_t i = 0; i < backup->count && !backup->hopeless; i++) {
-        *from = &backup->candidates[i];
-        if (take_from(backup, *from, proof, err))
+        *from = backup->candidates[i];
+        if (take_from(backup, from, proof, err))
             return true;
         if (err->code == ERROR_GONE)
             return false;
@@ -384,7 +387,7 @@ static bool rest(const struct backup *backup)
     return poll(&stop, 1, AGAIN_MS) == 0;
 }
 
-static bool take_snapshot(struct backup *backup, const struct etcd_candidate **from,
+static bool take_snapshot(struct backup *backup, struct etcd_candidate *from,
                           struct etcd_proof *proof, struct error *err)
 {
     int64_t until_ms = clock_mono_ms() + backup->options->wait_s * 1000;
@@ -502,7 +505,7 @@ static bool make_place(struct backup *backup, struct error *err)
 /* What is to be uploaded, and what is known of it; NULL with err. */
 static json_t *make(struct backup *backup, struct error *err)
 {
-    const struct etcd_candidate *from = NULL;
+    struct etcd_candidate from = {0};
     struct etcd_proof proof = {0};
     struct words args = {0};
     bool good = etcd_args_add(backup->options->args, &args, err);
@@ -514,7 +517,7 @@ static json_t *make(struct backup *backup, struct error *err)
         !take_snapshot(backup, &from, &proof, err))
         return NULL;
 
-    AUTO(json) json_t *facts = facts_of(backup, from, &proof);
+    AUTO(json) json_t *facts = facts_of(backup, &from, &proof);
     json_t *dump;
 
     if (!write_facts(backup, facts, err))
