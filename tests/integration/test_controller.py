@@ -6,8 +6,10 @@ import signal
 import subprocess
 import threading
 
+import harness
 from api_server import Refusal
-from controller import (AGENT, AUTHORITY, CONTROLLER, LEAF, LEASE, MUTATING, STASH, VALIDATING, Controller, installed)
+from controller import (AGENT, AUTHORITY, CONTROLLER, LEAF, LEASE, MUTATING, SPACE, STASH, VALIDATING, Controller,
+                        installed)
 from harness import check, check_equal, eventually, openssl, temporary_folder, test, write
 
 NOISE = ("/leases", "/events")  # what goes on while nothing is to be done
