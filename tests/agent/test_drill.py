@@ -261,6 +261,14 @@ def told_to_end_it_ends():
         check_equal((process.returncode, json.load(file)["reason"]), (1, "PodEnded"), "end")
 
 
+def lose_data(folder):
+    """A storage that answers, and has not what the index names."""
+    lost = [path for path in glob.glob(f"{folder}/**/data/**", recursive=True) if os.path.isfile(path)]
+    check(lost, folder)
+    for path in lost:
+        os.unlink(path)
+
+
 @test("VD1 RS12")
 def from_servers():
     """An append-only server is enough for a drill: it writes a lock, and nothing else."""
@@ -269,7 +277,10 @@ def from_servers():
     with rest_server("--append-only") as storage:
         url = f"http://127.0.0.1:{storage.port}/some/where"
         back_up(repository(f"rest:{url}"), data)
-        check_equal(counted(drill({"storageSecretName": "s", "rest": {"url": url}})[0]), (1, 1, 7), "REST")
+        backend = {"storageSecretName": "s", "rest": {"url": url}}
+        check_equal(counted(drill(backend)[0]), (1, 1, 7), "REST")
+        lose_data(storage.folder)
+        check_equal(drill(backend, code=1)[0]["reason"], "RepositoryDamaged", "REST")
     with s3_server() as storage:
         keys = {"AWS_ACCESS_KEY_ID": "key-id-1", "AWS_SECRET_ACCESS_KEY": "key-secret-77aa"}
         environment = {**keys, "AWS_DEFAULT_REGION": "us-east-1"}
@@ -277,7 +288,9 @@ def from_servers():
         back_up(repository(url, environment), data, environment=environment)
         backend = {"storageSecretName": "s", "s3": {"endpoint": f"http://127.0.0.1:{storage.port}", "bucket": "backups",
                                                    "prefix": "shop/web", "region": "us-east-1"}}
-        what = {"tag": A, "folder": "f"}
-        said = maintain("verify", backend, secret_of(**keys),
-                        words=[f"--drill={json.dumps(what)}", "--restored", temporary_folder()])
+        words = [f"--drill={json.dumps({'tag': A, 'folder': 'f'})}", "--restored"]
+        said = maintain("verify", backend, secret_of(**keys), words=[*words, temporary_folder()])
         check_equal(counted(said), (1, 1, 7), "S3")
+        lose_data(storage.folder)
+        said = maintain("verify", backend, secret_of(**keys), words=[*words, temporary_folder()], code=1)
+        check_equal(said["reason"], "RepositoryDamaged", f"S3: {said}")
