@@ -54,6 +54,8 @@
 #define KEY_AGENT KEY_PREFIX "agent"
 #define KEY_TARGET KEY_PREFIX "target"
 #define KEY_PLAN_SHA256 KEY_PREFIX "plan-sha256"
+/* On Functions and Tasks that come with granary: of what was applied. */
+#define KEY_CATALOG_SHA256 KEY_PREFIX "catalog-sha256"
 #define KEY_BLUEPRINT_GENERATION KEY_PREFIX "blueprint-generation"
 
 /* Annotations of people: on a RestoreSession, on a Repository. */

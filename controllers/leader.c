@@ -167,6 +167,7 @@ static bool start_loops(struct leader *leader)
         .watcher = leader->plan.watcher,
         .settings = leader->plan.settings,
         .space = leader->plan.space,
+        .functions = leader->plan.options->functions,
         .events = leader->plan.events,
         .paused = leader->certificates.mutator_waits,
     };

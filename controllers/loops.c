@@ -347,6 +347,11 @@ const char *loops_space(struct loops *loops)
     return loops->options.space;
 }
 
+const char *loops_functions(struct loops *loops)
+{
+    return loops->options.functions;
+}
+
 static struct line *line_of(struct loops *loops, const struct loop *loop)
 {
     for (size_t i = 0; i < loops->count; i++)

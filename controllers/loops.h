@@ -55,7 +55,8 @@ struct loops_options {
                                         nothing waits for them; NULL: `client`, which is not */
     const char *folder;
     struct settings_store *settings;
-    const char *space;          /* our namespace */
+    const char *space;     /* our namespace */
+    const char *functions; /* a folder of the Functions and Tasks that come with us; NULL: none */
     struct kube_events *events; /* NULL: nobody is told */
     /** With a folder: told what would be written, "apply" or "delete". In threads of the loops. */
     void (*show)(void *context, const char *verb, const json_t *object, const char *why);
@@ -87,6 +88,7 @@ bool loops_may_write(struct loops *loops);
 struct known *loops_known(struct loops *loops);
 struct kube_client *loops_client(struct loops *loops);
 const char *loops_space(struct loops *loops);
+const char *loops_functions(struct loops *loops); /* NULL: none */
 
 /** The settings in use, with a reference for the caller: AUTO(settings_held). */
 const struct settings *loops_settings(struct loops *loops);

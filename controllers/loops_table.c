@@ -1,5 +1,6 @@
 #include "controllers/loops_table.h"
 
+#include "controllers/catalog_loop.h"
 #include "controllers/configuration_loop.h"
 #include "controllers/finalizer_loop.h"
 #include "controllers/identity_loop.h"
@@ -15,5 +16,6 @@
 const struct loop *const loops_table[] = {
     &target_loop,   &configuration_loop, &references_loop,  &overview_loop,
     &identity_loop, &session_loop,       &maintenance_loop, &finalizer_loop,
-    &metrics_loop,  &progress_loop,      &push_loop,        NULL,
+    &metrics_loop,  &progress_loop,      &push_loop,        &catalog_loop,
+    NULL,
 };

@@ -72,6 +72,9 @@ static const struct flag rows[] = {
      "with --dry-run: a folder of YAML, in the place of a cluster"},
     {"dry-run", FLAG_SWITCH, AT(dry_run), NULL,
      "write what would be written to standard output, and end"},
+    {"functions", FLAG_TEXT, AT(functions), "DIR",
+     "Functions and Tasks to apply, YAML (default: none; of the image: "
+     "/usr/share/granary/catalog)"},
     {"settings", FLAG_TEXT, AT(settings), "FILE",
      "of the installation, YAML; read again as it changes (default: built in)"},
     {"admin-listen", FLAG_BY(take_address), AT(admin_listen), "ADDR:PORT",

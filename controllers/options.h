@@ -21,8 +21,9 @@ struct controller_options {
     const char *space;                /* NULL: that of the configuration */
     const char *bundle;               /* file, with CERTIFICATES_FILES */
     enum certificates_source certificates;
-    const char *settings; /* file; NULL: the built-in ones */
-    const char *catalog;  /* folder, with dry_run; else NULL */
+    const char *settings;  /* file; NULL: the built-in ones */
+    const char *functions; /* folder of those that come with it; NULL: none */
+    const char *catalog;   /* folder, with dry_run; else NULL */
     bool dry_run;
     struct address admin_listen;
     struct address agent_listen;        /* size 0: agents are not served */

@@ -81,6 +81,18 @@ def restic():
     return run([os.path.join(ROOT, "tests", "cluster", "tools.py"), "path", "restic"], "restic").strip()
 
 
+def shared(program):
+    """{path in the image: text}: what a program reads there. Of the controller the Functions and Tasks that it applies."""
+    if os.path.basename(program) != "granary-controller":
+        return {}
+    found = {}
+    for path in sorted(glob.glob(os.path.join(ROOT, "manifests", "catalog", "*.yaml"))):
+        if os.path.basename(path) != "kustomization.yaml":
+            with open(path, encoding="ascii") as file:
+                found[f"usr/share/granary/catalog/{os.path.basename(path)}"] = file.read()
+    return found
+
+
 # What --with may name: where the file is, taken or made.
 TOOLS = {"restic": restic}
 
@@ -92,7 +104,7 @@ def content(program, tools):
     for each in list(copied.values()):
         copied.update({path.lstrip("/"): path for path in libraries(each)})
     found = {name: (path, None, 0o755) for name, path in copied.items()}
-    texts = dict(FILES, **{"etc/ssl/certs/ca-certificates.crt": authorities()})
+    texts = dict(FILES, **{"etc/ssl/certs/ca-certificates.crt": authorities()}, **shared(program))
     found.update({name: (None, text, 0o644) for name, text in texts.items()})
     return found
 

@@ -552,6 +552,22 @@ def objects_that_rbac_can_not_name(cluster):
         # 409: policies let it pass, and an installation beside us has one of that name
         check_equal((answer.code in ((201, 409) if good else (422,)), name in answer.message), (True, not good),
                     f"{path} {body['metadata']} ({answer.code} {answer.message})")
+    functions, ours = "/apis/stash.appscode.com/v1beta1/functions", {"app.kubernetes.io/name": "granary"}
+    made = {"apiVersion": "stash.appscode.com/v1beta1", "kind": "Function", "metadata": {"name": "fence-foreign"},
+            "spec": {"image": "busybox"}}
+    cluster.apply(made, None)
+    try:
+        for body, good in (({**made, "metadata": {"name": "fence-ours", "labels": ours}}, True),
+                           ({**made, "metadata": {"name": "fence-ours"}}, False),
+                           ({**made, "metadata": {"name": "fence-foreign", "labels": ours}}, False)):
+            path = f"{functions}/{body['metadata']['name']}?dryRun=All&fieldManager=granary&force=true"
+            answer = ask(cluster, "PATCH", path, body, user=CONTROLLER, groups=MASTERS, kind="application/apply-patch+yaml")
+            check_equal((answer.code in ((200, 201) if good else (422,)), name in answer.message), (True, not good),
+                        f"{body['metadata']} ({answer.code} {answer.message})")
+        answer = ask(cluster, "DELETE", f"{functions}/fence-foreign?dryRun=All", user=CONTROLLER, groups=MASTERS)
+        check(answer.code == 422 and name in answer.message, f"DELETE: {answer.code} {answer.message}")
+    finally:
+        cluster.delete("functions", None, "fence-foreign")
     for method in ("PUT", "DELETE"):
         answer = ask(cluster, method, core + "/configmaps/granary-settings?dryRun=All",
                      {"metadata": {"name": "granary-settings"}, "data": {"settings.yaml": ""}} if method == "PUT" else None,

@@ -17,6 +17,7 @@ from harness import check, check_equal, test
 
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
+CATALOG = "usr/share/granary/catalog"
 SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31}
 
 
@@ -71,7 +72,8 @@ def nothing_is_there_but_program_libraries_authorities_and_accounts():
         with temporary_folder() as folder:
             _, members = archive.unpack(folder)
         files = {name for name, member in members.items() if not member.isdir()}
-        strange = {name for name in files if not wanted.fullmatch(name.replace(archive.name, "NAME"))}
+        catalog = {name for name in files if name.startswith(CATALOG + "/")} if archive.name == "granary-controller" else set()
+        strange = {name for name in files - catalog if not wanted.fullmatch(name.replace(archive.name, "NAME"))}
         check_equal(strange, set(), f"{archive.name}: what does not belong there")
         check_equal({name for name in files if name.startswith("usr/bin/")} - {"usr/bin/restic"},
                     {f"usr/bin/{archive.name}"}, "programs")
@@ -83,6 +85,21 @@ def nothing_is_there_but_program_libraries_authorities_and_accounts():
                         (0o755 if executable else 0o644, 0, 0, 0), f"{archive.name}: mode, owner, time of {name}")
         total = sum(member.size for member in members.values()) / 1e6
         check(total < SIZE_MB[archive.name], f"{archive.name} has {total:.1f} MB")
+
+
+@test("image")
+def the_controller_carries_its_functions_and_tasks():
+    here = os.path.join(image.ROOT, "manifests", "catalog")
+    wanted = {name for name in os.listdir(here) if name != "kustomization.yaml"}
+    for archive in archives():
+        with temporary_folder() as folder:
+            tree, _ = archive.unpack(folder)
+            place = os.path.join(tree, CATALOG)
+            found = set(os.listdir(place)) if os.path.isdir(place) else set()
+            check_equal(found, wanted if archive.name == "granary-controller" else set(), archive.name)
+            for name in found:
+                with open(f"{place}/{name}", "rb") as got, open(f"{here}/{name}", "rb") as file:
+                    check_equal(got.read(), file.read(), name)
 
 
 @test("image")

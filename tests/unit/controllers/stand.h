@@ -8,6 +8,7 @@ struct stand {
     struct fake_cluster *cluster;
     struct settings_store *settings; /* by default */
     struct loops *loops;             /* NULL: nobody leads */
+    const char *functions;           /* see struct loops_options; NULL: none */
 };
 
 /** A cluster without objects, in which nobody leads yet. */
