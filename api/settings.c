@@ -173,6 +173,16 @@ static bool read_sessions(struct settings *settings, const json_t *value, struct
     return read_limit(&settings->concurrent_sessions, value, err);
 }
 
+static bool read_jobs(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_limit(&settings->concurrent_jobs, value, err);
+}
+
+static bool read_session_jobs(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_limit(&settings->jobs_per_session, value, err);
+}
+
 static bool read_writes(struct settings *settings, const json_t *value, struct error *err)
 {
     return read_limit(&settings->writes_per_second, value, err);
@@ -218,6 +228,8 @@ static const struct member {
     {"excludedNamespaces", read_excluded},
     {"clusterName", read_cluster_name},
     {"limits.concurrentSessions", read_sessions},
+    {"limits.concurrentJobs", read_jobs},
+    {"limits.jobsPerSession", read_session_jobs},
     {"limits.writesPerSecond", read_writes},
     {"pushgateway.url", read_pushgateway},
     {"logLevel", read_log_level},
@@ -341,6 +353,8 @@ void settings_default(struct settings *settings)
         .excluded = json_array(),
         .cluster_name = copy_of(""),
         .concurrent_sessions = 20,
+        .concurrent_jobs = 40,
+        .jobs_per_session = 5,
         .writes_per_second = 20,
         .log_level = LOG_INFO,
     };

@@ -18,6 +18,8 @@ struct settings {
     json_t *excluded;              /* owned; names of namespaces */
     char *cluster_name;            /* owned; "" when the cluster has none */
     int64_t concurrent_sessions;   /* at most so many at once in the whole cluster */
+    int64_t concurrent_jobs;       /* of sessions, likewise */
+    int64_t jobs_per_session;      /* at once */
     int64_t writes_per_second;     /* to the API server */
     char *pushgateway_url;         /* owned; NULL: there is none */
     enum log_level log_level;
@@ -34,7 +36,7 @@ void settings_default(struct settings *settings);
  *   enforcement: Warn | Deny
  *   excludedNamespaces: [name]
  *   clusterName: name
- *   limits: {concurrentSessions, writesPerSecond}
+ *   limits: {concurrentSessions, concurrentJobs, jobsPerSession, writesPerSecond}
  *   pushgateway: {url}
  *   logLevel: debug | info | warn | error
  *

@@ -352,14 +352,21 @@ static struct pod_trouble deleted(void)
     return (struct pod_trouble){.text = text_dup(why, sizeof why - 1)};
 }
 
+bool hosts_job_runs(const json_t *job)
+{
+    const json_t *condition;
+
+    return job && !is_true(job, "Failed", &condition) && !is_true(job, "Complete", &condition) &&
+           !is_leaving(job);
+}
+
 /* It does not try again; why its pod failed says more than that it did. */
 static void judge_job(const json_t *job, struct host *host)
 {
     const json_t *condition = NULL;
     bool failed = is_true(job, "Failed", &condition);
-    bool ended = failed || is_true(job, "Complete", &condition);
 
-    host->job_runs = job && !ended && !is_leaving(job);
+    host->job_runs = hosts_job_runs(job);
     host->hopeless = failed || !job;
     if (!host->hopeless || (host->trouble.text && !host->trouble.past))
         return;

@@ -77,5 +77,8 @@ static inline void auto_hosts(struct hosts *hosts)
 /** Where a name stands in a list, or -1. */
 long hosts_find(const struct hosts *hosts, const char *name);
 
+/** True while a Job is there and has not ended. NULL: no. */
+bool hosts_job_runs(const json_t *job);
+
 /** True when this pod carries our agent: our container, with our mark. */
 bool hosts_carries(const json_t *pod, bool init);

@@ -286,6 +286,20 @@ static bool has_jobs(const struct sight *sight, const json_t *session)
            span_is(tree_span(tree_get(session, "metadata"), "uid"), sight->holder);
 }
 
+/* How many Jobs may be at work at once in the whole cluster is the administrator's choice. Seen in
+ * our memory, which may be a moment behind. */
+static bool is_full_of_jobs(struct loops *loops, const struct settings *settings)
+{
+    AUTO(json) json_t *all = known_all(loops_known(loops), KNOWN_JOB);
+    const json_t *job;
+    int64_t working = 0;
+    size_t i;
+
+    tree_items (all, i, job)
+        working += tree_get(tree_at(job, "metadata.labels"), LABEL_SESSION) && hosts_job_runs(job);
+    return working >= settings->concurrent_jobs;
+}
+
 static struct session_seen seen_of(struct loops *loops, const struct sight *sight,
                                    const json_t *session, const json_t *invoker)
 {
@@ -304,6 +318,8 @@ static struct session_seen seen_of(struct loops *loops, const struct sight *sigh
 
     target_pods_show(&sight->pods, &seen.target);
     if (seen.target.job) {
+        seen.jobs_max = sight->settings->jobs_per_session;
+        seen.crowded = is_full_of_jobs(loops, sight->settings);
         session_jobs_show(&sight->jobs, &seen.target);
         seen.pods_s = sight->jobs.read_s;
     }
@@ -562,15 +578,16 @@ static bool wants_jobs(struct loops *loops, const struct sight *sight)
     return wants;
 }
 
-/* Where all who may have claimed are in one namespace. */
+/* Where all who may have claimed are in one namespace: what has no pods is worked on in that of the
+ * session alone. */
 static bool seek_claimed(struct loops *loops, struct sight *sight, const char *space,
                          struct error *err)
 {
     struct span own = tree_span(sight->target, "namespace");
+    bool one = space && (span_is(own, space) || target_is_job(sight->target));
 
-    return !space || !span_is(own, space) ||
-           claimed_pods_seek(loops_client(loops), space, sight->lease, sight->jobs.pods,
-                             &sight->pods, &sight->missing, err);
+    return !one || claimed_pods_seek(loops_client(loops), space, sight->lease, sight->jobs.pods,
+                                     &sight->pods, &sight->missing, err);
 }
 
 /* While somebody holds the Lease, its pods decide what becomes of it. */

@@ -301,6 +301,8 @@ static bool read_work(const struct session_seen *seen, const json_t *stats,
     work->moved_s = parts->claims ? last_claim(parts->claims) : 0;
     work->watched_s = seen->watched_s;
     work->needs_executor = seen->target.job;
+    work->jobs_max = seen->jobs_max;
+    work->crowded = seen->crowded;
     work->hosts = all.list;
     work->host_count = all.count;
     return true;

@@ -29,7 +29,9 @@ struct session_seen {
     const json_t *session;         /* BackupSession or RestoreSession */
     const json_t *const *sessions; /* all of its kind and target; itself may be among them */
     size_t session_count;
-    const json_t *lease;      /* of the target; NULL: none */
+    const json_t *lease; /* of the target; NULL: none */
+    int64_t jobs_max;    /* as in struct work, as is the next */
+    bool crowded;
     struct hosts_seen target; /* of Jobs: `recorded` is filled in from the Lease */
     int64_t pods_s;           /* as of when its pods are known, all of them; 0: they are not */
     const json_t *missing;    /* UIDs of pods that are gone, see claimed_pods.h; NULL: not sought */

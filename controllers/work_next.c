@@ -128,11 +128,23 @@ static struct work_step hold_lock(const struct work *work, int64_t now_s)
     return none;
 }
 
+/* No further Job is made now; the others go on. */
+static bool is_full(const struct work *work)
+{
+    int64_t running = 0;
+
+    for (size_t i = 0; i < work->host_count; i++)
+        running += work->hosts[i].job_runs;
+    return work->crowded || (work->jobs_max > 0 && running >= work->jobs_max);
+}
+
 /* One by one: what is recorded is known before the next one is made. */
 static struct work_step execute(const struct work *work, int64_t now_s)
 {
     (void)now_s;
-    for (size_t i = 0; work->needs_executor && i < work->host_count; i++) {
+    if (!work->needs_executor || is_full(work))
+        return none;
+    for (size_t i = 0; i < work->host_count; i++) {
         const struct work_host *host = &work->hosts[i];
 
         if (host->expected && host->result == WORK_OPEN && !host->has_job && !is_closed(work))
@@ -153,6 +165,7 @@ static bool is_troubled(const struct work_host *host, int64_t now_s)
            (host->hopeless || (!host->claimed && now_s - host->trouble_since_s >= WORK_TROUBLE_S));
 }
 
+/* Whose turn it is not yet is ignored by nobody. */
 static bool is_ignored(const struct work *work, const struct work_host *host, int64_t now_s)
 {
     int64_t patience_s = host->busy              ? WORK_STEPS_MAX_S
@@ -160,7 +173,8 @@ static bool is_ignored(const struct work *work, const struct work_host *host, in
                                                  : WORK_UNCLAIMED_S;
     int64_t since_s = later(later(work->started_s, work->moved_s), work->watched_s);
 
-    return !host->claimed && now_s - since_s >= patience_s;
+    return !host->claimed && now_s - since_s >= patience_s &&
+           !(work->needs_executor && !host->has_job && is_full(work));
 }
 
 static struct work_step judge_host(const struct work *work, size_t i, int64_t now_s)

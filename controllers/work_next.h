@@ -91,6 +91,8 @@ struct work {
     int attempts_max;    /* WORK_ATTEMPTS_MAX */
     bool begun_counts;   /* a host that was begun is never left out, also when it is scaled away */
     bool needs_executor; /* Jobs do the work, one each host */
+    int64_t jobs_max;    /* of them at once; 0: as many as there are hosts */
+    bool crowded;        /* there are as many Jobs in the cluster as may be: no further one */
     int32_t total;       /* hosts, as the status has it; -1: not yet */
     enum work_after after;
     int64_t after_since_s; /* when it was begun */

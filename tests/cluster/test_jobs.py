@@ -137,8 +137,9 @@ def an_api_server_takes_the_catalog_of_functions_and_tasks(cluster):
     kinds = {"Function": 0, "Task": 0}
     for it in kustomized(cluster, os.path.join(tools.ROOT, "manifests", "catalog")):
         kind, name = it["kind"], it["metadata"]["name"]
-        it["metadata"]["name"] = "test-" + name  # the controller may have applied it already
-        must_be_taken(cluster, f"{kind} {name}", f"/apis/{STASH}/{kind.lower()}s", it)
+        # the controller may have applied it already
+        must_be_taken(cluster, f"{kind} {name}", f"/apis/{STASH}/{kind.lower()}s",
+                      {**it, "metadata": {**it["metadata"], "name": "test-" + name}})
         kinds[kind] += 1
     check(min(kinds.values()) >= 8, f"{kinds}")
     return ", ".join(f"{kind} {count}" for kind, count in kinds.items())

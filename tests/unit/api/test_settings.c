@@ -11,10 +11,11 @@ static char *describe(const struct settings *s)
     AUTO(free) char *secrets = tree_format(s->agent_pull_secrets, NULL);
     AUTO(free) char *resources = tree_format(s->agent_resources, NULL);
     AUTO(free) char *excluded = tree_format(s->excluded, NULL);
-    char *text = text_format("%s %s %s %s %s %s %s %lld %lld %s %d", s->agent_image,
+    char *text = text_format("%s %s %s %s %s %s %s %lld %lld %lld %lld %s %d", s->agent_image,
                              s->agent_image_pull_policy, secrets, resources,
                              s->deny ? "deny" : "warn", excluded, s->cluster_name,
-                             (long long)s->concurrent_sessions, (long long)s->writes_per_second,
+                             (long long)s->concurrent_sessions, (long long)s->concurrent_jobs,
+                             (long long)s->jobs_per_session, (long long)s->writes_per_second,
                              s->pushgateway_url ? s->pushgateway_url : "-", (int)s->log_level);
 
     for (char *c = text; *c; c++)
@@ -25,7 +26,7 @@ static char *describe(const struct settings *s)
 #define IMAGE "granary-agent:" GRANARY_VERSION
 #define RESOURCES "{'limits':{'cpu':'1','memory':'512Mi'},'requests':{'cpu':'10m','memory':'64Mi'}}"
 #define EXCLUDED "['kube-system','kube-node-lease','granary-system']"
-#define DEFAULTS IMAGE " IfNotPresent [] " RESOURCES " warn " EXCLUDED "  20 20 - 1"
+#define DEFAULTS IMAGE " IfNotPresent [] " RESOURCES " warn " EXCLUDED "  20 40 5 20 - 1"
 
 static const struct {
     const char *tree, *result;
@@ -36,18 +37,20 @@ static const struct {
     {"{'agent': {'image': 'registry:5000/a/b@sha256:00', 'imagePullPolicy': 'Never',"
      " 'imagePullSecrets': [{'name': 'pull'}], 'resources': {'limits': {'memory': '1Gi',"
      " 'cpu': 2}}}, 'enforcement': 'Deny', 'excludedNamespaces': ['a', 'b-c'],"
-     " 'clusterName': 'prod.eu', 'limits': {'concurrentSessions': 5, 'writesPerSecond': 10000},"
+     " 'clusterName': 'prod.eu', 'limits': {'concurrentSessions': 5, 'concurrentJobs': 6, "
+     "'jobsPerSession': 7, "
+     "'writesPerSecond': 10000},"
      " 'pushgateway': {'url': 'http://pushgateway.monitoring.svc:9091'}, 'logLevel': 'debug'}",
      "registry:5000/a/b@sha256:00 Never [{'name':'pull'}]"
      " {'limits':{'cpu':2,'memory':'1Gi'},'requests':{'cpu':'10m','memory':'64Mi'}}"
-     " deny ['a','b-c'] prod.eu 5 10000 http://pushgateway.monitoring.svc:9091 0"},
+     " deny ['a','b-c'] prod.eu 5 6 7 10000 http://pushgateway.monitoring.svc:9091 0"},
     {"{'enforcement': 'Warn', 'excludedNamespaces': [], 'logLevel': 'error'}",
-     IMAGE " IfNotPresent [] " RESOURCES " warn []  20 20 - 3"},
+     IMAGE " IfNotPresent [] " RESOURCES " warn []  20 40 5 20 - 3"},
     {"{'agent': {'imagePullPolicy': 'Always'}, 'clusterName': '', 'logLevel': 'warn'}",
-     IMAGE " Always [] " RESOURCES " warn " EXCLUDED "  20 20 - 2"},
+     IMAGE " Always [] " RESOURCES " warn " EXCLUDED "  20 40 5 20 - 2"},
     {"{'agent': {'resources': {'requests': {'cpu': '1000m', 'memory': '512Mi'}}}}",
      IMAGE " IfNotPresent [] {'limits':{'cpu':'1','memory':'512Mi'},'requests':{'cpu':'1000m',"
-           "'memory':'512Mi'}} warn " EXCLUDED "  20 20 - 1"},
+           "'memory':'512Mi'}} warn " EXCLUDED "  20 40 5 20 - 1"},
 };
 
 START_TEST(good)
@@ -105,6 +108,7 @@ static const struct {
     {"{'clusterName': 'A'}", "clusterName: expected a name"},
     {"{'clusterName': 'a\\u0000b'}", "clusterName: expected a name"},
     {"{'limits': {'concurrentSessions': 0}}", "limits.concurrentSessions: expected a whole number"},
+    {"{'limits': {'jobsPerSession': 0}}", "limits.jobsPerSession: expected a whole number"},
     {"{'limits': {'concurrentSessions': 10001}}", "limits.concurrentSessions: expected a whole"},
     {"{'limits': {'writesPerSecond': 1.5}}", "limits.writesPerSecond: expected a whole number"},
     {"{'limits': {'writesPerSecond': '5'}}", "limits.writesPerSecond: expected a whole number"},

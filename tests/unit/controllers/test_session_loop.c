@@ -297,6 +297,43 @@ START_TEST(a_restore_without_repository)
     }
 END_TEST
 
+static size_t jobs_of(struct scene *scene)
+{
+    AUTO(json) json_t *jobs = fake_cluster_list(scene->stage.cluster, STAGE_JOBS);
+
+    return json_array_size(jobs);
+}
+
+/* Seven copies of a claim, each by a Job: as many at once as the settings have, and the next one
+ * when one has ended. */
+START_TEST(a_bound_on_jobs_at_once)
+    {
+        struct scene scene;
+
+        prepare(&scene);
+        stage_restore(&scene.stage,
+                      "{'repository':{'name':'r'},'target':{'replicas':7,'volumeClaimTemplates':[{"
+                      "'metadata':{'name':'data-${POD_ORDINAL}'},'spec':{'accessModes':["
+                      "'ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}],'rules':[{"
+                      "'paths':['/data']}],'volumeMounts':[{'name':'data',"
+                      "'mountPath':'/data'}]}}");
+        AWAIT(jobs_of(&scene) == 5, "%zu Jobs", jobs_of(&scene));
+        stand_look_again(&scene.stand, 0, 1);
+        ck_assert_uint_eq(jobs_of(&scene), 5);
+
+        AUTO(json) json_t *jobs = fake_cluster_list(scene.stage.cluster, STAGE_JOBS);
+        AUTO(json) json_t *ended = tree_copy(json_array_get(jobs, 0));
+        AUTO(free)
+        char *path = text_format(STAGE_JOBS "/%s", tree_text(tree_get(ended, "metadata"), "name"));
+
+        tree_put_new(ended, "status",
+                     json_row("{'conditions':[{'type':'Failed','status':'True'}]}"));
+        fake_cluster_put(scene.stage.cluster, path, TAKE(ended));
+        AWAIT(jobs_of(&scene) == 6, "%zu Jobs", jobs_of(&scene));
+        done(&scene);
+    }
+END_TEST
+
 /* ---- keys ---- */
 
 static const struct {
@@ -328,5 +365,6 @@ SUITE(session_loop)
     tcase_add_test(tests, without_configuration);
     tcase_add_test(tests, a_restore);
     tcase_add_test(tests, a_restore_without_repository);
+    tcase_add_test(tests, a_bound_on_jobs_at_once);
     suite_rows(tests, parses, parse_rows);
 }
