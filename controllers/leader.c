@@ -28,8 +28,9 @@
 /* Between two looks at what is watched: for clocks that jump, and dates that come. */
 #define CALM_MS 3600000
 
-/* Between two times that memory is given back. */
-#define TRIM_MS 60000
+/* Between two looks whether memory is to be given back, and how much is worth it: bytes. */
+#define TRIM_MS 5000
+#define TRIM_BYTES (4 << 20)
 
 /* Between two looks since something changed. */
 #define NEWS_MS 1000
@@ -302,7 +303,8 @@ static int64_t slice_turn(struct leader *leader)
 static int64_t trim_turn(struct leader *leader)
 {
     (void)leader;
-    heap_trim();
+    if (heap_look().free > TRIM_BYTES)
+        heap_trim();
     return TRIM_MS;
 }
 

@@ -74,19 +74,20 @@ static const char *text_of(const json_t *object, const char *key)
 
 /* ---- workloads, as far as claims go ---- */
 
-/* Volumes and claim templates, without all the rest. New reference. */
+/* Volumes and claim templates, without all the rest: copies, since they stay, and what they were
+ * read with does not. New reference. */
 static json_t *slim(const json_t *whole)
 {
     json_t *made = json_object(), *spec = json_object(), *template = json_object();
     json_t *pod = json_object();
 
-    tree_put_new(made, "apiVersion", tree_share(tree_get(whole, "apiVersion")));
-    tree_put_new(made, "kind", tree_share(tree_get(whole, "kind")));
-    tree_put_new(pod, "volumes", tree_share(tree_at(whole, "spec.template.spec.volumes")));
+    tree_put_new(made, "apiVersion", tree_copy(tree_get(whole, "apiVersion")));
+    tree_put_new(made, "kind", tree_copy(tree_get(whole, "kind")));
+    tree_put_new(pod, "volumes", tree_copy(tree_at(whole, "spec.template.spec.volumes")));
     tree_put_new(template, "spec", pod);
     tree_put_new(spec, "template", template);
     tree_put_new(spec, "volumeClaimTemplates",
-                 tree_share(tree_at(whole, "spec.volumeClaimTemplates")));
+                 tree_copy(tree_at(whole, "spec.volumeClaimTemplates")));
     tree_put_new(made, "spec", spec);
     return made;
 }
@@ -119,7 +120,7 @@ static const json_t *parts_of(struct overview *overview, enum known_kind kind,
     if (!whole)
         return NULL;
     next = json_object();
-    tree_put_new(next, "generation", tree_share(tree_at(whole, "metadata.generation")));
+    tree_put_new(next, "generation", tree_copy(tree_at(whole, "metadata.generation")));
     tree_put_new(next, "object", slim(whole));
     tree_put_new(overview->kept, uid, next);
     return tree_get(next, "object");

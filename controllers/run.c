@@ -184,6 +184,7 @@ static void bring_up_to_date(struct run *run)
 
     facts->lease_stuck = stuck;
     facts->api = api;
+    facts->heap = heap_look();
     facts->events_lost = events.dropped + events.failed;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         facts->api.calls += others[i].calls;

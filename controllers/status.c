@@ -228,6 +228,8 @@ void status_metrics(const struct status_facts *facts, struct text *text)
         {"objects", "gauge", "Objects that are known.", facts->objects},
         {"watch_errors_total", "counter", "Failures of lists and watches.", facts->watch_errors},
         {"events_lost_total", "counter", "Events that could not be written.", facts->events_lost},
+        {"heap_used_bytes", "gauge", "Memory that is in use.", facts->heap.used},
+        {"heap_free_bytes", "gauge", "Memory that is kept for what comes.", facts->heap.free},
         {"api_requests_total", "counter", "Requests to the API server.", facts->api.calls},
         {"api_failures_total", "counter", "Requests that failed.", facts->api.failures},
         {"api_repeats_total", "counter", "Requests sent again.", facts->api.repeated},

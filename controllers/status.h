@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "certs/rotation.h"
 #include "controllers/agent_api.h"
+#include "controllers/heap.h"
 #include "kube/client.h"
 
 /*
@@ -48,6 +49,7 @@ struct status_facts {
     size_t loop_count;
     struct agent_api_facts agents;
     int64_t events_lost;
+    struct heap_facts heap;
     struct kube_client_facts api;
 };
 

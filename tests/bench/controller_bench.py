@@ -18,7 +18,7 @@ import node  # noqa: E402
 import test_certificates as certificates  # noqa: E402
 import test_scale as scale  # noqa: E402
 from harness import SYSTEM, eventually  # noqa: E402
-from installed import blueprint, plain  # noqa: E402
+from installed import blueprint, metrics, plain  # noqa: E402
 from test_targets import USER, place  # noqa: E402
 
 TARGETS, OTHERS = int(os.environ.get("TARGETS", "1000")), int(os.environ.get("OTHERS", "5000"))
@@ -47,8 +47,11 @@ def memory_mib(pod):
 
 
 def say_memory(cluster, when):
-    now, most = memory_mib(leader(cluster))
-    say(f"resident {when}: {now:.0f} MiB, most ever {most:.0f}   (wanted: < {WANTED_MIB})")
+    pod = leader(cluster)
+    now, most = memory_mib(pod)
+    used, free = (metrics(pod)[f"granary_controller_heap_{name}_bytes"] / 2**20 for name in ("used", "free"))
+    say(f"resident {when}: {now:.0f} MiB, most ever {most:.0f}   (wanted: < {WANTED_MIB}); "
+        f"of the heap {used:.0f} in use, {free:.0f} free")
 
 
 def until(question, what):
