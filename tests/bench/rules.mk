@@ -52,6 +52,14 @@ $(BENCH)/admit_bench: $(BENCH)/admit_bench.o $(BUILD)/libgranary.a
 
 -include $(BENCH)/floor.d $(BENCH)/admit_bench.d
 
+# make bench-backup FILES=5000 MIB=2048 ROUNDS=3
+.PHONY: bench-backup
+bench-backup: $(BUILD)/granary-agent ## a backup through the agent against restic alone, cold and incremental, as ratio
+	@tests/install.sh "measure" openssl python3
+	@tests/cluster/tools.py build restic
+	@GRANARY_AGENT=$(BUILD)/granary-agent PYTHONDONTWRITEBYTECODE=1 $(foreach name,FILES MIB ROUNDS,$(if $($(name)),$(name)=$($(name)))) \
+		tests/bench/backup_bench.py
+
 AGENTS ?= 10000
 
 .PHONY: bench-agents
