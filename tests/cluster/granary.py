@@ -22,8 +22,12 @@ LOCK = threading.Lock()
 @functools.cache
 def kustomized(cluster, place):
     """The objects of a kustomization."""
-    listed = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-",
-                             given=cluster.kubectl("kustomize", place))
+    return parsed(cluster, cluster.kubectl("kustomize", place))
+
+
+def parsed(cluster, text):
+    """The objects of YAML text."""
+    listed = cluster.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", given=text)
     decoder, found, rest = json.JSONDecoder(), [], listed.strip()
     while rest:
         value, end = decoder.raw_decode(rest)

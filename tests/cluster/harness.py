@@ -11,6 +11,7 @@ A file test_SUBJECT.py beside this one holds tests:
             return "what was seen, for the line that is printed"
 
 Tests run side by side, each in namespaces of its own; @test("CL12", alone=True) is for those that disturb others.
+needs=["cert-manager"] names sets of tools.py that are made before the cluster starts, when such a test is chosen.
 The process of the tests is in the cluster's network: addresses of pods, Services and the node can be used directly.
 """
 
@@ -53,10 +54,11 @@ SYSTEM = "granary-system"  # where our own pods are
 TESTS = []
 
 
-def test(ids, alone=False):
+def test(ids, alone=False, needs=()):
     """Registers a test with its ids in the catalogue; its name is that of the function."""
 
     def register(function):
+        function.needs = needs
         TESTS.append((ids, function, alone))
         return function
 
@@ -580,6 +582,8 @@ def run(words):
     if not chosen:
         print(f"no test is called {' or '.join(words)}")
         return 1
+    for name in sorted({name for _, function, _ in chosen for name in function.needs}):
+        tools.ensure(name)  # from the cluster's network nothing can be fetched
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(ALL_LIMIT_S)
     with started(node.default_name() + "-check") as layout:

@@ -102,6 +102,8 @@ USERS = {
     "scheduler": "/CN=system:kube-scheduler",
     "proxy": "/CN=system:kube-proxy",
     "coredns": "/O=system:masters/CN=coredns",
+    "cert-manager": "/O=system:masters/CN=cert-manager",
+    "cainjector": "/O=system:masters/CN=cainjector",
 }
 
 

@@ -8,8 +8,6 @@ import copy
 import datetime
 import os
 import signal
-import socket
-import ssl
 import tempfile
 import time
 
@@ -350,105 +348,6 @@ def led_by_another(cluster, end):
 
 def moment(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-# --- cert-manager, as far as it goes without the program --------------------------------------------
-
-CERT_MANAGER = "cert-manager.io"
-
-
-def stand_in(kind, plural):
-    """A kind of cert-manager's, of which nobody makes anything."""
-    return {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.{CERT_MANAGER}"}, "spec": {
-                "group": CERT_MANAGER, "scope": "Namespaced", "names": {
-                    "kind": kind, "plural": plural, "singular": kind.lower(), "listKind": kind + "List"},
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                    "type": "object", "properties": {"spec": {
-                        "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}}}]}}
-
-
-KINDS_OF_CERT_MANAGER = [stand_in("Certificate", "certificates"), stand_in("Issuer", "issuers")]
-
-
-def made_by_cert_manager(authority, certificate):
-    """Its Secret for a Certificate, with the annotations and the label that it writes."""
-    spec = certificate["spec"]
-    secret = authority.secret(certificate["metadata"]["name"])
-    secret["metadata"] |= {"name": spec["secretName"], "labels": {f"controller.{CERT_MANAGER}/fao": "true"},
-                           "annotations": {f"{CERT_MANAGER}/{key}": value for key, value in {
-                               "alt-names": ",".join(spec["dnsNames"]), "certificate-name": certificate["metadata"]["name"],
-                               "common-name": "", "ip-sans": "", "uri-sans": "", "issuer-group": spec["issuerRef"]["group"],
-                               "issuer-kind": spec["issuerRef"]["kind"], "issuer-name": spec["issuerRef"]["name"]}.items()}}
-    return secret
-
-
-@contextlib.contextmanager
-def kinds_of_cert_manager(cluster):
-    names = [each["metadata"]["name"] for each in KINDS_OF_CERT_MANAGER]
-    cluster.apply(KINDS_OF_CERT_MANAGER)
-    try:
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=300s", *(f"crd/{name}" for name in names))
-        eventually(lambda: "issuers" in str(cluster.api("GET", f"/apis/{CERT_MANAGER}/v1")) and
-                   cluster.api("GET", f"/openapi/v3/apis/{CERT_MANAGER}/v1"), "they are served")
-        yield
-    finally:
-        cluster.kubectl("delete", "crd", *names, "--timeout=300s")
-
-
-def serves_agents(cluster, authority):
-    """Whether a controller answers agents with a certificate of that CA."""
-    context = ssl.create_default_context(cadata=authority.files["ca.crt"])
-    for pod in controllers(cluster):
-        with contextlib.suppress(OSError), socket.create_connection((pod["status"]["podIP"], 9443), 10) as plain:
-            context.wrap_socket(plain, server_hostname=f"granary-agents.{SYSTEM}.svc").close()
-            return True
-    return False
-
-
-@test("CT8", alone=True)
-def certificates_of_cert_manager_are_published(cluster):
-    policies(cluster)
-    forget(cluster)
-    try:
-        with kinds_of_cert_manager(cluster):
-            objects = rendered(cluster, "cert-manager")
-            certificate, of_agents = (next(each for each in objects if each["kind"] == "Certificate" and
-                                           each["metadata"]["name"] == name) for name in (WEBHOOK, "granary-agents"))
-            cluster.apply([each for each in objects if each["apiVersion"].startswith(CERT_MANAGER)], None,
-                          "--server-side")
-            theirs, local = ({each["metadata"]["name"]: each for each in of_kind(found, "Deployment")}
-                             for found in (objects, rendered(cluster)))
-            controller = impatient(theirs[CONTROLLER])
-            container = controller["spec"]["template"]["spec"]["containers"][0]
-            check_equal(container["args"][0], "--certificates=cert-manager", "first argument in the overlay")
-            container |= {key: local[CONTROLLER]["spec"]["template"]["spec"]["containers"][0][key]
-                          for key in ("image", "imagePullPolicy")}
-            mark, issuer = cluster.audit_mark(), Authority("issuer")
-            cluster.apply(blueprint(), None, "--server-side")
-            cluster.apply(of_kind(objects, "Service", "NetworkPolicy", "PodDisruptionBudget", *KINDS) +
-                          [controller, patient(local[WEBHOOK])], None, "--server-side")
-            for each in (certificate, of_agents):
-                cluster.apply(made_by_cert_manager(issuer, each), None, "--server-side")
-            eventually(lambda: set(places(cluster)) == {issuer.files["ca.crt"]}, "its CA is published")
-            pods = ready(cluster)
-            eventually(lambda: asked(cluster), "the API server asks the webhook")
-            eventually(lambda: serves_agents(cluster, issuer), "agents are answered with its certificate")
-            with place(cluster) as space, Requests(cluster, space) as requests:
-                before = loads(pods)
-                cluster.apply(made_by_cert_manager(issuer, certificate), None, "--server-side")
-                eventually(lambda: all(now > then for now, then in zip(loads(pods), before)), "a renewed one is taken")
-                requests.wait_for_more()
-            text = check_only(requests, "patched", "validated")
-            other = Authority("other-issuer")
-            cluster.apply(made_by_cert_manager(other, certificate), None, "--server-side")
-            eventually(lambda: set(places(cluster)) == {other.files["ca.crt"]}, "another CA is published")
-            eventually(lambda: asked(cluster), "the API server asks the webhook")
-            check_equal([each for each in writes(cluster, mark) if each[1] == "secrets"], [], "Secrets that we wrote")
-            check(not cluster.exists("secrets", SYSTEM, AUTHORITY), "a CA of ours")
-    finally:
-        forget(cluster)
-    return f"its CA is published, and another one; renewed: {text}"
 
 
 @test("CT6", alone=True)

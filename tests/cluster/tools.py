@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, restic, Prometheus.
+"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, cert-manager, restic, Prometheus.
 
     tools.py build [SET...]    builds or fetches what the cache lacks (all sets without names)
     tools.py path PROGRAM      prints the path of one program, made first where it is missing
@@ -33,8 +33,9 @@ LIMIT_S = 2400  # one build; a cold one of Kubernetes takes 5 minutes on 2 idle 
 KUBERNETES = "v1.34.4"
 GO_OLDEST = (1, 24)
 
-# Go programs: package by name of the program, and what the linker is told.
-GoSet = collections.namedtuple("GoSet", "packages ldflags")
+# Go programs: package by name of the program, what the linker is told, and what else is taken out of a module:
+# (module, folder in it) by name.
+GoSet = collections.namedtuple("GoSet", "packages ldflags folders", defaults=[{}])
 GO_SETS = {
     "kubernetes": GoSet(
         {name: f"k8s.io/kubernetes/cmd/{name}" for name in (
@@ -49,6 +50,10 @@ GO_SETS = {
                      "etcdutl-3.5": "go.etcd.io/etcd/etcdutl/v3"}, ""),
     "coredns": GoSet({"coredns": "github.com/coredns/coredns"}, ""),
     "versitygw": GoSet({"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, ""),
+    # 1.11, the last whose programs are in its main module: since then each is in a module of its own without versions
+    "cert-manager": GoSet(
+        {name: f"github.com/cert-manager/cert-manager/cmd/{name}" for name in ("controller", "cainjector")}, "",
+        {"cert-manager-crds": ("github.com/cert-manager/cert-manager", "deploy/crds")}),
 }
 
 # Packages of Debian 13, or of another release: (name, version, SHA-256 of the file by architecture).
@@ -318,12 +323,19 @@ def watch_build(process, name, started):
     return "".join(last)
 
 
+def take_files(source, target):
+    """Copies the files of a folder, without the modes of the module cache, which nobody may write."""
+    os.mkdir(target)
+    for name in sorted(os.listdir(source)):
+        shutil.copyfile(os.path.join(source, name), os.path.join(target, name))
+
+
 def go_set(name):
     """The folder with the programs of one set."""
     wanted, modules = GO_SETS[name], os.path.join(HERE, "tools", name)
     go, version, environment = go_program()
     ldflags = f"-s -w {wanted.ldflags}".strip()
-    key = key_of(version, os.uname().machine, ldflags, sorted(wanted.packages.items()),
+    key = key_of(version, os.uname().machine, ldflags, sorted(wanted.packages.items()), *sorted(wanted.folders.items()),
                  file_text(modules, "go.mod"), file_text(modules, "go.sum"))
     with made(name, key) as (folder, fill):
         if not fill:
@@ -342,15 +354,19 @@ def go_set(name):
                     raise
             if process.returncode != 0:
                 raise Missing(f"building {program} failed:\n{last}")
+        for kept, (module, place) in wanted.folders.items():
+            found = run([go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module], f"looking for {module}", cwd=modules,
+                        env=environment)
+            take_files(os.path.join(found.strip(), place), os.path.join(fill, kept))
         say(f"{name}: took {time.monotonic() - started:.0f} s")
     return folder
 
 
 def ensure(name):
-    """Folder by program of one set."""
+    """Path by program, or by name of a folder, of one set."""
     if name in GO_SETS:
         folder = go_set(name)
-        return {program: os.path.join(folder, program) for program in GO_SETS[name].packages}
+        return {each: os.path.join(folder, each) for each in (*GO_SETS[name].packages, *GO_SETS[name].folders)}
     folder = debian_set(name)
     return {program: os.path.join(folder, path) for program, path in DEBIAN_SETS[name].programs.items()}
 
