@@ -5,7 +5,8 @@ import json
 import os
 
 from harness import becomes, check, check_equal, eventually, test
-from test_certificates import installed
+from installed import metrics
+from test_certificates import controllers, installed
 from test_life import LATE_S, protectable
 from test_maintenance import Kept
 
@@ -34,6 +35,13 @@ def let_a_check_come(it):
     eventually(lambda: it.done("check").get("job") != before and it.done("check"), "a check", LATE_S)
 
 
+def told(it, figure):
+    """What the leader's metrics say of this Repository's drills; who does not lead says nothing."""
+    name = (f"granary_repository_maintenance_{figure}{{namespace=\"{it.space}\",repository=\"{it.repository}\","
+            "kind=\"verify\"}")
+    return max([metrics(pod).get(name, 0) for pod in controllers(it.cluster)], default=0)
+
+
 @test("VD5", alone=True)  # RS6
 def drills_say_whether_all_comes_back(cluster):
     installed(cluster)
@@ -47,12 +55,14 @@ def drills_say_whether_all_comes_back(cluster):
         check_equal((drill["verified"], drill["restoredFiles"]), (1, 2), f"{drill}")
         check(drill["restoredBytes"] > 50 * 1024, f"{drill}")
         becomes(lambda: it.condition("RestoreVerified"), "True", "condition")
+        eventually(lambda: told(it, "last_success_timestamp_seconds") > 0, "a metric of the success")
         flip_data(it)
         eventually(lambda: it.done("verify").get("damaged"), "the flipped bit is found", LATE_S)
         becomes(lambda: it.condition("RestoreVerified"), "False", "condition")
         check_equal(it.status()["integrity"], False, "integrity")
         (event, *_) = eventually(lambda: cluster.events(space, "FailedToVerifyRestore", it.repository), "an event")
         check(event[0] == "Warning" and "RepositoryDamaged" in event[3], f"{event}")
+        eventually(lambda: told(it, "failures") > 0, "a metric of the failure")
         it.back_up("second")
         let_a_check_come(it)
         check_equal(it.listed()[0], 2, "snapshots: the older one may be needed")
