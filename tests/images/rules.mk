@@ -18,3 +18,10 @@ $(BUILD)/images/%.tar: $(BUILD)/% manifests/images/%.Dockerfile manifests/images
 
 check-images: images ## what is in the images, and that Dockerfiles and `make images` can not differ
 	@PYTHONDONTWRITEBYTECODE=1 GRANARY_IMAGES="$(IMAGE_FILES)" /usr/bin/python3 tests/images/run.py $(TESTS)
+
+# Not in CI: each of them installs a compiler in a Debian of its own.
+.PHONY: check-dockerfiles
+check-dockerfiles: images ## the Dockerfiles, built by buildah, make what `make images` makes of the same commit
+	@[ -z "$$(git status --porcelain)" ] || { echo "commit first: a clone is built"; exit 1; }
+	@tests/install.sh "build Dockerfiles" buildah debootstrap git
+	@PYTHONDONTWRITEBYTECODE=1 tests/images/dockerfiles.py $(TESTS)
