@@ -216,7 +216,7 @@ def what_must_not_change_does_not_and_a_status_is_apart(cluster):
 # What spec/kind is called, and the columns that `kubectl get` shows.
 COLUMNS = {
     "BackupBlueprint": "TASK SCHEDULE TARGETS FAILING AGE", "BackupConfiguration": "TASK SCHEDULE PAUSED PHASE AGE",
-    "BackupSession": "INVOKER-TYPE INVOKER-NAME PHASE DURATION AGE", "RestoreSession": "REPOSITORY PHASE DURATION AGE",
+    "BackupSession": "INVOKER-TYPE INVOKER-NAME PHASE PERCENT DURATION AGE", "RestoreSession": "REPOSITORY PHASE PERCENT DURATION AGE",
     "Repository": "INTEGRITY SIZE SNAPSHOT-COUNT LAST-SUCCESSFUL-BACKUP AGE", "Function": "AGE", "Task": "AGE",
     "AppBinding": "TYPE VERSION AGE",
 }
