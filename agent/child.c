@@ -169,6 +169,14 @@ void child_signal(const struct child *child, int number)
     kill(-child->pid, number);
 }
 
+bool child_has_ended(const struct child *child)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == child->pid;
+}
+
 int child_end(struct children *children, struct child *child)
 {
     int status = 0;

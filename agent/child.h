@@ -38,7 +38,7 @@ struct child_spec {
 /** One that runs: a process group of its own, that ends with us. */
 struct child {
     pid_t pid;
-    int ended_fd; /* readable once it has ended */
+    int ended_fd; /* readable once it has ended; below 0: ask child_has_ended() */
     int out, err; /* what it writes, non-blocking */
 };
 
@@ -48,6 +48,9 @@ bool child_start(struct children *children, const struct child_spec *spec, struc
 
 /** Sends a signal to it and all that it started. */
 void child_signal(const struct child *child, int number);
+
+/** True once it has ended, whatever it left running; it waits for child_end(). */
+bool child_has_ended(const struct child *child);
 
 /** Waits for its end, ends what it left running, closes.
  *  @return  As waitpid(2) gives it. */

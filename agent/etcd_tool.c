@@ -184,7 +184,7 @@ static bool wait_a_while(struct call *call)
     drain(&child->err, true, &call->said->errors);
     /* a kernel without pidfd_open(2) */
     if (child->ended_fd < 0)
-        ended = child->out < 0 && child->err < 0;
+        ended = child_has_ended(child);
     if (!ended)
         look(call, ready > 0 && waits[3].revents);
     return ended;

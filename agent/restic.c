@@ -362,7 +362,7 @@ static void wait_a_while(struct call *call)
         call->ended = waits[2].revents;
     /* a kernel without pidfd_open(2) */
     if (call->child.ended_fd < 0)
-        call->ended = call->child.out < 0 && call->child.err < 0;
+        call->ended = child_has_ended(&call->child);
 }
 
 static void finish(struct call *call)
