@@ -1,6 +1,5 @@
 #include "agent/dir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,12 +17,6 @@ static bool fail(struct error *err, const char *name)
 int dir_open(int folder, const char *name)
 {
     return openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static void auto_closedir(DIR **list)
-{
-    if (*list)
-        closedir(*list);
 }
 
 bool dir_names(int folder, struct words *names, struct error *err)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -17,6 +18,12 @@
 
 /** Names in a folder but "." and "..", in no order. */
 #define DIR_NAMES_MAX 4096u
+
+static inline void auto_closedir(DIR **list)
+{
+    if (*list)
+        closedir(*list);
+}
 
 /** Opens a folder in another one. @return  -1: errno says why; ENOTDIR: it is a link or a file. */
 int dir_open(int folder, const char *name);

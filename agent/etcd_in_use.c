@@ -1,7 +1,6 @@
 #include "agent/etcd_in_use.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,12 +115,6 @@ static bool look_at_process(int proc, const char *pid, const struct files *files
         if (fstatat(open_files, names.list[i], &what, 0) == 0 && is_known(files, &what))
             return refuse_process(process, pid, err);
     return true;
-}
-
-static void auto_closedir(DIR **list)
-{
-    if (*list)
-        closedir(*list);
 }
 
 static bool look_at_processes(const struct files *files, struct error *err)

@@ -26,6 +26,7 @@ struct restore {
     struct children children;
     struct etcd_run run;
     struct etcd_tools tools;
+    struct etcd_version server; /* that the member is for; of the tools when nobody says it */
     struct etcd_place place;
     struct etcd_wish wish;
     struct etcd_proof proof;
@@ -118,21 +119,22 @@ static bool fetch(struct restore *restore, struct error *err)
 static bool find_tools(struct restore *restore, struct error *err)
 {
     const char *wanted = restore->options->etcd_version;
-    struct etcd_version server = {0};
 
-    if (wanted && !etcd_version_parse(span_of(wanted), &server))
+    if (wanted && !etcd_version_parse(span_of(wanted), &restore->server))
         return error_set(err, ERROR_INVALID, "--etcd-version %s: not understood", wanted);
-    return etcd_tools_find(&restore->run, restore->options->tools, server, &restore->tools, err);
+    if (!etcd_tools_find(&restore->run, restore->options->tools, restore->server, &restore->tools,
+                         err))
+        return false;
+    if (!wanted)
+        restore->server = restore->tools.version;
+    return true;
 }
 
 /* A server refuses what a newer one has stored, or worse, does not. */
 static bool check_version(const struct restore *restore, struct error *err)
 {
-    const char *wanted = restore->options->etcd_version;
-    struct etcd_version stored, server = restore->tools.version;
+    struct etcd_version stored, server = restore->server;
 
-    if (wanted && !etcd_version_parse(span_of(wanted), &server))
-        return error_set(err, ERROR_INVALID, "--etcd-version %s: not understood", wanted);
     if (!etcd_version_parse(span_of(restore->proof.version), &stored) ||
         stored.major < server.major ||
         (stored.major == server.major && stored.minor <= server.minor))

@@ -1,12 +1,12 @@
 #include "agent/secret_folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/dir.h"
 #include "api/agent_messages.h"
 #include "base/auto.h"
 #include "base/base64.h"
@@ -43,12 +43,6 @@ static void read_key(int folder, const char *name, json_t *data)
         return; /* a folder of the kubelet's; a key that is missing is said later */
     base64_encode(&base64, (struct span){text_get(&bytes), bytes.length});
     tree_put_text(data, name, text_get(&base64));
-}
-
-static void auto_closedir(DIR **folder)
-{
-    if (*folder)
-        closedir(*folder);
 }
 
 json_t *secret_folder_read(const char *path, struct error *err)

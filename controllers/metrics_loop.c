@@ -15,9 +15,6 @@
 #include "kube/store.h"
 #include "kube/time.h"
 
-#define BACKUP "backup "
-#define RESTORE "restore "
-
 struct state {
     pthread_mutex_t lock;
     json_t *successes; /* by "namespace/name": the newest session that succeeded. Most are shared
@@ -204,52 +201,33 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     AUTO(free) char *name = NULL;
 
     (void)err;
-    if (strncmp(key, BACKUP, strlen(BACKUP)) != 0 ||
-        !configuration_key_split(key + strlen(BACKUP), &space, &name))
+    if (!configuration_key_split(key, &space, &name))
         return LOOP_RESTS;
 
     AUTO(json)
     json_t *configuration = known_get(loops_known(loops), KNOWN_CONFIGURATION, space, name);
 
     if (configuration)
-        note(loops, key + strlen(BACKUP));
+        note(loops, key);
     else
-        forget(loops, key + strlen(BACKUP));
+        forget(loops, key);
     return LOOP_RESTS;
 }
 
 /* ---- what changes ---- */
 
-static void push_key(json_t *list, const char *kind, const json_t *object)
-{
-    AUTO(free) char *key = object ? store_key(object) : NULL;
-    AUTO(free) char *whole = key ? text_format("%s%s", kind, key) : NULL;
-
-    if (whole)
-        tree_push_text(list, whole);
-}
-
-static void push_invoker(json_t *list, const json_t *session)
-{
-    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
-    AUTO(free)
-    char *key = name ? text_format(BACKUP "%s/%s", meta(session, "namespace"), name) : NULL;
-
-    if (key)
-        tree_push_text(list, key);
-}
-
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
     const json_t *object = change->after ? change->after : change->before;
+    AUTO(free) char *key = NULL;
 
     (void)known;
     if (change->kind == KNOWN_CONFIGURATION)
-        push_key(list, BACKUP, object);
-    else if (change->kind == KNOWN_RESTORE)
-        push_key(list, RESTORE, object);
+        key = store_key(object);
     else if (change->kind == KNOWN_SESSION)
-        push_invoker(list, object);
+        key = known_reference(object, tree_at(object, "spec.invoker"));
+    if (key)
+        tree_push_text(list, key);
 }
 
 /* ---- metrics ---- */

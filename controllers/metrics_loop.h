@@ -3,9 +3,8 @@
 #include "controllers/loops.h"
 
 /*
- * The loop of metrics: one key for each BackupConfiguration ("backup shop/web") and RestoreSession
- * ("restore shop/web"). It remembers the last success of those whose history does not keep it, and
- * decides nothing.
+ * The loop of metrics: one key for each BackupConfiguration ("shop/web"). It remembers the last
+ * success of those whose history does not keep it, and decides nothing.
  */
 extern const struct loop metrics_loop;
 

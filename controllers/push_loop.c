@@ -44,6 +44,13 @@ static void auto_about(struct about *about)
     free(about->job);
 }
 
+/* As Stash calls it. */
+static char *job_of(enum known_kind kind, const char *space, const char *name)
+{
+    return text_format("%s-%s-%s", kind == KNOWN_RESTORE ? "restoresession" : "backupconfiguration",
+                       space, name);
+}
+
 static bool read_key(const char *key, struct about *about)
 {
     bool restore = strncmp(key, RESTORE, strlen(RESTORE)) == 0;
@@ -52,8 +59,7 @@ static bool read_key(const char *key, struct about *about)
     if (!configuration_key_split(key + strlen(restore ? RESTORE : BACKUP), &about->space,
                                  &about->name))
         return false;
-    about->job = text_format("%s-%s-%s", restore ? "restoresession" : "backupconfiguration",
-                             about->space, about->name);
+    about->job = job_of(about->kind, about->space, about->name);
     return true;
 }
 
@@ -64,14 +70,6 @@ static void push_key(json_t *list, const char *kind, char *name_new)
 
     if (key)
         tree_push_text(list, key);
-}
-
-static char *invoker_of(const json_t *session)
-{
-    const char *space = tree_text(tree_get(session, "metadata"), "namespace");
-    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
-
-    return space && name ? text_format("%s/%s", space, name) : NULL;
 }
 
 /* Its numbers stand among those of each configuration. */
@@ -95,7 +93,7 @@ static void keys(struct known *known, const struct informer_change *change, json
     else if (change->kind == KNOWN_RESTORE)
         push_key(list, RESTORE, store_key(object));
     else if (change->kind == KNOWN_SESSION)
-        push_key(list, BACKUP, invoker_of(object));
+        push_key(list, BACKUP, known_reference(object, tree_at(object, "spec.invoker")));
     else if (change->kind == KNOWN_REPOSITORY)
         push_users(known, object, list);
 }
@@ -145,9 +143,8 @@ static bool is_used(struct known *known, const struct about *about)
     tree_items (all, i, object) {
         const json_t *metadata = tree_get(object, "metadata");
         AUTO(free)
-        char *job = text_format(
-            "%s-%s-%s", about->kind == KNOWN_RESTORE ? "restoresession" : "backupconfiguration",
-            tree_text(metadata, "namespace"), tree_text(metadata, "name"));
+        char *job =
+            job_of(about->kind, tree_text(metadata, "namespace"), tree_text(metadata, "name"));
 
         if (strcmp(job, about->job) == 0)
             return true;
