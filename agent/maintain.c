@@ -7,6 +7,7 @@
 
 #include "agent/drill.h"
 #include "agent/secret_folder.h"
+#include "agent/wipe.h"
 #include "agent/work.h"
 #include "api/maintenance_result.h"
 #include "api/restic_access.h"
@@ -184,7 +185,14 @@ static json_t *read_runs(const struct agent_options *options, struct error *err)
     return TAKE(runs);
 }
 
-static bool do_all(struct run *run, struct maintenance_result *result)
+static bool do_wipe(struct run *run, struct text *others)
+{
+    AUTO(json) json_t *backend = json_loads(run->agent->options->backend, 0, NULL);
+
+    return wipe_do(run, backend, others);
+}
+
+static bool do_runs(struct run *run, struct maintenance_result *result)
 {
     struct error err = {.message = ""};
     AUTO(json) json_t *runs = read_runs(run->agent->options, &err), *removed = json_object();
@@ -206,6 +214,17 @@ static bool do_all(struct run *run, struct maintenance_result *result)
 }
 
 /* ---- all of it ---- */
+
+static bool do_all(struct run *run, struct maintenance_result *result, struct text *others)
+{
+    if (strcmp(run->agent->options->kind, "wipe") != 0)
+        return do_runs(run, result);
+
+    bool good = do_wipe(run, others);
+
+    result->others = good && others->length ? text_get(others) : NULL;
+    return good;
+}
 
 static void prepare(const struct agent_options *options, struct message_work *work)
 {
@@ -265,6 +284,7 @@ enum agent_exit agent_maintain(struct agent *agent)
     const struct agent_options *options = agent->options;
     AUTO(free) struct message_work *work = text_alloc(sizeof *work);
     struct maintenance_result result = MAINTENANCE_RESULT_NONE;
+    AUTO(text) struct text others = {0};
     struct error err = {.message = ""};
     struct run run;
     bool good;
@@ -281,7 +301,7 @@ enum agent_exit agent_maintain(struct agent *agent)
         return AGENT_ENDED;
     }
     if (run_begin(&run, agent, work))
-        (void)do_all(&run, &result);
+        (void)do_all(&run, &result, &others);
     good = finish(options, &run.failure, &result);
     run_done(&run);
     return good ? AGENT_FINE : AGENT_ENDED;

@@ -71,6 +71,7 @@ static bool take_jitter(const char *text, void *member, struct error *detail)
 }
 
 #define RESTIC "/usr/bin/restic"
+#define RCLONE "/usr/bin/rclone"
 #define MOUNTINFO "/proc/self/mountinfo"
 #define RESULT "/dev/termination-log"
 
@@ -81,6 +82,7 @@ static const struct flag rows[] = {
     {"scratch", FLAG_TEXT, AT(scratch), "DIR",
      "restic's cache and temporary files (default " MOUNT_SCRATCH ")"},
     {"restic", FLAG_TEXT, AT(restic), "FILE", "the program (default " RESTIC ")"},
+    {"rclone", FLAG_TEXT, AT(rclone), "FILE", "the program (default " RCLONE ")"},
     {"mountinfo", FLAG_TEXT, AT(mountinfo), "FILE", "list of the volumes (default " MOUNTINFO ")"},
     {"target-kind", FLAG_TEXT, AT(target_kind), "KIND", "of the workload: StatefulSet"},
     {"session", FLAG_TEXT, AT(session), "NAME", "the RestoreSession to wait for"},
@@ -93,7 +95,8 @@ static const struct flag rows[] = {
     {"jitter", FLAG_BY(take_jitter), 0, "DURATION", "begin at a random moment within it"},
     {"deadline", FLAG_TIME(1000, DEADLINE_MAX_MS), AT(deadline_ms), "DURATION",
      "give up after it (default 10m)"},
-    {"kind", FLAG_TEXT, AT(kind), "WORD", "what is done: forget, prune, check, unlock, verify"},
+    {"kind", FLAG_TEXT, AT(kind), "WORD",
+     "what is done: forget, prune, check, unlock, verify, wipe"},
     {"secret", FLAG_TEXT, AT(secret), "DIR", "the storage Secret, a file for each key"},
     {"backend", FLAG_TEXT, AT(backend), "JSON", "of the Repository"},
     {"cluster", FLAG_TEXT, AT(cluster), "UID", "of the cluster that must own the repository"},
@@ -118,6 +121,7 @@ static const struct flag rows[] = {
 static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              WORKS | MAINTAIN,
                                              WORKS | MAINTAIN,
+                                             MAINTAIN,
                                              INIT | IN(AGENT_STEP),
                                              INIT,
                                              INIT,
@@ -153,6 +157,7 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
 static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
                                               .scratch = MOUNT_SCRATCH,
                                               .restic = RESTIC,
+                                              .rclone = RCLONE,
                                               .mountinfo = MOUNTINFO,
                                               .deadline_ms = DEADLINE_MS,
                                               .result = RESULT};
@@ -202,18 +207,28 @@ static bool check_mode(const struct agent_options *options, struct error *err)
     return true;
 }
 
+static bool check_maintain(const struct agent_options *options, struct error *err)
+{
+    bool wipes = options->kind && strcmp(options->kind, "wipe") == 0;
+
+    if (!options->kind || !options->secret || !options->backend ||
+        (!options->run_count && !options->drill_count && !wipes))
+        return error_set(err, ERROR_INVALID,
+                         "maintain needs --kind, --secret, --backend and at least one --run");
+    if (options->drill_count > 0 && (!options->restored || options->run_count > 0))
+        return error_set(err, ERROR_INVALID, "--drill needs --restored, and no --run beside it");
+    if (wipes && (!options->cluster || options->run_count || options->drill_count))
+        return error_set(err, ERROR_INVALID, "--kind wipe needs --cluster, and no --run");
+    return true;
+}
+
 static bool check(const struct agent_options *options, struct error *err)
 {
     bool any = options->session || options->session_namespace || options->session_uid;
     bool all = options->session && options->session_namespace && options->session_uid;
 
-    if (options->mode == AGENT_MAINTAIN &&
-        (!options->kind || !options->secret || !options->backend ||
-         (!options->run_count && !options->drill_count)))
-        return error_set(err, ERROR_INVALID,
-                         "maintain needs --kind, --secret, --backend and at least one --run");
-    if (options->drill_count > 0 && (!options->restored || options->run_count > 0))
-        return error_set(err, ERROR_INVALID, "--drill needs --restored, and no --run beside it");
+    if (options->mode == AGENT_MAINTAIN && !check_maintain(options, err))
+        return false;
     if (any && !all)
         return error_set(err, ERROR_INVALID,
                          "--session, --session-namespace and --session-uid belong together");

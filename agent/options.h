@@ -54,6 +54,7 @@ struct agent_options {
     const char *result;    /* file that is told how it ended, or what an application starts on */
     const char *scratch;   /* folder for restic's cache and temporary files */
     const char *restic;    /* path of the program */
+    const char *rclone;    /* of this one; only the image for removing repositories has it */
     const char *mountinfo; /* list of mounts */
 };
 

@@ -393,7 +393,7 @@ static struct child_spec spec_of(struct run *run, struct words *argv)
     const struct message_limits *limits = &run->work->limits;
     bool has = run->work->has_limits;
 
-    return (struct child_spec){.program = run->agent->options->restic,
+    return (struct child_spec){.program = run->program ? run->program : run->agent->options->restic,
                                .argv = words_list(argv),
                                .environment = words_list(&run->environment),
                                .files = run->files,
@@ -423,8 +423,9 @@ bool restic_run(struct run *run, struct words *argv, enum reading reading, struc
     }
     finish(&call);
     output->end.status = child_end(run->agent->children, &call.child);
-    log_info("restic ended", LOG_S("command", argv->list[1]), LOG_N("status", output->end.status),
-             LOG_S("session", run->work->session.name), LOG_S("host", run->work->host));
+    log_info(run->program ? "rclone ended" : "restic ended", LOG_S("command", argv->list[1]),
+             LOG_N("status", output->end.status), LOG_S("session", run->work->session.name),
+             LOG_S("host", run->work->host));
     return true;
 }
 

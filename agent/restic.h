@@ -16,6 +16,7 @@ struct run {
     const struct message_work *work;
     struct restic_place place;
     struct words environment;
+    const char *program;          /* another one than restic, by its path; NULL: restic */
     int files[MESSAGE_FILES_MAX]; /* memory files */
     size_t file_count;
     int input;                    /* what restic reads; below 0: nothing */

@@ -122,14 +122,11 @@ static const char *backend_of(const char *url)
     return NULL;
 }
 
-/* Adds NAME=VALUE; $GRANARY_FILES/<name> becomes where the child has that file. */
-static bool add_variable(struct words *out, const struct message_work *work,
-                         const struct message_variable *variable, struct error *err)
+bool command_variable(struct words *out, const struct message_work *work,
+                      const struct message_variable *variable, struct error *err)
 {
     size_t prefix = strlen(FILES);
 
-    if (!is_variable(variable->name))
-        return error_set(err, ERROR_INVALID, "restic is given no variable %s", variable->name);
     if (strncmp(variable->value, FILES, prefix) != 0) {
         words_addf(out, "%s=%s", variable->name, variable->value);
         return true;
@@ -140,6 +137,14 @@ static bool add_variable(struct words *out, const struct message_work *work,
             return true;
         }
     return error_set(err, ERROR_INVALID, "the file that %s names did not come", variable->name);
+}
+
+static bool add_variable(struct words *out, const struct message_work *work,
+                         const struct message_variable *variable, struct error *err)
+{
+    return is_variable(variable->name)
+               ? command_variable(out, work, variable, err)
+               : error_set(err, ERROR_INVALID, "restic is given no variable %s", variable->name);
 }
 
 static void add_inherited(struct words *out, const char *const *environment)
@@ -153,22 +158,27 @@ static void add_inherited(struct words *out, const char *const *environment)
         }
 }
 
-bool restic_environment(struct words *out, const struct restic_place *place, struct error *err)
+void command_environment(struct words *out, const struct restic_place *place)
 {
-    const struct message_work *work = place->work;
-
     words_add(out, "PATH=/usr/bin:/bin");
     words_addf(out, "HOME=%s", place->scratch);
     words_addf(out, "TMPDIR=%s", place->scratch);
-    words_addf(out, "RESTIC_CACHE_DIR=%s/restic-cache", place->scratch);
-    words_addf(out, "RESTIC_REPOSITORY=%s", work->repository.url);
-    words_add(out, "RESTIC_PROGRESS_FPS=1");
     if (place->memory_bytes > 0) {
         words_addf(out, "GOMEMLIMIT=%lld",
                    (long long)place->memory_bytes / 100 * GO_MEMORY_PERCENT);
         words_add(out, GOGC_BOUNDED);
     }
     add_inherited(out, place->environment);
+}
+
+bool restic_environment(struct words *out, const struct restic_place *place, struct error *err)
+{
+    const struct message_work *work = place->work;
+
+    command_environment(out, place);
+    words_addf(out, "RESTIC_CACHE_DIR=%s/restic-cache", place->scratch);
+    words_addf(out, "RESTIC_REPOSITORY=%s", work->repository.url);
+    words_add(out, "RESTIC_PROGRESS_FPS=1");
     for (size_t i = 0; i < work->variable_count; i++)
         if (!add_variable(out, work, &work->environment[i], err))
             return false;

@@ -49,6 +49,15 @@ struct restic_place {
     const char *const *environment; /* ours: what names a proxy is handed on */
 };
 
+/** The variables that each of our programs has: where it may write, what memory it has, how the
+ *  network is reached. */
+void command_environment(struct words *out, const struct restic_place *place);
+
+/** Adds NAME=VALUE; $GRANARY_FILES/<name> in front becomes where the child has that file. False:
+ *  ERROR_INVALID, that file did not come. */
+bool command_variable(struct words *out, const struct message_work *work,
+                      const struct message_variable *variable, struct error *err) MUST_CHECK;
+
 /**
  * The variables of restic.
  *

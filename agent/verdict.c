@@ -235,21 +235,39 @@ bool restic_is_doomed(const char *words)
            strcmp(meaning->reason, "DiskFull") == 0;
 }
 
-bool restic_judge(const struct restic_end *end, const char *doing, struct failure *failure)
+static bool ended_well(const struct restic_end *end)
+{
+    return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
+           WEXITSTATUS(end->status) == 0;
+}
+
+static bool fail(const struct restic_end *end, const char *doing, const struct meaning *meaning,
+                 struct failure *failure)
 {
     bool exited = WIFEXITED(end->status);
     const char *words =
         end->cause == RESTIC_CANCELLED && end->cancelled ? end->cancelled : end->message;
 
-    if (end->cause == RESTIC_BY_ITSELF && exited && WEXITSTATUS(end->status) == 0)
-        return true;
-
-    const struct meaning *meaning = meaning_of(end);
-
     return failure_set(failure, meaning->reason, "%s: %s (%s %d%s%.900s). What to do: %s.", doing,
                        meaning->happened, exited ? "exit status" : "signal",
                        exited ? WEXITSTATUS(end->status) : WTERMSIG(end->status),
                        *words ? ": " : "", words, meaning->help);
+}
+
+bool restic_judge(const struct restic_end *end, const char *doing, struct failure *failure)
+{
+    return ended_well(end) || fail(end, doing, meaning_of(end), failure);
+}
+
+bool rclone_judge(const struct restic_end *end, const char *doing, struct failure *failure)
+{
+    static const struct meaning unknown = {"StorageFailed", "the storage did not do it",
+                                           "see what rclone says, and the log of its pod"};
+    bool ours = end->cause != RESTIC_BY_ITSELF && end->cause != RESTIC_HOPELESS;
+
+    return ended_well(end) ||
+           fail(end, doing, ours ? &causes[end->cause] : phrase_of(end->message, &unknown),
+                failure);
 }
 
 bool restic_proves_absence(const struct restic_end *end)

@@ -52,6 +52,9 @@ bool failure_set(struct failure *failure, const char *reason, const char *format
  */
 bool restic_judge(const struct restic_end *end, const char *doing, struct failure *failure);
 
+/** The same of rclone, whose exit codes say less than its words. */
+bool rclone_judge(const struct restic_end *end, const char *doing, struct failure *failure);
+
 /** True for words about what no repetition changes: refused credentials, a bucket or a certificate
  *  that is wrong. restic repeats those for a quarter of an hour, too. */
 bool restic_is_hopeless(const char *words);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/backend.h"
 #include "api/duration.h"
 #include "api/syntax.h"
 #include "base/text.h"
@@ -188,61 +187,4 @@ json_t *unlock_args(bool all)
     if (all)
         tree_push_text(args, "--remove-all");
     return args;
-}
-
-/* ---- wipe ---- */
-
-static const struct {
-    const char *provider, *remote, *bucket;
-} remotes[] = {
-    {"s3", "s3", "bucket"},          {"gcs", "gcs", "bucket"}, {"azure", "azureblob", "container"},
-    {"swift", "swift", "container"}, {"b2", "b2", "bucket"},
-};
-
-/* ":s3:bucket/prefix", without slashes at its ends. */
-static bool put_root(struct text *root, const json_t *backend, struct error *err)
-{
-    const char *provider = backend_provider(backend);
-
-    for (size_t i = 0; provider && i < sizeof remotes / sizeof *remotes; i++) {
-        const json_t *of = tree_get(backend, provider);
-        struct span prefix = tree_span(of, "prefix"), part;
-        const char *bucket = tree_text(of, remotes[i].bucket);
-
-        if (strcmp(provider, remotes[i].provider) != 0)
-            continue;
-        if (!bucket || !*bucket || strpbrk(bucket, ":/"))
-            return error_set(err, ERROR_INVALID, "the backend names no %s", remotes[i].bucket);
-        text_addf(root, ":%s:%s", remotes[i].remote, bucket);
-        while (text_split(&prefix, '/', &part))
-            if (part.length)
-                text_addf(root, "/%.*s", (int)part.length, part.data);
-        return true;
-    }
-    return error_set(err, ERROR_INVALID, "data of backend %s can not be wiped: delete them there",
-                     provider ? provider : "without provider");
-}
-
-static void push_wipe(json_t *all, const char *command, const char *root, const char *name)
-{
-    json_t *args = args_of(command);
-    AUTO(free) char *path = text_format("%s/%s", root, name);
-
-    tree_push_text(args, path);
-    tree_push_new(all, args);
-}
-
-json_t *wipe_args(const json_t *backend, struct error *err)
-{
-    static const char *const folders[] = {"snapshots", "index", "data", "locks", "keys", NULL};
-    AUTO(text) struct text root = {0};
-    json_t *all;
-
-    if (!put_root(&root, backend, err))
-        return NULL;
-    all = json_array();
-    for (size_t i = 0; folders[i]; i++)
-        push_wipe(all, "purge", text_get(&root), folders[i]);
-    push_wipe(all, "deletefile", text_get(&root), "config");
-    return all;
 }

@@ -51,13 +51,3 @@ json_t *check_args(int64_t part);
 /** `restic unlock`: of locks that restic itself takes for stale, or of all of them, which is for
  *  those who have proof that all their owners are dead. New array. */
 json_t *unlock_args(bool all);
-
-/**
- * What `rclone` deletes: a list of argument vectors, in their order. Only restic's own folders are
- * named, so that what else lies below or beside them stays; the configuration goes last, so that
- * what is left of a broken run is still a repository.
- *
- * @return  New array; NULL: ERROR_INVALID, a REST server or a local volume can not be wiped so, or
- *          there is no backend.
- */
-json_t *wipe_args(const json_t *backend, struct error *err) MUST_CHECK;

@@ -67,6 +67,10 @@ static const struct message_field fields[] = {
         .name = #member, .type = MESSAGE_COUNT, .at = AT(member), .otherwise = -1,                 \
         .high = INT64_MAX                                                                          \
     }
+    {.name = "others",
+     .type = MESSAGE_TEXT,
+     .at = AT(others),
+     .high = MAINTENANCE_RESULT_MAX_BYTES},
     COUNT(removed),
     COUNT(snapshots),
     COUNT(bytes),
@@ -104,9 +108,11 @@ static char *words_of(const char *message)
 void maintenance_result_write(const struct maintenance_result *result, struct text *out)
 {
     AUTO(free) char *words = result->message ? words_of(result->message) : NULL;
+    AUTO(free) char *others = result->others ? words_of(result->others) : NULL;
     struct maintenance_result clean = *result;
 
     clean.message = words;
+    clean.others = others;
     message_write(&shape, &clean, out);
 }
 

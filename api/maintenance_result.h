@@ -30,6 +30,7 @@ struct maintenance_result {
     int64_t errors;      /* that a check has found */
     /* of a drill: snapshots that were restored, and their files */
     int64_t verified, restored_files, restored_bytes;
+    const char *others; /* what a wipe let stay, since restic did not make it; NULL: nothing */
 };
 
 /** One in which nobody has counted anything. */

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, cert-manager, restic, Prometheus.
+"""The outside programs of the test cluster: Kubernetes, etcd, coredns, versitygw, cert-manager, restic, Prometheus, rclone.
 
     tools.py build [SET...]    builds or fetches what the cache lacks (all sets without names)
     tools.py path PROGRAM      prints the path of one program, made first where it is missing
@@ -79,6 +79,10 @@ DEBIAN_SETS = {
          {"amd64": "f779c46f571ea0c341630e4b36c1d608d46bb08c5658de99966c5c2e49486b9d"}),
     ], {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool",
         "prometheus-pushgateway": "usr/bin/prometheus-pushgateway"}, "bookworm"),
+    "rclone": DebianSet([
+        ("rclone", "1.60.1+dfsg-4",
+         {"amd64": "08259a5634c170aed546d0bb8ffbd52c63ef9f8d475a19e592ed37e702501caf"}),
+    ], {"rclone": "usr/bin/rclone"}),
     "go": DebianSet([
         ("golang-1.24-go", "1.24.4-1",
          {"amd64": "93c6c109bbc0f1d55523282a16739d10634499c04f6d066a6aa58b67b687a44f"}),
@@ -88,7 +92,7 @@ DEBIAN_SETS = {
 }
 PROGRAMS = {program: name for name, wanted in GO_SETS.items() for program in wanted.packages}
 PROGRAMS.update({program: name for name, wanted in DEBIAN_SETS.items() for program in wanted.programs})
-ALL = [*GO_SETS, "restic"]
+ALL = [*GO_SETS, "restic", "rclone"]
 
 
 class Missing(Exception):

@@ -94,6 +94,32 @@ START_TEST(ends_are_judged)
     }
 END_TEST
 
+/* Its codes are not restic's: 3 is a folder that is not there. */
+START_TEST(rclone_is_judged_by_its_words)
+    {
+        static const struct {
+            enum restic_cause cause;
+            int status;
+            const char *message, *reason;
+        } ends[] = {
+            {RESTIC_BY_ITSELF, EXIT(0), "", NULL},
+            {RESTIC_BY_ITSELF, EXIT(3), "", "StorageFailed"},
+            {RESTIC_BY_ITSELF, EXIT(12), "", "StorageFailed"},
+            {RESTIC_BY_ITSELF, 9, "", "StorageFailed"},
+            {RESTIC_BY_ITSELF, EXIT(1), "SignatureDoesNotMatch: x", "AccessDenied"},
+            {RESTIC_STOPPED, EXIT(0), "", "PodEnded"},
+        };
+
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+            const struct restic_end end = {ends[i].cause, ends[i].status, ends[i].message, NULL};
+            AUTO(failure) struct failure failure = {0};
+
+            ck_assert_int_eq(rclone_judge(&end, "removing", &failure), !ends[i].reason);
+            ck_assert(!ends[i].reason || strcmp(failure.reason, ends[i].reason) == 0);
+        }
+    }
+END_TEST
+
 START_TEST(absence_is_proven_by_one_code)
     {
         for (int code = 0; code < 256; code++) {
@@ -183,6 +209,7 @@ SUITE(agent_verdict)
     suite_rows(tests, damage_is_told_from_other_ends_of_a_check, checks);
     suite_rows(tests, ends_are_judged, rows);
     suite_rows(tests, secrets_are_taken_out, texts);
+    tcase_add_test(tests, rclone_is_judged_by_its_words);
     tcase_add_test(tests, absence_is_proven_by_one_code);
     tcase_add_test(tests, some_repetitions_are_hopeless);
 }

@@ -78,47 +78,6 @@ START_TEST(test_forget)
     }
 END_TEST
 
-static const struct {
-    const char *backend, *first, *last, *error;
-} wipes[] = {
-    {"{'s3': {'bucket': 'b', 'prefix': '/a//c/'}}", "['purge', ':s3:b/a/c/snapshots']",
-     "['deletefile', ':s3:b/a/c/config']", NULL},
-    {"{'gcs': {'bucket': 'b'}}", "['purge', ':gcs:b/snapshots']", "['deletefile', ':gcs:b/config']",
-     NULL},
-    {"{'azure': {'container': 'c', 'prefix': 'p'}}", "['purge', ':azureblob:c/p/snapshots']",
-     "['deletefile', ':azureblob:c/p/config']", NULL},
-    {"{'swift': {'container': 'c'}}", "['purge', ':swift:c/snapshots']",
-     "['deletefile', ':swift:c/config']", NULL},
-    {"{'b2': {'bucket': 'b'}}", "['purge', ':b2:b/snapshots']", "['deletefile', ':b2:b/config']",
-     NULL},
-    {"{'rest': {'url': 'http://h'}}", NULL, NULL, "data of backend rest can not be wiped"},
-    {"{'local': {'mountPath': '/m'}}", NULL, NULL, "data of backend local can not be wiped"},
-    {"{}", NULL, NULL, "can not be wiped"},
-    {"null", NULL, NULL, "can not be wiped"},
-    {"{'s3': {}}", NULL, NULL, "names no bucket"},
-    {"{'s3': {'bucket': ''}}", NULL, NULL, "names no bucket"},
-    {"{'s3': {'bucket': 'a/b'}}", NULL, NULL, "names no bucket"},
-    {"{'s3': {'bucket': 'a:b'}}", NULL, NULL, "names no bucket"},
-};
-
-START_TEST(test_wipe)
-    {
-        AUTO(json) json_t *backend = json_row(wipes[_i].backend);
-        struct error err = {0};
-        AUTO(json) json_t *all = wipe_args(backend, &err);
-
-        if (wipes[_i].error) {
-            ck_assert(!all && strstr(err.message, wipes[_i].error));
-            return;
-        }
-        AUTO(json) json_t *first = json_row(wipes[_i].first), *last = json_row(wipes[_i].last);
-
-        ck_assert_uint_eq(json_array_size(all), 6);
-        ck_assert(tree_equal(json_array_get(all, 0), first));
-        ck_assert(tree_equal(json_array_get(all, 5), last));
-    }
-END_TEST
-
 START_TEST(test_others)
     {
         static const struct {
@@ -166,6 +125,5 @@ SUITE(maintenance_args)
 {
     tcase_add_test(tests, test_look);
     suite_rows(tests, test_forget, forgets);
-    suite_rows(tests, test_wipe, wipes);
     tcase_add_test(tests, test_others);
 }
