@@ -13,6 +13,7 @@
 #include "controllers/drill.h"
 #include "controllers/known.h"
 #include "controllers/maintenance_job.h"
+#include "controllers/maintenance_pods.h"
 #include "controllers/maintenance_read.h"
 #include "controllers/maintenance_status.h"
 #include "controllers/pod_trouble.h"
@@ -30,13 +31,9 @@
 #define OTHERS_S 15
 #define ENDING_S 3
 
-/* Seconds that a Job's pod has to start: others wait for it. */
-#define START_MAX_S 900
-
 static const struct kube_resource jobs = {"batch", "v1", "jobs", "Job", true};
 static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repositories",
                                                   "Repository", true};
-static const struct kube_resource pod_resource = {"", "v1", "pods", "Pod", true};
 static const struct kube_options ours = {.manager = "granary"};
 
 /* One look at a Repository; owned, but for edge and sight. */
@@ -107,50 +104,14 @@ enum holder_state maintenance_state_of_pod(const json_t *pods, const struct hold
 
 static json_t *pods_of(const struct look *look, const char *job, struct error *err)
 {
-    AUTO(free) char *labels = text_format("job-name=%s", job);
-    const struct kube_watched watched = {.resource = pod_resource,
-                                         .space = meta(look->sight->repository, "namespace"),
-                                         .labels = labels};
-
-    return kube_list(look->edge->client, &watched, NULL, err);
-}
-
-/* True when none of them can write any more. */
-static bool have_ended(const json_t *pods)
-{
-    const json_t *pod;
-    size_t i;
-
-    tree_items (pods, i, pod) {
-        struct span phase = tree_span(tree_get(pod, "status"), "phase");
-
-        if (!span_is(phase, "Succeeded") && !span_is(phase, "Failed"))
-            return false;
-    }
-    return true;
-}
-
-static bool has_condition(const json_t *job, const char *type)
-{
-    return condition_status(tree_at(job, "status.conditions"), type) == CONDITION_TRUE;
-}
-
-static enum maintenance_run run_of(const struct look *look)
-{
-    if (!look->job_object)
-        return have_ended(look->pods) ? RUN_NONE : RUN_GOES_ON;
-    if (has_condition(look->job_object, "Complete"))
-        return RUN_SUCCEEDED;
-    return has_condition(look->job_object, "Failed") ? RUN_FAILED : RUN_GOES_ON;
+    return maintenance_pods(look->edge->client, meta(look->sight->repository, "namespace"), job,
+                            err);
 }
 
 static bool read_job(struct look *look, struct error *err)
 {
-    const struct kube_ref ref = {&jobs, meta(look->sight->repository, "namespace"), look->job,
-                                 NULL};
-
-    look->job_object = kube_get(look->edge->client, &ref, err);
-    if (!look->job_object && err->code != ERROR_NOT_FOUND)
+    if (!maintenance_job_get(look->edge->client, meta(look->sight->repository, "namespace"),
+                             look->job, &look->job_object, err))
         return false;
     look->pods = pods_of(look, look->job, err);
     return look->pods != NULL;
@@ -171,7 +132,7 @@ static bool look_at(struct look *look, struct error *err)
     if (maintenance_held(&look->seen, &look->job, &kind, &look->since_s)) {
         if (!read_job(look, err))
             return false;
-        look->seen.run = run_of(look);
+        look->seen.run = maintenance_run_of(look->job_object, look->pods);
     }
     maintenance_read(&look->seen, &look->found);
     return true;
@@ -210,7 +171,7 @@ static bool sweep(struct look *look, size_t *gone, struct error *err)
 
     AUTO(json) json_t *pods = pods_of(look, holders->list[0].pod, err);
 
-    *gone = pods && have_ended(pods) ? holders_sweep(holders, all_gone, NULL) : 0;
+    *gone = pods && maintenance_have_ended(pods) ? holders_sweep(holders, all_gone, NULL) : 0;
     return pods != NULL;
 }
 
@@ -247,7 +208,7 @@ static bool again(struct look *look, enum maintenance_kind kind, struct error *e
 {
     AUTO(free) char *name = name_of(look, kind);
 
-    if (!have_ended(look->pods)) {
+    if (!maintenance_have_ended(look->pods)) {
         look->turn->look_s = look->sight->now_s + ENDING_S;
         return true;
     }
@@ -265,7 +226,7 @@ static bool give_back(struct look *look, struct error *err)
 {
     AUTO(free) char *uid = text_format("%s", meta(look->sight->repository, "uid"));
 
-    if (!have_ended(look->pods)) {
+    if (!maintenance_have_ended(look->pods)) {
         look->turn->look_s = look->sight->now_s + ENDING_S;
         return true;
     }
@@ -360,19 +321,6 @@ static const json_t *last_pod(const struct look *look)
     return json_array_get(look->pods, count ? count - 1 : 0);
 }
 
-/* The last word of the pod that has ended; absent when nobody heard it. Before the commands of a
- * drill the agent is an init container. */
-static struct span last_word(const struct look *look)
-{
-    const json_t *pod = last_pod(look);
-    const json_t *container =
-        tree_item(tree_at(pod, "status.initContainerStatuses"), "name", MAINTENANCE_CONTAINER);
-
-    if (!container)
-        container = json_array_get(tree_at(pod, "status.containerStatuses"), 0);
-    return tree_span(tree_at(container, "state.terminated"), "message");
-}
-
 /* How the first command ended that did not end well; NULL: none did, as far as is known. */
 static const json_t *failed_command(const struct look *look)
 {
@@ -435,7 +383,7 @@ static void judge_end(const struct look *look, struct maintenance_outcome *outco
 static bool record(struct look *look, struct error *err)
 {
     struct maintenance_outcome outcome = outcome_of(look);
-    struct span word = last_word(look);
+    struct span word = maintenance_last_word(look->pods);
     struct error bad;
     char words[512];
     AUTO(json)
@@ -597,32 +545,11 @@ static bool begin(struct look *look, const struct maintenance_step *step, struct
     return look->found.hold != HOLD_WANTED || unwant(look, err);
 }
 
-/* A pod is Pending until all its init containers have ended: of a drill the agent is one. */
-static bool has_begun(const json_t *pod)
-{
-    const json_t *state = tree_get(
-        tree_item(tree_at(pod, "status.initContainerStatuses"), "name", MAINTENANCE_CONTAINER),
-        "state");
-
-    return tree_get(state, "running") || tree_get(state, "terminated");
-}
-
 /* A pod that has no node, or no image, keeps everybody out for nothing. */
 static bool never_starts(const struct look *look)
 {
-    int64_t made_s;
-    const json_t *pod;
-    size_t i;
-
-    if (look->found.run != RUN_GOES_ON || !look->job_object ||
-        !time_parse(tree_span(tree_get(look->job_object, "metadata"), "creationTimestamp"),
-                    &made_s) ||
-        look->sight->now_s - made_s < START_MAX_S)
-        return false;
-    tree_items (look->pods, i, pod)
-        if (has_begun(pod) || !span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))
-            return false;
-    return true;
+    return look->found.run == RUN_GOES_ON &&
+           maintenance_never_starts(look->job_object, look->pods, look->sight->now_s);
 }
 
 static bool give_up(struct look *look, struct error *err)
