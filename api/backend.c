@@ -1,5 +1,7 @@
 #include "api/backend.h"
 
+#include <string.h>
+
 #include "base/tree.h"
 
 /* Which members say where the data lies. Spec: stash-behaviour 1.7. */
@@ -105,6 +107,86 @@ void backend_location(struct text *out, const json_t *backend)
         local_location(out, backend);
     else
         parts(out, backend, which);
+}
+
+/* ---- what lies within what ---- */
+
+static void put_elements(struct text *out, struct span path)
+{
+    struct span element;
+
+    while (text_split(&path, '/', &element))
+        if (element.length && !span_is(element, "."))
+            text_addf(out, "/%.*s", (int)element.length, element.data);
+}
+
+/* Folders of a node or a server are the same from everywhere. */
+static void put_local(struct text *out, const json_t *backend, const char *space)
+{
+    const json_t *local = tree_get(backend, "local");
+    const json_t *host = tree_get(local, "hostPath"), *nfs = tree_get(local, "nfs");
+    AUTO(json) json_t *volume = backend_volume(backend);
+    AUTO(text) struct text source = {0};
+
+    if (host) {
+        text_puts(out, "hostPath");
+        put_elements(out, tree_span(host, "path"));
+    } else if (nfs) {
+        text_puts(out, "nfs");
+        put_elements(out, tree_span(nfs, "path"));
+    } else {
+        char hash[65];
+
+        tree_write(&source, volume, true);
+        text_sha256((struct span){text_get(&source), source.length}, hash);
+        text_addf(out, "volume/%s/%s", space, hash);
+    }
+    put_elements(out, tree_span(local, "subPath"));
+}
+
+/* The path behind "https://host:port". */
+static struct span path_of(struct span url)
+{
+    const char *scheme = url.data ? memmem(url.data, url.length, "://", 3) : NULL;
+    const char *from = scheme ? scheme + 3 : url.data;
+    const char *slash = from ? memchr(from, '/', (size_t)(url.data + url.length - from)) : NULL;
+
+    return slash ? (struct span){slash, (size_t)(url.data + url.length - slash)} : (struct span){0};
+}
+
+/* "s3/bucket/prefix". */
+static void put_place(struct text *out, const json_t *backend, const char *space)
+{
+    const char *provider = backend_provider(backend);
+    const json_t *settings = provider ? tree_get(backend, provider) : NULL;
+
+    if (!provider)
+        return;
+    text_addf(out, "%s/", provider);
+    if (strcmp(provider, "local") == 0) {
+        put_local(out, backend, space);
+        return;
+    }
+    put_elements(out, path_of(tree_span(settings, "url")));
+    put_elements(out, tree_span(settings, "bucket"));
+    put_elements(out, tree_span(settings, "container"));
+    put_elements(out, tree_span(settings, "prefix"));
+}
+
+static bool is_within(const struct text *inner, const struct text *outer)
+{
+    return inner->length >= outer->length &&
+           memcmp(text_get(inner), text_get(outer), outer->length) == 0 &&
+           (inner->length == outer->length || inner->data[outer->length] == '/');
+}
+
+bool backend_overlaps(const json_t *a, const char *space_a, const json_t *b, const char *space_b)
+{
+    AUTO(text) struct text one = {0}, other = {0};
+
+    put_place(&one, a, space_a);
+    put_place(&other, b, space_b);
+    return one.length && other.length && (is_within(&one, &other) || is_within(&other, &one));
 }
 
 static const char *volume_kind(const json_t *backend)

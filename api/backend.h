@@ -1,6 +1,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/text.h"
 
@@ -15,6 +16,13 @@ const char *backend_provider(const json_t *backend);
  * backends exactly when they are one place (slashes at the ends and who reads it do not count).
  */
 void backend_location(struct text *out, const json_t *backend);
+
+/**
+ * True when data of two backends may lie in one place, or one place within the other. By which
+ * address a storage is reached does not count: one has many. Volumes that belong to a namespace are
+ * other ones in another namespace.
+ */
+bool backend_overlaps(const json_t *a, const char *space_a, const json_t *b, const char *space_b);
 
 /** The source of a local backend's volume: {persistentVolumeClaim: ...}; new reference, or NULL. */
 json_t *backend_volume(const json_t *backend);

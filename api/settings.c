@@ -9,6 +9,7 @@
 #include "base/tree.h"
 
 #define AGENT_IMAGE "granary-agent:" GRANARY_VERSION
+#define WIPE_IMAGE "granary-wipe:" GRANARY_VERSION
 #define LIMIT_MAX 10000
 #define IMAGE_MAX_CHARS 1024
 
@@ -38,7 +39,7 @@ static void replace(char **text, const char *by)
 
 /* ---- one reader for each key ---- */
 
-static bool read_image(struct settings *settings, const json_t *value, struct error *err)
+static bool read_reference(char **into, const json_t *value, struct error *err)
 {
     const char *image = plain(value);
 
@@ -46,8 +47,18 @@ static bool read_image(struct settings *settings, const json_t *value, struct er
         return wrong(err, "the reference of an image");
     if (!syntax_image(span_of(image), err))
         return false;
-    replace(&settings->agent_image, image);
+    replace(into, image);
     return true;
+}
+
+static bool read_image(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_reference(&settings->agent_image, value, err);
+}
+
+static bool read_wipe_image(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_reference(&settings->wipe_image, value, err);
 }
 
 /* Which of the words, or -1. */
@@ -224,6 +235,7 @@ static const struct member {
     {"agent.resources.requests.memory", read_request_memory},
     {"agent.resources.limits.cpu", read_limit_cpu},
     {"agent.resources.limits.memory", read_limit_memory},
+    {"wipe.image", read_wipe_image},
     {"enforcement", read_enforcement},
     {"excludedNamespaces", read_excluded},
     {"clusterName", read_cluster_name},
@@ -347,6 +359,7 @@ void settings_default(struct settings *settings)
 
     *settings = (struct settings){
         .agent_image = copy_of(AGENT_IMAGE),
+        .wipe_image = copy_of(WIPE_IMAGE),
         .agent_image_pull_policy = copy_of("IfNotPresent"),
         .agent_pull_secrets = json_array(),
         .agent_resources = json_object(),
@@ -381,6 +394,7 @@ bool settings_parse(struct settings *settings, const json_t *tree, struct error 
 void settings_done(struct settings *settings)
 {
     free(settings->agent_image);
+    free(settings->wipe_image);
     free(settings->agent_image_pull_policy);
     free(settings->cluster_name);
     free(settings->pushgateway_url);

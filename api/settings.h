@@ -14,6 +14,7 @@ struct settings {
     char *agent_image_pull_policy; /* owned; Always, IfNotPresent or Never */
     json_t *agent_pull_secrets;    /* owned; [{name}], for Jobs only; may be empty */
     json_t *agent_resources;       /* owned; {requests: {cpu, memory}, limits: {cpu, memory}} */
+    char *wipe_image;              /* owned; of the Jobs that remove a repository */
     bool deny;                     /* enforcement: Deny; an owner's mistake is refused */
     json_t *excluded;              /* owned; names of namespaces */
     char *cluster_name;            /* owned; "" when the cluster has none */
@@ -33,6 +34,7 @@ void settings_default(struct settings *settings);
  *
  *   agent: {image, imagePullPolicy, imagePullSecrets: [{name}],
  *           resources: {requests: {cpu, memory}, limits: {cpu, memory}}}
+ *   wipe: {image}
  *   enforcement: Warn | Deny
  *   excludedNamespaces: [name]
  *   clusterName: name

@@ -161,12 +161,10 @@ static const struct schema policy = {MEMBERS(policy_members), .also = also_polic
 
 static void also_repository(struct judge *judge, const json_t *object)
 {
-    static const char *const unwiped[] = {"local", "b2", "rest", NULL};
-
-    for (size_t i = 0; unwiped[i] && tree_true(object, "wipeOut"); i++)
-        if (judge_get(tree_get(object, "backend"), unwiped[i]))
-            judge_error(judge, REASON_FORBIDDEN, "wipeOut",
-                        "a %s backend can not be wiped out: remove its data yourself", unwiped[i]);
+    if (tree_true(object, "wipeOut") && judge_get(tree_get(object, "backend"), "rest"))
+        judge_error(judge, REASON_FORBIDDEN, "wipeOut",
+                    "a rest backend can not be wiped out, since its server removes no repository: "
+                    "remove its data yourself");
 }
 
 static const struct member repository_members[] = {

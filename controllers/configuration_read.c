@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/backend.h"
 #include "api/cron.h"
 #include "api/demand.h"
 #include "api/keys.h"
 #include "api/plan.h"
+#include "api/rclone_access.h"
 #include "api/selector.h"
 #include "api/target.h"
 #include "api/validate.h"
@@ -379,13 +381,15 @@ static struct condition of_wipe_out(const struct configuration_facts *facts,
 {
     static const char type[] = "WipeOutAccepted";
 
-    if (!tree_true(tree_get(facts->repository, "spec"), "wipeOut"))
+    const json_t *spec = tree_get(facts->repository, "spec");
+
+    if (!tree_true(spec, "wipeOut") || rclone_reaches(backend_provider(tree_get(spec, "backend"))))
         return (struct condition){type, CONDITION_ABSENT, "", NULL};
     return (struct condition){
         type, CONDITION_FALSE, "WipeOutNotSupported",
-        keep(reading, text_format("wipeOut of Repository %s/%s is refused by this release, which "
-                                  "does not remove data yet: when the Repository is deleted its "
-                                  "data stay",
+        keep(reading, text_format("wipeOut of Repository %s/%s can not be followed, since nothing "
+                                  "removes data from its kind of backend: when the Repository is "
+                                  "deleted its data stay",
                                   space_of(facts->repository), name_of(facts->repository)))};
 }
 

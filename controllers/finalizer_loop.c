@@ -105,7 +105,7 @@ static void tell(struct loops *loops, const char *key, const json_t *object)
     bool wipes = tree_true(tree_get(object, "spec"), "wipeOut");
     const struct kube_event event = {false, "StashFinalizerRemoved", "TakeOver",
                                      wipes ? "there is no Stash that would take its finalizer off: "
-                                             "it is removed, and the data stay (wipeOut)"
+                                             "it is removed, and wipeOut is followed by granary"
                                            : "there is no Stash that would take its finalizer off: "
                                              "it is removed"};
 

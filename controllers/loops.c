@@ -65,6 +65,8 @@ static void tell_lines(struct loops *loops, struct known *known,
     for (size_t i = 0; i < loops->count; i++) {
         AUTO(json) json_t *keys = json_array();
 
+        if (loops->lines[i].loop->heard)
+            loops->lines[i].loop->heard(loops, change);
         loops->lines[i].loop->keys(known, change, keys);
         add_keys(&loops->lines[i], keys);
     }

@@ -28,6 +28,10 @@ struct loop {
     void *(*make)(struct loops *loops);
     void (*free)(void *state);
 
+    /** Told of each change before its keys are asked for, to remember what will not be found any
+     *  more. In the thread of the changes: to be quick, no calls. NULL: it remembers nothing. */
+    void (*heard)(struct loops *loops, const struct informer_change *change);
+
     /** Appends the keys, any texts, of what is to be looked at since this changed; also called for
      *  each object there is (`before` is NULL) when all is looked at again. In the thread of the
      *  changes: to be quick, no calls. */

@@ -12,10 +12,10 @@
 #include "controllers/references_loop.h"
 #include "controllers/session_loop.h"
 #include "controllers/target_loop.h"
+#include "controllers/wipe_loop.h"
 
 const struct loop *const loops_table[] = {
-    &target_loop,   &configuration_loop, &references_loop,  &overview_loop,
-    &identity_loop, &session_loop,       &maintenance_loop, &finalizer_loop,
-    &metrics_loop,  &progress_loop,      &push_loop,        &catalog_loop,
-    NULL,
+    &target_loop,  &configuration_loop, &references_loop, &overview_loop, &identity_loop,
+    &session_loop, &maintenance_loop,   &finalizer_loop,  &metrics_loop,  &progress_loop,
+    &push_loop,    &catalog_loop,       &wipe_loop,       NULL,
 };

@@ -246,8 +246,11 @@ static json_t *container_of(const struct maintenance_job *request, const struct 
                                   .mounts = mounts,
                                   .writes = is_drill(request),
                                   .init = json_array_size(request->commands) > 0};
+    json_t *container = container_of_job(&making, &role, args_of(request));
 
-    return container_of_job(&making, &role, args_of(request));
+    if (request->kind == MAINTENANCE_WIPE)
+        tree_put_text(container, "image", request->settings->wipe_image);
+    return container;
 }
 
 static json_t *pod_spec(const struct maintenance_job *request, struct findings *findings)
@@ -276,6 +279,22 @@ static json_t *pod_spec(const struct maintenance_job *request, struct findings *
     return spec;
 }
 
+/* What belongs to a Repository goes with it, but for what begins when it has gone. */
+static void put_owner(json_t *metadata, const struct maintenance_job *request)
+{
+    const json_t *own = metadata_of(request);
+    json_t *annotations;
+
+    if (request->kind != MAINTENANCE_WIPE) {
+        tree_put_new(metadata, "ownerReferences",
+                     job_owners(API_STASH_V1ALPHA1, "Repository", own));
+        return;
+    }
+    annotations = json_object();
+    tree_put_text(annotations, KEY_WIPES, tree_text(own, "uid"));
+    tree_put_new(metadata, "annotations", annotations);
+}
+
 static json_t *metadata_new(const struct maintenance_job *request)
 {
     const json_t *own = metadata_of(request);
@@ -286,7 +305,7 @@ static json_t *metadata_new(const struct maintenance_job *request)
     tree_put_text(metadata, "name", name);
     tree_put_text(metadata, "namespace", tree_text(own, "namespace"));
     tree_put_new(metadata, "labels", job_labels(request->repository, "stash-maintenance"));
-    tree_put_new(metadata, "ownerReferences", job_owners(API_STASH_V1ALPHA1, "Repository", own));
+    put_owner(metadata, request);
     return metadata;
 }
 
@@ -301,7 +320,7 @@ static bool is_whole(const struct maintenance_job *request, struct findings *fin
     else if (!secret || !*secret)
         findings_add(findings, FINDING_ERROR, REASON_REQUIRED, "spec.backend.storageSecretName",
                      "without a Secret there is no password of the repository");
-    else if (!json_array_size(request->runs))
+    else if (!json_array_size(request->runs) && request->kind != MAINTENANCE_WIPE)
         findings_add(findings, FINDING_ERROR, REASON_REQUIRED, "", "there is nothing to run");
     else
         return true;

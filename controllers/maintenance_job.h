@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "api/findings.h"
+#include "api/keys.h"
 #include "api/settings.h"
 #include "controllers/maintenance_next.h"
 
@@ -16,6 +17,9 @@
 
 /** Where the agent finds the storage Secret, a file for each key. */
 #define MAINTENANCE_SECRET_MOUNT "/var/run/secrets/granary.dev/storage"
+
+/** Annotation of a Job that removes a repository: UID of the Repository that was deleted. */
+#define KEY_WIPES KEY_PREFIX "wipes"
 
 /** The container of the agent, and what the names of those begin with that run commands. */
 #define MAINTENANCE_CONTAINER "granary-maintain"
@@ -43,7 +47,8 @@ struct maintenance_job {
 char *maintenance_job_name(enum maintenance_kind kind, const char *repository, int64_t since_s);
 
 /**
- * Makes the Job: a child of the Repository, tried once, ended after a day, gone after a week.
+ * Makes the Job: a child of the Repository (a wipe, which begins when that has gone, is nobody's),
+ * tried once, ended after a day, gone after a week.
  *
  * @param findings  Errors: nothing to run, no Secret where the backend needs one, a claim that is
  *                  not there.

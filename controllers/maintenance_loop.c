@@ -11,9 +11,11 @@
 #include "controllers/configuration_look.h"
 #include "controllers/maintenance_edge.h"
 #include "controllers/maintenance_next.h"
+#include "controllers/maintenance_pods.h"
 #include "controllers/repository_lease.h"
 #include "controllers/session_loop.h"
 #include "controllers/session_next.h"
+#include "controllers/session_read.h"
 #include "kube/store.h"
 
 /* Until what was written is known here too, which tells of itself; after somebody was faster. */
@@ -104,13 +106,18 @@ static void keys(struct known *known, const struct informer_change *change, json
 
 /* ---- what is known ---- */
 
-static enum holder_state state_of(void *context, const struct holder *holder)
+enum holder_state maintenance_loop_state(struct loops *loops, const struct holder *holder)
 {
     bool pod = maintenance_is_pod(holder);
-    AUTO(json) json_t *all = known_all(loops_known(context), pod ? KNOWN_POD : KNOWN_LEASE);
+    AUTO(json) json_t *all = known_all(loops_known(loops), pod ? KNOWN_POD : KNOWN_LEASE);
 
     return pod ? maintenance_state_of_pod(all, holder, clock_now_s())
                : maintenance_state_of(all, holder, clock_now_s());
+}
+
+static enum holder_state state_of(void *context, const struct holder *holder)
+{
+    return maintenance_loop_state(context, holder);
 }
 
 static void tell(void *context, const json_t *object, const struct kube_event *event)
@@ -198,14 +205,45 @@ static bool is_crowded(struct known *known, const json_t *repository)
     return drills >= DRILLS_AT_ONCE;
 }
 
+static enum holder_state has_gone(void *context, const struct holder *holder)
+{
+    (void)context;
+    (void)holder;
+    return HOLDER_GONE;
+}
+
+/* A Job that has it alone may have been named, and not be made yet. */
+static bool sweep_job(struct loops *loops, const char *key, struct holders *holders,
+                      struct error *err)
+{
+    const struct holder *holder = &holders->list[0];
+    AUTO(json) json_t *job = NULL;
+    AUTO(json) json_t *pods = NULL;
+    AUTO(free) char *space = NULL;
+    AUTO(free) char *name = NULL;
+
+    if (clock_now_s() - holder->since_s < SESSION_SKEW_S ||
+        !configuration_key_split(key, &space, &name))
+        return true;
+    if (!maintenance_job_get(loops_client(loops), space, holder->pod, &job, err))
+        return false;
+    pods = maintenance_pods(loops_client(loops), space, holder->pod, err);
+    if (pods && maintenance_have_ended(pods) && maintenance_run_of(job, pods) != RUN_GOES_ON)
+        (void)holders_sweep(holders, has_gone, NULL);
+    return pods != NULL;
+}
+
 /* Of a Repository that is gone nothing is kept but who may still work there. */
-static int64_t drop(struct loops *loops, const json_t *lease, struct error *err)
+static int64_t drop(struct loops *loops, const char *key, const json_t *lease, struct error *err)
 {
     AUTO(repository_ledger) struct repository_ledger ledger = {0};
 
     if (!repository_ledger_take(lease, &ledger, err))
         return LOOP_FAILED;
-    (void)holders_sweep(ledger.holders, state_of, loops);
+    if (!ledger.holders->exclusive)
+        (void)holders_sweep(ledger.holders, state_of, loops);
+    else if (!sweep_job(loops, key, ledger.holders, err))
+        return LOOP_FAILED;
     if (ledger.holders->count)
         return MAINTENANCE_LOOK_S * 1000;
     return repository_ledger_drop(loops_client(loops), &ledger, err) ? LOOP_RESTS : LOOP_FAILED;
@@ -241,7 +279,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     if (!loops_client(loops) || !look(loops_known(loops), key, &here))
         return LOOP_RESTS;
     if (!here.repository)
-        return here.lease ? drop(loops, here.lease, err) : LOOP_RESTS;
+        return here.lease ? drop(loops, key, here.lease, err) : LOOP_RESTS;
 
     const struct maintenance_edge edge = {
         .client = loops_client(loops),

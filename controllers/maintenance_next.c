@@ -20,11 +20,6 @@ static int64_t later(int64_t a, int64_t b)
 
 #define NEVER INT64_MAX
 
-static int64_t wipe_due(const struct maintenance *seen)
-{
-    return seen->deleted && seen->wipe_out && !seen->leaving ? 0 : NEVER;
-}
-
 /* A person may know what we can not prove, but not better than what we see. */
 static int64_t unlock_due(const struct maintenance *seen)
 {
@@ -71,9 +66,9 @@ static int64_t verify_due(const struct maintenance *seen)
 }
 
 static int64_t (*const due[MAINTENANCE_KINDS])(const struct maintenance *seen) = {
-    [MAINTENANCE_WIPE] = wipe_due,     [MAINTENANCE_UNLOCK] = unlock_due,
-    [MAINTENANCE_FORGET] = forget_due, [MAINTENANCE_PRUNE] = prune_due,
-    [MAINTENANCE_CHECK] = check_due,   [MAINTENANCE_VERIFY] = verify_due,
+    [MAINTENANCE_UNLOCK] = unlock_due, [MAINTENANCE_FORGET] = forget_due,
+    [MAINTENANCE_PRUNE] = prune_due,   [MAINTENANCE_CHECK] = check_due,
+    [MAINTENANCE_VERIFY] = verify_due,
 };
 
 /* Times that it is tried again at once after its pod was lost. A drill leaves nothing that keeps
@@ -100,11 +95,10 @@ static bool find_due(const struct maintenance *seen, int64_t now_s, struct maint
 {
     step->look_s = now_s + MAINTENANCE_LOOK_S;
     for (int kind = 0; kind < MAINTENANCE_KINDS; kind++) {
-        int64_t when = due[kind](seen);
+        /* a repository is removed when its Repository has gone: wipe_edge.h */
+        int64_t when = due[kind] ? due[kind](seen) : NEVER;
 
-        if (seen->deleted && kind != MAINTENANCE_WIPE && kind != MAINTENANCE_UNLOCK)
-            continue;
-        if (when == NEVER)
+        if (when == NEVER || (seen->deleted && kind != MAINTENANCE_UNLOCK))
             continue;
         when = later(when, not_before(&seen->past[kind], (enum maintenance_kind)kind));
         if (kind == MAINTENANCE_VERIFY && seen->crowded && seen->hold != HOLD_OURS)
@@ -128,8 +122,6 @@ static const char *obstacle(const struct maintenance *seen)
     if (!seen->owned)
         return "the repository belongs to another cluster: adopt it with the annotation "
                "granary.dev/adopt";
-    if (seen->deleted && seen->wipe_out && seen->leaving)
-        return "its namespace or its CRD is being deleted: the data stay";
     if (seen->lock == LOCK_OF_LIVING && seen->unlock_asked)
         return "the lock's owner is at work: it is not removed";
     return NULL;

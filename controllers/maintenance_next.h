@@ -6,7 +6,7 @@
 /*
  * What is to be done on a repository beside backups and restores, and when: retention after each
  * session that succeeded, prune once a week, a check a day that reads another thirtieth of the data
- * each time, unlock on proof, wipeOut. One at a time, alone on the repository (see
+ * each time, unlock on proof. One at a time, alone on the repository (see
  * repository_holders.h), in a Job. A drill, which only reads, shares it with backups. Pure: what is
  * found goes in, one step comes out; each step is one write with a precondition, so any of them may
  * fail or be the last before a crash.
@@ -34,7 +34,7 @@
 
 /** In the order in which they are done when several are due. */
 enum maintenance_kind {
-    MAINTENANCE_WIPE,
+    MAINTENANCE_WIPE, /* never by this: see wipe_edge.h */
     MAINTENANCE_UNLOCK,
     MAINTENANCE_FORGET,
     MAINTENANCE_PRUNE,
@@ -70,8 +70,7 @@ enum maintenance_hold { HOLD_NONE, HOLD_WANTED, HOLD_OURS };
 struct maintenance {
     bool initialized; /* proven to be there */
     bool owned;       /* has the mark of this cluster */
-    bool deleted, wipe_out;
-    bool leaving; /* its CRD or its namespace is being deleted: nobody asked for its data */
+    bool deleted;
     bool keeps;   /* the retention policy has a rule */
     bool prunes;  /* and asks for prune */
     bool damaged; /* the last check or drill found errors: nothing is removed until they are gone */

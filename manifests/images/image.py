@@ -81,6 +81,11 @@ def restic():
     return run([os.path.join(ROOT, "tests", "cluster", "tools.py"), "path", "restic"], "restic").strip()
 
 
+def rclone():
+    """The rclone of Debian 13, likewise."""
+    return run([os.path.join(ROOT, "tests", "cluster", "tools.py"), "path", "rclone"], "rclone").strip()
+
+
 def shared(program):
     """{path in the image: text}: what a program reads there. Of the controller the Functions and Tasks that it applies."""
     if os.path.basename(program) != "granary-controller":
@@ -94,7 +99,7 @@ def shared(program):
 
 
 # What --with may name: where the file is, taken or made.
-TOOLS = {"restic": restic}
+TOOLS = {"restic": restic, "rclone": rclone}
 
 
 def content(program, tools):

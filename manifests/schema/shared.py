@@ -336,8 +336,8 @@ def backend(*rules):
 def repository_members(*rules):
     return {
         "backend!": backend(*rules),
-        "wipeOut": flag("Remove all data of the Repository when it is deleted. Default: false, the "
-                        "data stays."),
+        "wipeOut": flag("Remove the data of the Repository when it is deleted, unless its namespace is "
+                        "deleted, too. Default: false, the data stays."),
         "usagePolicy": USAGE_POLICY,
         "agentSecretName": string("Secret that is handed to agents instead, with fewer rights "
                                   "(append-only, one prefix); maintenance uses the other one. "
@@ -345,11 +345,8 @@ def repository_members(*rules):
     }
 
 
-UNWIPED = ("local", "b2", "rest")
-WIPE_OUT = Rule("!has(self.wipeOut) || !self.wipeOut || !has(self.backend) || (" +
-                " && ".join(f"!has(self.backend.{name})" for name in UNWIPED) + ")",
-                "a local, b2 or rest backend can not be wiped out: remove its data yourself",
-                ".wipeOut")
+WIPE_OUT = Rule("!has(self.wipeOut) || !self.wipeOut || !has(self.backend) || !has(self.backend.rest)",
+                "a rest backend can not be wiped out: remove its data yourself", ".wipeOut")
 
 # ---- additions of granary ----
 

@@ -1,10 +1,14 @@
 # Images without registry or daemon: one for each program that has a manifests/images/PROGRAM.Dockerfile.
 # The cluster of the tests loads what is in build/images.
 
-IMAGES = $(filter $(patsubst manifests/images/%.Dockerfile,$(BUILD)/%,$(wildcard manifests/images/*.Dockerfile)),$(PROGRAMS))
+# granary-wipe is granary-agent under another name, beside other programs.
+IMAGES = $(filter $(patsubst manifests/images/%.Dockerfile,$(BUILD)/%,$(wildcard manifests/images/*.Dockerfile)),$(PROGRAMS) $(BUILD)/granary-wipe)
 IMAGE_FILES = $(IMAGES:$(BUILD)/%=$(BUILD)/images/%.tar)
 # images that mention no machine: the same commit gives the same bytes in any folder
 CFLAGS_ALL += -fdebug-prefix-map=$(CURDIR)=.
+
+$(BUILD)/granary-wipe: $(BUILD)/granary-agent
+	@cp $< $@
 
 .PHONY: images check-images
 images: $(IMAGES) ## OCI archives build/images/PROGRAM.tar, for `ctr images import` or `docker load`

@@ -18,7 +18,8 @@ from harness import check, check_equal, test
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
 CATALOG = "usr/share/granary/catalog"
-SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31}
+SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-wipe": 88}
+TOOLS = {"granary-agent": {"usr/bin/restic"}, "granary-wipe": {"usr/bin/restic", "usr/bin/rclone"}}
 
 
 def temporary_folder():
@@ -66,7 +67,7 @@ def archives():
 
 @test("image")
 def nothing_is_there_but_program_libraries_authorities_and_accounts():
-    wanted = re.compile(r"usr/bin/NAME|usr/bin/restic|lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
+    wanted = re.compile(r"usr/bin/NAME|usr/bin/restic|usr/bin/rclone|lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
                         r"etc/(passwd|group|nsswitch\.conf|ssl/certs/ca-certificates\.crt)")
     for archive in archives():
         with temporary_folder() as folder:
@@ -75,9 +76,8 @@ def nothing_is_there_but_program_libraries_authorities_and_accounts():
         catalog = {name for name in files if name.startswith(CATALOG + "/")} if archive.name == "granary-controller" else set()
         strange = {name for name in files - catalog if not wanted.fullmatch(name.replace(archive.name, "NAME"))}
         check_equal(strange, set(), f"{archive.name}: what does not belong there")
-        check_equal({name for name in files if name.startswith("usr/bin/")} - {"usr/bin/restic"},
-                    {f"usr/bin/{archive.name}"}, "programs")
-        check_equal("usr/bin/restic" in files, archive.name == "granary-agent", f"restic in {archive.name}")
+        check_equal({name for name in files if name.startswith("usr/bin/")},
+                    {f"usr/bin/{archive.name}", *TOOLS.get(archive.name, ())}, "programs")
         for name, member in members.items():
             check(member.isdir() or member.isreg(), f"{archive.name}: {name} is neither file nor folder")
             executable = member.isdir() or name.startswith(("usr/bin/", "lib"))
@@ -132,10 +132,10 @@ def programs_run_with_nothing_but_what_is_in_the_image():
                     check_equal(outside, [], f"{name}: libraries that are not in {archive.name}")
                 else:
                     start = []
-                word = "version" if name.endswith("restic") else "--version"
+                word = "version" if name.endswith(("restic", "rclone")) else "--version"
                 done = subprocess.run([*start, f"{tree}/{name}", word], capture_output=True, text=True, cwd=tree)
                 check_equal(done.returncode, 0, f"{name} {word}: {done.stderr}")
-                check(re.match(r"(granary-\w+|restic) \d+\.\d+", done.stdout), f"{name} {word}: {done.stdout}")
+                check(re.match(r"(granary-\w+|restic|rclone) v?\d+\.\d+", done.stdout), f"{name} {word}: {done.stdout}")
 
 
 @test("image")

@@ -152,8 +152,54 @@ START_TEST(volume_of_a_local_backend)
     }
 END_TEST
 
+#define LOCAL(source) "{'local': {'mountPath': '/m', " source "}}"
+
+static const struct {
+    const char *a, *b;
+    bool same_space, overlap;
+} overlaps[] = {
+    {S3("s3", "b", "p"), S3("s3", "b", "p"), true, true},
+    {S3("s3", "b", "p"), S3("s3", "b", "/p/"), true, true},
+    {S3("s3", "b", "p"), S3("s3", "b", "p/q"), false, true},
+    {S3("s3", "b", ""), S3("s3", "b", "p/q"), false, true},
+    {S3("s3", "b", "p"), S3("s3", "b", "pq"), true, false},
+    {S3("s3", "b", "p/a"), S3("s3", "b", "p/b"), true, false},
+    {S3("s3", "b", "p"), S3("s3", "c", "p"), true, false},
+    /* one storage has many addresses */
+    {S3("http://s3.svc:9000", "b", "p"), S3("https://s3.example.com", "b", "p"), true, true},
+    {S3("s3", "b", "p"), "{'gcs': {'bucket': 'b', 'prefix': 'p'}}", true, false},
+    {"{'azure': {'container': 'c'}}", "{'azure': {'container': 'c', 'prefix': 'x'}}", true, true},
+    {"{'rest': {'url': 'http://h/a'}}", "{'rest': {'url': 'https://h2:1/a/b/'}}", true, true},
+    {"{'rest': {'url': 'http://h/a'}}", "{'rest': {'url': 'http://h/ab'}}", true, false},
+    {LOCAL(CLAIM), LOCAL(CLAIM ", 'subPath': 'x'"), true, true},
+    {LOCAL(CLAIM ", 'subPath': 'y'"), LOCAL(CLAIM ", 'subPath': 'x'"), true, false},
+    /* a claim of the same name */
+    {LOCAL(CLAIM), LOCAL(CLAIM), false, false},
+    {LOCAL("'hostPath': {'path': '/a'}"), LOCAL("'hostPath': {'path': '/a/b'}, 'subPath': 'c'"),
+     false, true},
+    {LOCAL("'hostPath': {'path': '/a'}, 'subPath': 'b'"), LOCAL("'hostPath': {'path': '/a/b/c'}"),
+     false, true},
+    {LOCAL("'nfs': {'server': 'n', 'path': '/a'}"), LOCAL("'nfs': {'server': 'm', 'path': '/a/b'}"),
+     false, true},
+    {LOCAL("'nfs': {'server': 'n', 'path': '/a'}"), LOCAL("'hostPath': {'path': '/a'}"), true,
+     false},
+    {"{}", "{}", true, false},
+    {S3("s3", "b", "p"), "{}", true, false},
+};
+
+START_TEST(what_lies_within_what)
+    {
+        AUTO(json) json_t *a = json_row(overlaps[_i].a), *b = json_row(overlaps[_i].b);
+        const char *other = overlaps[_i].same_space ? "n" : "m";
+
+        ck_assert_int_eq(backend_overlaps(a, "n", b, other), overlaps[_i].overlap);
+        ck_assert_int_eq(backend_overlaps(b, other, a, "n"), overlaps[_i].overlap);
+    }
+END_TEST
+
 SUITE(api_backend)
 {
+    suite_rows(tests, what_lies_within_what, overlaps);
     suite_rows(tests, providers, provider_rows);
     suite_rows(tests, places, place_rows);
     suite_rows(tests, secrets, secret_rows);

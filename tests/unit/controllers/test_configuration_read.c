@@ -104,8 +104,11 @@ static const struct {
      "BlueprintNotAvailable", "no BackupBlueprint nightly any more", CONDITION_FALSE},
     {"made by hand", OF_CONFIGURATION, "metadata", "labels", NULL, "BlueprintFound", "", "",
      CONDITION_ABSENT},
-    {"wipeOut", OF_REPOSITORY, "spec", "wipeOut", "true", "WipeOutAccepted", "WipeOutNotSupported",
-     "its data stay", CONDITION_FALSE},
+    {"wipeOut", OF_REPOSITORY, "spec", "wipeOut", "true", "WipeOutAccepted", "", "",
+     CONDITION_ABSENT},
+    {"wipeOut of what can not be", OF_REPOSITORY, "", "spec",
+     "{'wipeOut':true,'backend':{'storageSecretName':'s','rest':{'url':'http://h'}}}",
+     "WipeOutAccepted", "WipeOutNotSupported", "its data stay", CONDITION_FALSE},
     {"no wipeOut", OF_REPOSITORY, "spec", "wipeOut", "false", "WipeOutAccepted", "", "",
      CONDITION_ABSENT},
 };
