@@ -2,6 +2,7 @@
 
 #include "agent/child.h"
 #include "agent/client.h"
+#include "agent/dump.h"
 #include "agent/identity.h"
 #include "agent/options.h"
 
@@ -15,6 +16,7 @@ struct agent {
     struct children *children;
     struct agent_client *client; /* NULL: there is nobody to ask (maintain) */
     char instance[INSTANCE_BYTES];
+    const struct dump *dump; /* that is uploaded, whatever paths the work names; NULL: none */
     struct identity_addresses known; /* those that were logged last */
     char said[256];                  /* what hindered us last, so that it is logged once */
 };
@@ -27,6 +29,9 @@ enum agent_exit agent_init(struct agent *agent);
 
 /** Does the one piece of work of its Job, and ends when that is recorded. */
 enum agent_exit agent_step(struct agent *agent);
+
+/** The last step of a Task: uploads what those before it left, and ends when that is recorded. */
+enum agent_exit agent_update_status(struct agent *agent);
 
 /** Asks for the BackupSession of this pod's slot. */
 enum agent_exit agent_trigger(struct agent *agent);

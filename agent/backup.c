@@ -83,16 +83,34 @@ static bool backup_path(struct run *run, const char *path, struct message_report
     return true;
 }
 
+/* What steps before ours have left stands for all paths. */
+static bool backup_dump(struct run *run, const struct dump *dump, struct message_report *report,
+                        struct words *kept)
+{
+    bool stop = false;
+
+    if (!backup_path(run, dump->path, report, kept, &stop))
+        return false;
+    report->dump = dump->facts;
+    return true;
+}
+
 bool backup_do(struct run *run, struct message_report *report, struct words *kept)
 {
     const struct message_backup *backup = &run->work->backup;
     bool good = true, stop = false;
 
+    const struct dump *dump = run->agent->dump;
+
+    if (dump && dump->error[0])
+        return failure_set(&run->failure, "DumpFailed", "%s", dump->error);
     if (!repository_open(run, true))
         return false;
     run->progress.stage = MESSAGE_WORK;
     if (!run_progress(run, true))
         return failure_set(&run->failure, "Cancelled", "the session was ended: %s", run->cancelled);
+    if (dump)
+        return backup_dump(run, dump, report, kept);
     for (size_t i = 0; i < backup->path_count && !stop; i++)
         good = backup_path(run, backup->paths[i], report, kept, &stop) && good;
     return good && message_report_covers(report, backup);

@@ -66,12 +66,14 @@ bool dump_read(struct span text, const char *folder, const char *scratch, struct
 
     if (!json_is_object(said))
         return error_set(err, ERROR_INVALID, OUTPUT " is no JSON object");
+    take_error(said, dump);
+    if (dump->error[0])
+        return true;
     path = path ? path : folder;
     if (!is_below(path, scratch) && !is_below(path, TASK_INTERIM_MOUNT))
         return error_set(err, ERROR_INVALID,
                          "the folder of a dump lies below %s or " TASK_INTERIM_MOUNT, scratch);
     dump->path = text_dup(path, strlen(path));
-    take_error(said, dump);
     if (etcd) {
         dump->facts = json_object();
         tree_put_new(dump->facts, "etcd", tree_copy(etcd));

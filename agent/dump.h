@@ -16,7 +16,7 @@
 
 /** A dump. Release with dump_done(). */
 struct dump {
-    char *path;       /* folder to be uploaded */
+    char *path;       /* folder to be uploaded; NULL when there is an error */
     char error[1024]; /* why there is none; "": there is */
     json_t *facts;    /* {etcd: {...}} that stand in the status, or NULL */
 };

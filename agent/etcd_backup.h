@@ -2,9 +2,6 @@
 
 #include "agent/options.h"
 
-/* The AppBinding of a Task, as JSON: {namespace, name, clientConfig, secretTransforms}. */
-#define ENV_APP "GRANARY_APP"
-
 /* Files of a dump of etcd. The first is named as Stash names it. */
 #define ETCD_SNAPSHOT_FILE "snapshot.db"
 #define ETCD_FACTS_FILE "etcd.json"

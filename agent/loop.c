@@ -258,7 +258,7 @@ static enum agent_exit end_step(const struct agent *agent, enum turn turn)
     return AGENT_ENDED;
 }
 
-enum agent_exit agent_step(struct agent *agent)
+static enum agent_exit do_job(struct agent *agent)
 {
     struct message_claim claim = {.agent_version = GRANARY_VERSION,
                                   .instance = agent->instance,
@@ -273,4 +273,22 @@ enum agent_exit agent_step(struct agent *agent)
     while (turn == TURN_NOTHING && !is_stopped(agent))
         turn = take_turn(agent, &claim, &mounts, &failures);
     return end_step(agent, turn == TURN_NOTHING ? TURN_STOPPED : turn);
+}
+
+enum agent_exit agent_step(struct agent *agent)
+{
+    return do_job(agent);
+}
+
+enum agent_exit agent_update_status(struct agent *agent)
+{
+    const struct agent_options *options = agent->options;
+    AUTO(dump) struct dump dump = {0};
+    enum agent_exit result;
+
+    dump_look(options->output, options->interim, options->scratch, &dump);
+    agent->dump = &dump;
+    result = do_job(agent);
+    agent->dump = NULL;
+    return result;
 }

@@ -18,6 +18,7 @@ static const struct {
     [AGENT_STEP] = {"step", "in a Job: does its one piece of work"},
     [AGENT_TRIGGER] = {"trigger", "in a CronJob: asks for the session of its slot"},
     [AGENT_MAINTAIN] = {"maintain", "in a Job: runs restic on a repository, as it is told"},
+    [AGENT_UPDATE] = {"update-status", "the last step of a Task: uploads what was dumped"},
 };
 
 static bool take_host(const char *text, void *member, struct error *detail)
@@ -107,6 +108,9 @@ static const struct flag rows[] = {
      "snapshots that are restored and compared, instead of --run; again for more"},
     {"restored", FLAG_TEXT, AT(restored), "DIR", "where they are restored to"},
     {"room", FLAG_BYTES(1, INT64_MAX), AT(room_bytes), "BYTES", "that fit in there"},
+    {"output-dir", FLAG_TEXT, AT(output), "DIR", "where output.json is"},
+    {"interim-dir", FLAG_TEXT, AT(interim), "DIR",
+     "where the dump is, if output.json does not say"},
     {"result", FLAG_TEXT, AT(result), "FILE",
      "is told how it ended, or what an application starts on (default " RESULT ")"},
 #undef AT
@@ -114,10 +118,11 @@ static const struct flag rows[] = {
 
 /* Where each of them may stand: options that nothing reads would be mistakes that nobody sees. */
 #define IN(mode) (1u << (mode))
-#define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT) | IN(AGENT_STEP))
+#define WORKS (IN(AGENT_SIDECAR) | IN(AGENT_INIT) | IN(AGENT_STEP) | UPDATE)
 #define INIT IN(AGENT_INIT)
 #define TRIGGER IN(AGENT_TRIGGER)
 #define MAINTAIN IN(AGENT_MAINTAIN)
+#define UPDATE IN(AGENT_UPDATE)
 static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              WORKS | MAINTAIN,
                                              WORKS | MAINTAIN,
@@ -141,6 +146,8 @@ static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
+                                             UPDATE,
+                                             UPDATE,
                                              INIT | MAINTAIN};
 
 static bool take_mode(const char *word, struct agent_options *options, struct error *err)
@@ -151,7 +158,8 @@ static bool take_mode(const char *word, struct agent_options *options, struct er
             return true;
         }
     return error_set(err, ERROR_INVALID,
-                     "the first word must be sidecar, init, step, trigger or maintain");
+                     "the first word must be sidecar, init, step, trigger, maintain or "
+                     "update-status");
 }
 
 static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
@@ -160,6 +168,8 @@ static const struct agent_options defaults = {.identity = MOUNT_IDENTITY,
                                               .rclone = RCLONE,
                                               .mountinfo = MOUNTINFO,
                                               .deadline_ms = DEADLINE_MS,
+                                              .output = MOUNT_SCRATCH "/output",
+                                              .interim = MOUNT_SCRATCH "/stash-interim-volume/data",
                                               .result = RESULT};
 
 static bool is_given(const struct agent_options *options, const struct flag *row)
@@ -280,12 +290,14 @@ void agent_help(FILE *out)
 {
     fputs("granary-agent: takes and restores backups from inside a pod.\n"
           "\n"
-          "usage: granary-agent sidecar|init|step|trigger|maintain [OPTION...]\n"
+          "usage: granary-agent sidecar|init|step|trigger|maintain|update-status [OPTION...]\n"
           "\n",
           out);
     for (size_t i = 0; i < COUNT(modes); i++)
         fprintf(out, "  %-24s %s\n", modes[i].name, modes[i].help);
     fputs("\n"
+          "usage: granary-agent etcd-backup --help\n"
+          "  the step of a Task that takes a snapshot of an etcd\n"
           "usage: granary-agent etcd-restore --help\n"
           "  a member of etcd is restored by hand, without Kubernetes\n"
           "\n",

@@ -23,7 +23,14 @@ enum agent_exit {
 /* Targets of one drill: a Repository that more of them share has one after the other. */
 #define DRILLS_MAX 64u
 
-enum agent_mode { AGENT_SIDECAR, AGENT_INIT, AGENT_STEP, AGENT_TRIGGER, AGENT_MAINTAIN };
+enum agent_mode {
+    AGENT_SIDECAR,
+    AGENT_INIT,
+    AGENT_STEP,
+    AGENT_TRIGGER,
+    AGENT_MAINTAIN,
+    AGENT_UPDATE
+};
 
 /**
  * What the command line says, as admission wrote it into the pod: pods live on for years, so what
@@ -49,8 +56,9 @@ struct agent_options {
     size_t run_count;
     const char *drills[DRILLS_MAX]; /* snapshots to be restored and compared, as JSON */
     size_t drill_count;
-    const char *restored;  /* folder that they are restored into */
-    int64_t room_bytes;    /* that it has at most; 0: as much as there is */
+    const char *restored;         /* folder that they are restored into */
+    int64_t room_bytes;           /* that it has at most; 0: as much as there is */
+    const char *output, *interim; /* folders of output.json and of a dump, of a Task's last step */
     const char *result;    /* file that is told how it ended, or what an application starts on */
     const char *scratch;   /* folder for restic's cache and temporary files */
     const char *restic;    /* path of the program */

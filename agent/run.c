@@ -82,11 +82,10 @@ struct worker {
 
 static void *work(void *context)
 {
-    static enum agent_exit (*const modes[])(struct agent *) = {[AGENT_SIDECAR] = agent_sidecar,
-                                                               [AGENT_INIT] = agent_init,
-                                                               [AGENT_STEP] = agent_step,
-                                                               [AGENT_TRIGGER] = agent_trigger,
-                                                               [AGENT_MAINTAIN] = agent_maintain};
+    static enum agent_exit (*const modes[])(struct agent *) = {
+        [AGENT_SIDECAR] = agent_sidecar,   [AGENT_INIT] = agent_init,
+        [AGENT_STEP] = agent_step,         [AGENT_TRIGGER] = agent_trigger,
+        [AGENT_MAINTAIN] = agent_maintain, [AGENT_UPDATE] = agent_update_status};
     struct worker *worker = context;
     const struct agent_options *options = worker->agent.options;
 

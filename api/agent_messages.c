@@ -348,6 +348,7 @@ static const struct message_field report_fields[] = {
     PART(struct message_report, error, has_error, "error", failure_shape),
     FLAG(struct message_report, initialized, "initialized", false),
     TEXT(struct message_report, note, "note", MESSAGE_NOTE_MAX_BYTES, syntax_no_nul),
+    TREE(struct message_report, dump, "dump"),
     WORD(struct message_report, hook_before, "hookBefore", false, hook_results),
     WORD(struct message_report, hook_after, "hookAfter", false, hook_results),
     PARTS(struct message_report, snapshots, snapshot_count, "snapshots", PATHS_MAX, snapshot_shape),

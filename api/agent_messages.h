@@ -212,6 +212,7 @@ struct message_report {
     bool has_error;
     struct message_failure error;
     bool initialized;
+    const json_t *dump;          /* {etcd: {...}}: what is known of a dump; or NULL */
     const char *note;            /* for people: what was decided and why; or NULL */
     int hook_before, hook_after; /* enum message_hook */
     struct message_snapshot snapshots[PATHS_MAX];

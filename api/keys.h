@@ -90,6 +90,7 @@
  * programs of etcd in their image. */
 #define MOUNT_APP "/var/run/granary/app"
 #define MOUNT_ETCD_TOOLS "/usr/lib/etcd"
+#define ENV_APP "GRANARY_APP" /* the AppBinding, as JSON */
 #define APP_SECRET "secret"
 #define APP_TLS "tls"
 #define APP_FROM "from-"

@@ -56,6 +56,11 @@ static bool read_image(struct settings *settings, const json_t *value, struct er
     return read_reference(&settings->agent_image, value, err);
 }
 
+static bool read_etcd_image(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_reference(&settings->etcd_image, value, err);
+}
+
 static bool read_wipe_image(struct settings *settings, const json_t *value, struct error *err)
 {
     return read_reference(&settings->wipe_image, value, err);
@@ -229,6 +234,7 @@ static const struct member {
     bool (*read)(struct settings *settings, const json_t *value, struct error *err);
 } members[] = {
     {"agent.image", read_image},
+    {"etcd.image", read_etcd_image},
     {"agent.imagePullPolicy", read_pull_policy},
     {"agent.imagePullSecrets", read_pull_secrets},
     {"agent.resources.requests.cpu", read_request_cpu},
@@ -396,6 +402,7 @@ void settings_done(struct settings *settings)
     free(settings->agent_image);
     free(settings->wipe_image);
     free(settings->agent_image_pull_policy);
+    free(settings->etcd_image);
     free(settings->cluster_name);
     free(settings->pushgateway_url);
     json_decref(settings->agent_pull_secrets);

@@ -11,6 +11,7 @@
  *  settings_parse(). */
 struct settings {
     char *agent_image;             /* owned */
+    char *etcd_image;              /* owned; with etcd's programs. NULL: granary-etcd beside it */
     char *agent_image_pull_policy; /* owned; Always, IfNotPresent or Never */
     json_t *agent_pull_secrets;    /* owned; [{name}], for Jobs only; may be empty */
     json_t *agent_resources;       /* owned; {requests: {cpu, memory}, limits: {cpu, memory}} */
@@ -34,6 +35,7 @@ void settings_default(struct settings *settings);
  *
  *   agent: {image, imagePullPolicy, imagePullSecrets: [{name}],
  *           resources: {requests: {cpu, memory}, limits: {cpu, memory}}}
+ *   etcd: {image}
  *   wipe: {image}
  *   enforcement: Warn | Deny
  *   excludedNamespaces: [name]

@@ -12,6 +12,7 @@
 #include "api/task_variables.h"
 #include "base/limits.h"
 #include "base/tree.h"
+#include "controllers/job_app.h"
 #include "controllers/job_parts.h"
 #include "controllers/job_volumes.h"
 #include "controllers/session_make.h"
@@ -32,6 +33,7 @@ struct making_job {
     const json_t *spec; /* of the invoker */
     enum target_class class;
     const json_t *owner;     /* template whose files are meant */
+    struct job_app app;      /* of a Task's steps */
     json_t *unknown;         /* such a one that says nothing */
     struct job_volumes data; /* of a built-in step */
     struct task_made task;
@@ -47,6 +49,7 @@ static void making_job_done(struct making_job *making)
 {
     job_volumes_done(&making->data);
     task_made_done(&making->task);
+    job_app_done(&making->app);
     carry_done(&making->carry);
     json_decref(making->variables);
     json_decref(making->unknown);
@@ -114,6 +117,18 @@ static const json_t *app_of(const struct making_job *making)
     return making->class == TARGET_APP ? making->request->target : NULL;
 }
 
+/* Its Secrets are mounted where the Job runs. */
+static bool settle_app(struct making_job *making)
+{
+    const char *here = tree_text(tree_get(making->request->session, "metadata"), "namespace");
+    struct error err;
+
+    if (job_app_make(&making->app, making->request->target, here, &err))
+        return true;
+    fail(making, REASON_INVALID, "spec.target.ref", err.message);
+    return false;
+}
+
 static bool resolve_task(struct making_job *making, const char *name)
 {
     const json_t *task = find_task(making, name);
@@ -123,6 +138,8 @@ static bool resolve_task(struct making_job *making, const char *name)
     struct task_request request = {task, making->request->functions, making->variables, params};
 
     making->has_task = true;
+    if (app_of(making) && task && !settle_app(making))
+        return false;
     return task && task_resolve(&request, &making->task, making->findings);
 }
 
@@ -151,6 +168,13 @@ static bool settle_task(struct making_job *making)
 static bool is_agent(const struct making_job *making, const json_t *container)
 {
     return span_is(tree_span(container, "image"), making->request->settings->agent_image);
+}
+
+static bool is_etcd(const struct making_job *making, const json_t *container)
+{
+    AUTO(free) char *image = task_etcd_image(making->request->settings);
+
+    return span_is(tree_span(container, "image"), image);
 }
 
 static void overlay(json_t *settings, const char *key, const json_t *theirs)
@@ -269,8 +293,12 @@ static json_t *dressed(const struct making_job *making, const json_t *function, 
     json_object_del(made, "args");
     job_put_chosen(made, function, own);
     append(made, "volumeMounts", function);
-    if (!is_agent(making, function))
+    if (!is_agent(making, function)) {
         make_foreign(made, settings);
+        job_app_put(&making->app, made);
+    }
+    if (is_etcd(making, function))
+        tree_put_text(made, "imagePullPolicy", making->request->settings->agent_image_pull_policy);
     if (wants_interim(making))
         add_mount(made, JOB_INTERIM_VOLUME, TASK_INTERIM_MOUNT);
     return made;
@@ -359,6 +387,8 @@ static json_t *volumes_of(struct making_job *making)
         tree_push_new(volumes, volume_of_claim(JOB_INTERIM_VOLUME, claim));
     }
     add_task_volumes(making, volumes);
+    tree_items (making->app.volumes, i, volume)
+        tree_push_new(volumes, tree_copy(volume));
     if (!making->has_task)
         tree_items (making->data.volumes, i, volume)
             tree_push_new(volumes, tree_copy(volume));

@@ -7,6 +7,10 @@
 #include "controllers/progress_status.h"
 #include "controllers/status_parts.h"
 
+/* Bytes of one text about an etcd (a list of 64 members), and how many remarks there are. */
+#define ETCD_TEXT_BYTES 16384u
+#define ETCD_NOTES_MAX 8u
+
 #define SHORT_ID_CHARS 8
 
 /* A session has one target. */
@@ -99,6 +103,36 @@ static void put_snapshots(json_t *stat, const struct message_report *report)
     tree_put_new(stat, "snapshots", list);
 }
 
+/* What an agent says of a dump of etcd, as far as the status has a place for it. */
+static void put_etcd(json_t *stat, const json_t *etcd)
+{
+    static const char *const texts[] = {"sha256",   "serverVersion", "toolVersion",
+                                        "endpoint", "member",        "initialCluster"},
+                             *const numbers[] = {"revision", "keys", "size", "hash", "hashKV"};
+    const json_t *note;
+    json_t *made, *notes = json_array();
+    size_t i;
+
+    if (!json_is_object(etcd)) {
+        json_decref(notes);
+        return;
+    }
+    made = json_object();
+    for (i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (tree_span(etcd, texts[i]).length && tree_span(etcd, texts[i]).length <= ETCD_TEXT_BYTES)
+            tree_put_text(made, texts[i], tree_text(etcd, texts[i]));
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (tree_int(etcd, numbers[i], -1) >= 0)
+            tree_put_int(made, numbers[i], tree_int(etcd, numbers[i], 0));
+    tree_put_bool(made, "leader", tree_true(etcd, "leader"));
+    tree_items (tree_get(etcd, "notes"), i, note)
+        if (json_string_length(note) && json_string_length(note) <= ETCD_TEXT_BYTES &&
+            json_array_size(notes) < ETCD_NOTES_MAX)
+            tree_push_new(notes, tree_copy(note));
+    tree_put_new(made, "notes", notes);
+    tree_put_new(stat, "etcd", made);
+}
+
 /* Nothing of ours was written to what belongs to another cluster. */
 static void put_owner(json_t *status, const struct message_report *report, int64_t now_s)
 {
@@ -140,6 +174,8 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     progress_leave(status, report->host);
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
+    if (!error)
+        put_etcd(stat, tree_get(report->dump, "etcd"));
     put_hooks(target_of(status), report, now_s);
     if (report->initialized)
         (void)condition_set(status_conditions(status), &found, now_s);

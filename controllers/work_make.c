@@ -7,6 +7,7 @@
 #include "api/restic_args.h"
 #include "api/syntax.h"
 #include "api/target.h"
+#include "api/task_variables.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -67,8 +68,25 @@ static bool take_claim(const json_t *target, const char **out, size_t *count)
     return true;
 }
 
+static bool is_app(const json_t *target)
+{
+    const struct target_kind *kind = target_kind_in(tree_get(target, "ref"));
+
+    return kind && kind->class == TARGET_APP;
+}
+
+/* The steps of its Task leave a dump below one of these; which folder it is, the last one knows. */
+static bool take_dump(const char **out, size_t *count)
+{
+    out[0] = MOUNT_SCRATCH "/data";
+    *count = 1;
+    return true;
+}
+
 static bool take_paths(const json_t *target, const char **out, size_t *count, struct error *err)
 {
+    if (is_app(target))
+        return take_dump(out, count);
     if (!take_texts(tree_get(target, "paths"), out, count, PATHS_MAX, "paths", err) ||
         (!*count && !take_mounts(target, out, count, err)))
         return false;
@@ -397,12 +415,29 @@ json_t *work_make_if_exists(const struct work_request *request, struct message_w
 
 /* ---- proof ---- */
 
+static bool is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+
+    return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+/* A dump is one snapshot, of a folder that is there for dumps. */
+static bool is_dumped(const struct message_report *report)
+{
+    const char *path = report->snapshot_count == 1 ? report->snapshots[0].path : "";
+
+    return is_below(path, MOUNT_SCRATCH) || is_below(path, TASK_INTERIM_MOUNT);
+}
+
 static bool is_backed_up(const struct message_report *report, const json_t *invoker)
 {
     AUTO(free) struct message_backup *backup = text_alloc(sizeof *backup);
     struct error err;
 
     *backup = (struct message_backup){0};
+    if (is_app(tree_at(invoker, "spec.target")))
+        return is_dumped(report);
     return take_paths(tree_at(invoker, "spec.target"), backup->paths, &backup->path_count, &err) &&
            message_report_covers(report, backup);
 }

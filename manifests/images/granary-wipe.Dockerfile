@@ -1,4 +1,4 @@
-# The agent under another name, with restic and rclone, for Jobs that remove a repository (wipeOut): rclone is
+# The agent with restic and rclone, for Jobs that remove a repository (wipeOut): rclone is
 # twice as large as all else, which application pods need not carry.
 #
 #     docker build -f manifests/images/granary-wipe.Dockerfile --build-arg COMMIT=$(git rev-parse --short=12 HEAD) .
@@ -11,7 +11,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev m
     ca-certificates debian-archive-keyring libmicrohttpd-dev libgnutls28-dev libjansson-dev libyaml-dev libcurl4-gnutls-dev
 WORKDIR /granary
 COPY . .
-RUN make COMMIT=$COMMIT build/granary-wipe && manifests/images/image.py tree build/granary-wipe /image --with restic --with rclone
+RUN make COMMIT=$COMMIT build/granary-agent && manifests/images/image.py tree build/granary-agent /image --with restic --with rclone
 
 FROM scratch
 COPY --from=build /image/ /
@@ -20,4 +20,4 @@ LABEL org.opencontainers.image.licenses=Apache-2.0
 ENV PATH=/usr/bin
 WORKDIR /
 USER 65532:65532
-ENTRYPOINT ["/usr/bin/granary-wipe"]
+ENTRYPOINT ["/usr/bin/granary-agent"]

@@ -98,14 +98,23 @@ def shared(program):
     return found
 
 
-# What --with may name: where the file is, taken or made.
-TOOLS = {"restic": restic, "rclone": rclone}
+def etcd():
+    """etcd's clients of three versions in folders by version; 3.4 has no etcdutl."""
+    tools = os.path.join(ROOT, "tests", "cluster", "tools.py")
+    names = {"3.4/etcdctl": "etcdctl-3.4", "3.5/etcdctl": "etcdctl-3.5", "3.5/etcdutl": "etcdutl-3.5",
+             "3.6/etcdctl": "etcdctl", "3.6/etcdutl": "etcdutl"}
+    return {f"usr/lib/etcd/{path}": run([tools, "path", name], name).strip() for path, name in names.items()}
+
+
+# What --with may name: {path in the image: file}, taken or made.
+TOOLS = {"restic": lambda: {"usr/bin/restic": restic()}, "rclone": lambda: {"usr/bin/rclone": rclone()}, "etcd": etcd}
 
 
 def content(program, tools):
     """{path in the image: (file to copy, or None; text, or None; mode)}: the one list."""
     copied = {f"usr/bin/{os.path.basename(program)}": program}
-    copied.update({f"usr/bin/{name}": TOOLS[name]() for name in tools})
+    for name in tools:
+        copied.update(TOOLS[name]())
     for each in list(copied.values()):
         copied.update({path.lstrip("/"): path for path in libraries(each)})
     found = {name: (path, None, 0o755) for name, path in copied.items()}
@@ -191,7 +200,7 @@ def settings(stage, path):
 
 
 def read_dockerfile(name):
-    """What PROGRAM.Dockerfile says: (names behind --with, config of the image)."""
+    """What NAME.Dockerfile says: (program, names behind --with, config of the image)."""
     path = os.path.join(HERE, f"{name}.Dockerfile")
     with open(path, encoding="utf-8") as file:
         found = instructions(file.read())
@@ -201,25 +210,26 @@ def read_dockerfile(name):
         raise Refused(f"{path}: its last stage does not begin with FROM scratch and COPY --from=build /image/ /")
     if last == 0 or found[last - 1][0] != "RUN":
         raise Refused(f"{path}: the first stage does not end with RUN")
-    gather = re.fullmatch(rf"make \S+ build/{name} && manifests/images/image\.py tree build/{name} /image"
+    gather = re.fullmatch(r"make \S+ build/([\w-]+) && manifests/images/image\.py tree build/\1 /image"
                           r"((?: --with \w+)*)", found[last - 1][1])
     if not gather:
-        raise Refused(f"{path}: the first stage does not end with image.py tree build/{name} /image")
-    return gather.group(1).split()[1::2], settings(found[last + 2:], path)
+        raise Refused(f"{path}: the first stage does not end with image.py tree build/PROGRAM /image")
+    return gather.group(1), gather.group(2).split()[1::2], settings(found[last + 2:], path)
 
 
 # --- images ---------------------------------------------------------------------------------------
 
 
-def build(program, folder):
-    """Makes FOLDER/NAME.tar from NAME.Dockerfile and the built program; returns a line that says what it is."""
-    name = os.path.basename(program)
-    tools, config = read_dockerfile(name)
+def build(path, folder):
+    """Makes FOLDER/NAME.tar from NAME.Dockerfile and the program that it names, which lies where NAME would; returns a
+    line that says what it is."""
+    name = os.path.basename(path)
+    program, tools, config = read_dockerfile(name)
     unknown = set(tools) - set(TOOLS)
     if unknown:
         raise Refused(f"{name}.Dockerfile: --with {', '.join(sorted(unknown))}: not known")
     tree, out = os.path.join(folder, "tree", name), os.path.join(folder, f"{name}.tar")
-    make_tree(program, tree, tools)
+    make_tree(os.path.join(os.path.dirname(path), program), tree, tools)
     digest = oci.pack(tree, f"localhost/{name}:dev", out, config, time_s=oci.created())
     return f"{out}: {describe(tree)}; {os.path.getsize(out) / 1e6:.1f} MB, {digest}"
 
@@ -230,7 +240,7 @@ def describe(tree):
     for below, _, files in os.walk(tree):
         for name in files:
             path = os.path.join(below, name)
-            group = name if below.endswith("/usr/bin") else "libraries" if "/lib" in below[len(tree):] else "rest"
+            group = name if below.endswith("/usr/bin") else "etcd" if "/etcd/" in below[len(tree):] else "libraries" if "/lib" in below[len(tree):] else "rest"
             sizes[group] = sizes.get(group, 0) + os.path.getsize(path)
     return ", ".join(f"{group} {size / 1e6:.1f} MB" for group, size in sorted(sizes.items()))
 

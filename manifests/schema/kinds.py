@@ -257,6 +257,22 @@ SNAPSHOT_STATS = obj("", {
     }),
 })
 
+ETCD_STATS = obj("What is known of a snapshot of an etcd." + ADDITION, {
+    "revision": int64("Revision of the store."),
+    "keys": int64("Keys, as etcd's tools count them: before 3.6 with those of etcd's own."),
+    "size": int64("Bytes of the database."),
+    "hash": int64("Hash of all that is in it, as etcdutl snapshot status has it."),
+    "hashKV": int64("Hash of keys and values, from etcd 3.6 on."),
+    "sha256": free("SHA-256 of the database.", 64),
+    "serverVersion": free("Version of the member that it was taken from.", 16384),
+    "toolVersion": free("Version of the tools that have taken and proven it.", 16384),
+    "endpoint": free("Address of that member.", 16384),
+    "member": free("ID of that member.", 16384),
+    "leader": flag("It led the others."),
+    "initialCluster": free("All members with their peer URLs, as a restore needs them.", 16384),
+    "notes": listof(free("", 16384), "What one should know before it is needed.", 8),
+})
+
 HOST_MEMBERS = {
     "hostname": free("Name under which snapshots are filed.", 253),
     "duration": free("How long it took.", 64),
@@ -322,6 +338,7 @@ SESSION = Kind(
             "stats": listof(obj("", {
                 **HOST_MEMBERS,
                 "phase": phase("Result of the host.", "Succeeded", "Failed"),
+                "etcd": ETCD_STATS,
                 "snapshots": listof(SNAPSHOT_STATS, "Snapshots that were taken, one for each path.",
                                     256),
             }), "What each host has done.", 10000),

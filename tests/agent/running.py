@@ -50,10 +50,10 @@ class Agent:
     """A running agent with an identity; its log is collected. Use as context."""
 
     def __init__(self, *words, addresses=(), token="token-of-the-pod", environment=None, restic=RESTIC, user=None,
-                 machine=None):
+                 machine=None, scratch=None):
         """machine: the name of the host that it sees, as in a pod."""
         self.folder = temporary_folder()
-        self.identity, self.scratch = f"{self.folder}/identity", f"{self.folder}/scratch"
+        self.identity, self.scratch = f"{self.folder}/identity", scratch or f"{self.folder}/scratch"
         os.mkdir(self.identity)
         with open(harness.WORLD.ca.cert) as ca:
             self.put("ca.crt", ca.read())

@@ -12,6 +12,7 @@ import harness
 import tools
 from etcd import PASSWORD, VERSIONS, Backup, Etcd, identity, tool_folder
 from harness import check, check_equal, eventually, temporary_folder, test
+from running import Agent, api, fails, restic, snapshots, succeeds, work
 
 
 def pem(path):
@@ -177,3 +178,27 @@ def args_that_are_allowed():
         Backup(etcd.url(), args="--command-timeout=30s --dial-timeout=5s").good()
         Backup(etcd.url(), args="--endpoints=http://elsewhere").bad("args")
         Backup(etcd.url(), args="--insecure-skip-tls-verify").bad("args")
+
+
+@test("ET1")
+def both_steps_of_a_task():
+    repository = temporary_folder()
+    with Etcd("3.6") as etcd, api() as server:
+        etcd.run("put", "a", "b")
+        good = Backup(etcd.url())
+        revision = good.good()["revision"]
+        words = ["update-status", f"--output-dir={good.scratch}/output", "--interim-dir=/elsewhere"]
+        with Agent(*words, addresses=[server.address], scratch=good.scratch) as agent:
+            report = succeeds(server, agent, work(repository, "/stash-tmp/data"))
+            agent.ends(0)
+        check_equal((report["dump"]["etcd"]["revision"], report["snapshots"][0]["path"]),
+                    (revision, f"{good.scratch}/data"), "report")
+        names = restic(repository, "ls", snapshots(repository)[0]["id"]).stdout.decode()
+        check("/data/snapshot.db" in names and "/data/etcd.json" in names, names)
+    bad = Backup(etcd.url(), wait=1).bad()
+    words = ["update-status", f"--output-dir={bad.scratch}/output"]
+    with api() as server, Agent(*words, addresses=[server.address], scratch=bad.scratch) as agent:
+        report = fails(server, agent, work(repository, "/stash-tmp/data"), "DumpFailed", "etcdctl")
+        check("dump" not in report and not report.get("snapshots"), f"{report}")
+        agent.ends(1)
+    check_equal(len(snapshots(repository)), 1, "a failure is no snapshot")

@@ -1,24 +1,24 @@
 # Images without registry or daemon: one for each program that has a manifests/images/PROGRAM.Dockerfile.
 # The cluster of the tests loads what is in build/images.
 
-# granary-wipe is granary-agent under another name, beside other programs.
-IMAGES = $(filter $(patsubst manifests/images/%.Dockerfile,$(BUILD)/%,$(wildcard manifests/images/*.Dockerfile)),$(PROGRAMS) $(BUILD)/granary-wipe)
-IMAGE_FILES = $(IMAGES:$(BUILD)/%=$(BUILD)/images/%.tar)
+# One that has no program of its name has the agent, with other programs beside it.
+IMAGE_FILES = $(patsubst manifests/images/%.Dockerfile,$(BUILD)/images/%.tar,$(wildcard manifests/images/*.Dockerfile))
+PROGRAM_IMAGES = $(filter $(PROGRAMS:$(BUILD)/%=$(BUILD)/images/%.tar),$(IMAGE_FILES))
+OTHER_IMAGES = $(filter-out $(PROGRAM_IMAGES),$(IMAGE_FILES))
 # images that mention no machine: the same commit gives the same bytes in any folder
 CFLAGS_ALL += -fdebug-prefix-map=$(CURDIR)=.
 
-$(BUILD)/granary-wipe: $(BUILD)/granary-agent
-	@cp $< $@
-
 .PHONY: images check-images
-images: $(IMAGES) ## OCI archives build/images/PROGRAM.tar, for `ctr images import` or `docker load`
+images: $(PROGRAM_IMAGES:$(BUILD)/images/%.tar=$(BUILD)/%) ## OCI archives build/images/PROGRAM.tar, for `ctr images import` or `docker load`
 	@tests/install.sh "make images" python3 binutils libc-bin ca-certificates debian-archive-keyring
 	@$(MAKE) --no-print-directory --silent $(IMAGE_FILES)
 	@stat --printf='%n: %s bytes\n' $(IMAGE_FILES)
 
-$(BUILD)/images/%.tar: $(BUILD)/% manifests/images/%.Dockerfile manifests/images/image.py manifests/images/oci.py \
+$(PROGRAM_IMAGES): $(BUILD)/images/%.tar: $(BUILD)/%
+$(OTHER_IMAGES): $(BUILD)/granary-agent
+$(IMAGE_FILES): $(BUILD)/images/%.tar: manifests/images/%.Dockerfile manifests/images/image.py manifests/images/oci.py \
 		tests/cluster/tools.py
-	@PYTHONDONTWRITEBYTECODE=1 manifests/images/image.py build $(@D) $<
+	@PYTHONDONTWRITEBYTECODE=1 manifests/images/image.py build $(@D) $(BUILD)/$*
 
 check-images: images ## what is in the images, and that Dockerfiles and `make images` can not differ
 	@PYTHONDONTWRITEBYTECODE=1 GRANARY_IMAGES="$(IMAGE_FILES)" /usr/bin/python3 tests/images/run.py $(TESTS)

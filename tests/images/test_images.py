@@ -18,7 +18,7 @@ from harness import check, check_equal, test
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
 CATALOG = "usr/share/granary/catalog"
-SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-wipe": 88}
+SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-etcd": 110, "granary-wipe": 88}
 TOOLS = {"granary-agent": {"usr/bin/restic"}, "granary-wipe": {"usr/bin/restic", "usr/bin/rclone"}}
 
 
@@ -29,6 +29,11 @@ def temporary_folder():
 def write(path, content):
     with open(path, "wb") as file:
         file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def program_of(archive):
+    """What is of granary in it: the program of its name, or the agent."""
+    return "usr/bin/" + re.sub("^granary-(etcd|wipe)$", "granary-agent", archive.name)
 
 
 class Archive:
@@ -67,20 +72,21 @@ def archives():
 
 @test("image")
 def nothing_is_there_but_program_libraries_authorities_and_accounts():
-    wanted = re.compile(r"usr/bin/NAME|usr/bin/restic|usr/bin/rclone|lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
+    wanted = re.compile(r"usr/bin/(NAME|restic|rclone)|usr/lib/etcd/3\.[456]/etcd(ctl|utl)|"
+                        r"lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
                         r"etc/(passwd|group|nsswitch\.conf|ssl/certs/ca-certificates\.crt)")
     for archive in archives():
         with temporary_folder() as folder:
             _, members = archive.unpack(folder)
         files = {name for name, member in members.items() if not member.isdir()}
         catalog = {name for name in files if name.startswith(CATALOG + "/")} if archive.name == "granary-controller" else set()
-        strange = {name for name in files - catalog if not wanted.fullmatch(name.replace(archive.name, "NAME"))}
+        strange = {name for name in files - catalog if not wanted.fullmatch(name.replace(program_of(archive), "usr/bin/NAME"))}
         check_equal(strange, set(), f"{archive.name}: what does not belong there")
         check_equal({name for name in files if name.startswith("usr/bin/")},
-                    {f"usr/bin/{archive.name}", *TOOLS.get(archive.name, ())}, "programs")
+                    {program_of(archive), *TOOLS.get(archive.name, ())}, "programs")
         for name, member in members.items():
             check(member.isdir() or member.isreg(), f"{archive.name}: {name} is neither file nor folder")
-            executable = member.isdir() or name.startswith(("usr/bin/", "lib"))
+            executable = member.isdir() or name.startswith(("usr/bin/", "usr/lib/etcd/", "lib"))
             check_equal((member.mode, member.uid, member.gid, member.mtime),
                         (0o755 if executable else 0o644, 0, 0, 0), f"{archive.name}: mode, owner, time of {name}")
         total = sum(member.size for member in members.values()) / 1e6
@@ -108,7 +114,7 @@ def they_run_as_somebody_else_than_root_and_name_no_shell():
         config = archive.config["config"]
         check_equal(archive.tag, f"localhost/{archive.name}:dev", "name")
         check_equal(config["User"], "65532:65532", f"user of {archive.name}")
-        check_equal(config["Entrypoint"], [f"/usr/bin/{archive.name}"], "entry point")
+        check_equal(config["Entrypoint"], [f"/{program_of(archive)}"], "entry point")
         check_equal(config["Env"], ["PATH=/usr/bin"], "variables")
         with temporary_folder() as folder:
             tree, _ = archive.unpack(folder)
@@ -195,10 +201,11 @@ def each_dockerfile_gathers_by_the_same_command_as_make():
         with open(f"manifests/images/{archive.name}.Dockerfile", encoding="utf-8") as file:
             found = image.instructions(file.read())
         last = max(i for i, (word, _) in enumerate(found) if word == "FROM")
+        program = os.path.basename(program_of(archive))
         command = found[last - 1][1].split(" && ")[1].split()
         check_equal(command[0], "manifests/images/image.py", "what gathers")
         with temporary_folder() as folder:
-            at = {"/image": f"{folder}/image", f"build/{archive.name}": f"{build}/{archive.name}"}
+            at = {"/image": f"{folder}/image", f"build/{program}": f"{build}/{program}"}
             done = subprocess.run([at.get(word, word) for word in command], capture_output=True, text=True)
             check_equal(done.returncode, 0, done.stderr)
             tree, members = archive.unpack(folder)
@@ -257,14 +264,15 @@ def read_text(text):
 
 @test("image", serial=True)
 def a_dockerfile_that_says_more_is_refused():
-    tools, config = read_text(GOOD)
+    program, tools, config = read_text(GOOD)
+    check_equal(program, "NAME", "its program")
     check_equal(tools, ["restic"], "what the list has beside the program")
     check_equal(config, {"User": "65532:65532", "Env": ["A=b c"], "Labels": {"org.example.title": "d"},
                          "Entrypoint": ["/usr/bin/NAME", "x"]}, "config")
     for what, (old, new) in BAD.items():
         check(old in GOOD, f"{what}: {old} is not there")
         try:
-            tools, _ = read_text(GOOD.replace(old, new))
+            _, tools, _ = read_text(GOOD.replace(old, new))
             check(not set(tools) <= set(image.TOOLS), f"taken in spite of {what}")
         except image.Refused:
             pass
