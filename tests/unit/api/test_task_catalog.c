@@ -120,7 +120,7 @@ static const struct {
     {"etcd-backup-3.4.0", APP, "[]", "--wait-timeout=300", false, 2},
     {"etcd-backup-3.5.0", APP, TUNING, "--etcd-args=--x", false, 2},
     {"etcd-backup-3.5.0", APP, TUNING, "--wait-timeout=9", false, 2},
-    {"etcd-backup-3.6.0", APP, TUNING, "--appbinding=x", false, 2},
+    {"etcd-backup-3.6.0", APP, TUNING, "--output-dir=/stash-tmp/output", false, 2},
     {"etcd-restore-3.4.0", APP, "[]", "--data-dir=", true, 2},
     {"etcd-restore-3.5.0", APP, MEMBERS, "--initial-cluster=a=b", true, 2},
     {"etcd-restore-3.5.0", APP, MEMBERS, "--initial-cluster-token=t", true, 2},
