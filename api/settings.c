@@ -9,7 +9,6 @@
 #include "base/tree.h"
 
 #define AGENT_IMAGE "granary-agent:" GRANARY_VERSION
-#define WIPE_IMAGE "granary-wipe:" GRANARY_VERSION
 #define LIMIT_MAX 10000
 #define IMAGE_MAX_CHARS 1024
 
@@ -58,12 +57,12 @@ static bool read_image(struct settings *settings, const json_t *value, struct er
 
 static bool read_etcd_image(struct settings *settings, const json_t *value, struct error *err)
 {
-    return read_reference(&settings->etcd_image, value, err);
+    return read_reference(&settings->images[SETTINGS_IMAGE_ETCD], value, err);
 }
 
 static bool read_wipe_image(struct settings *settings, const json_t *value, struct error *err)
 {
-    return read_reference(&settings->wipe_image, value, err);
+    return read_reference(&settings->images[SETTINGS_IMAGE_WIPE], value, err);
 }
 
 /* Which of the words, or -1. */
@@ -365,7 +364,6 @@ void settings_default(struct settings *settings)
 
     *settings = (struct settings){
         .agent_image = copy_of(AGENT_IMAGE),
-        .wipe_image = copy_of(WIPE_IMAGE),
         .agent_image_pull_policy = copy_of("IfNotPresent"),
         .agent_pull_secrets = json_array(),
         .agent_resources = json_object(),
@@ -400,9 +398,9 @@ bool settings_parse(struct settings *settings, const json_t *tree, struct error 
 void settings_done(struct settings *settings)
 {
     free(settings->agent_image);
-    free(settings->wipe_image);
     free(settings->agent_image_pull_policy);
-    free(settings->etcd_image);
+    for (int i = 0; i < SETTINGS_IMAGES; i++)
+        free(settings->images[i]);
     free(settings->cluster_name);
     free(settings->pushgateway_url);
     json_decref(settings->agent_pull_secrets);
@@ -425,4 +423,20 @@ bool settings_excludes(const struct settings *settings, const char *space)
 bool settings_deny(const struct settings *settings)
 {
     return settings->deny;
+}
+
+char *settings_image(const struct settings *settings, enum settings_image which)
+{
+    static const char agent[] = "granary-agent";
+    static const char *const names[] = {
+        [SETTINGS_IMAGE_ETCD] = "granary-etcd", [SETTINGS_IMAGE_WIPE] = "granary-wipe"};
+    const char *image = settings->agent_image, *slash = strrchr(image, '/');
+    const char *name = slash ? slash + 1 : image;
+
+    if (settings->images[which])
+        return copy_of(settings->images[which]);
+    /* a digest is of that image alone */
+    if (strncmp(name, agent, strlen(agent)) != 0 || strchr(name, '@'))
+        return copy_of(image);
+    return text_format("%.*s%s%s", (int)(name - image), image, names[which], name + strlen(agent));
 }

@@ -7,15 +7,21 @@
 #include "base/error.h"
 #include "base/log.h"
 
+/** Images that have the agent and programs of others beside it. */
+enum settings_image {
+    SETTINGS_IMAGE_ETCD, /* etcd's, for Tasks of etcd */
+    SETTINGS_IMAGE_WIPE, /* rclone, for Jobs that remove a repository */
+    SETTINGS_IMAGES
+};
+
 /** What the administrator of the installation chose. {0} before settings_default() or
  *  settings_parse(). */
 struct settings {
     char *agent_image;             /* owned */
-    char *etcd_image;              /* owned; with etcd's programs. NULL: granary-etcd beside it */
     char *agent_image_pull_policy; /* owned; Always, IfNotPresent or Never */
     json_t *agent_pull_secrets;    /* owned; [{name}], for Jobs only; may be empty */
     json_t *agent_resources;       /* owned; {requests: {cpu, memory}, limits: {cpu, memory}} */
-    char *wipe_image;              /* owned; of the Jobs that remove a repository */
+    char *images[SETTINGS_IMAGES]; /* owned; NULL: see settings_image() */
     bool deny;                     /* enforcement: Deny; an owner's mistake is refused */
     json_t *excluded;              /* owned; names of namespaces */
     char *cluster_name;            /* owned; "" when the cluster has none */
@@ -65,3 +71,7 @@ bool settings_excludes(const struct settings *settings, const char *space);
 
 /** True when an owner's mistake is refused, whatever the blueprint says. */
 bool settings_deny(const struct settings *settings);
+
+/** The image that was set, else granary-etcd ... where granary-agent is, with its tag; where that has
+ *  another name or a digest, the agent's own, which says what it has not. Heap string. */
+char *settings_image(const struct settings *settings, enum settings_image which);

@@ -301,20 +301,6 @@ static void put_restore(json_t *made, const struct task_run *run, const char *ho
 
 /* ---- how it runs ---- */
 
-char *task_etcd_image(const struct settings *settings)
-{
-    static const char agent[] = "granary-agent";
-    const char *image = settings->agent_image, *slash = strrchr(image, '/');
-    const char *name = slash ? slash + 1 : image;
-
-    if (settings->etcd_image)
-        return text_dup(settings->etcd_image, strlen(settings->etcd_image));
-    /* a digest is of that image alone */
-    if (strncmp(name, agent, strlen(agent)) != 0 || strchr(name, '@'))
-        return text_dup(image, strlen(image));
-    return text_format("%.*sgranary-etcd%s", (int)(name - image), image, name + strlen(agent));
-}
-
 /* The registry, the image and the tag, as Stash's own Functions join them: a/b:c. Of b@sha256:c,
  * too, the whole comes out. */
 static void put_image(json_t *made, const char *image)
@@ -337,7 +323,7 @@ static void put_running(json_t *made, const struct task_run *run)
     bool cache = !tree_true(tree_get(spec, "tempDir"), "disableCaching");
     bool interim = tree_get(spec, "interimVolumeTemplate") != NULL;
 
-    AUTO(free) char *etcd = task_etcd_image(run->settings);
+    AUTO(free) char *etcd = settings_image(run->settings, SETTINGS_IMAGE_ETCD);
 
     put_image(made, run->settings->agent_image);
     tree_put_text(made, "GRANARY_ETCD_IMAGE", etcd);

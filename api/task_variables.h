@@ -35,10 +35,6 @@ extern const char *const task_variable_names[];
  */
 json_t *task_variables(const struct task_run *run);
 
-/** The image with etcd's programs: that of the settings, else granary-etcd where granary-agent is,
- *  with its tag. Heap string. */
-char *task_etcd_image(const struct settings *settings);
-
 /** True for a reserved name. */
 bool task_variable_is_reserved(const char *name);
 

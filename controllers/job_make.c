@@ -172,7 +172,7 @@ static bool is_agent(const struct making_job *making, const json_t *container)
 
 static bool is_etcd(const struct making_job *making, const json_t *container)
 {
-    AUTO(free) char *image = task_etcd_image(making->request->settings);
+    AUTO(free) char *image = settings_image(making->request->settings, SETTINGS_IMAGE_ETCD);
 
     return span_is(tree_span(container, "image"), image);
 }

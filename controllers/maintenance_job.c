@@ -248,8 +248,11 @@ static json_t *container_of(const struct maintenance_job *request, const struct 
                                   .init = json_array_size(request->commands) > 0};
     json_t *container = container_of_job(&making, &role, args_of(request));
 
-    if (request->kind == MAINTENANCE_WIPE)
-        tree_put_text(container, "image", request->settings->wipe_image);
+    if (request->kind == MAINTENANCE_WIPE) {
+        AUTO(free) char *image = settings_image(request->settings, SETTINGS_IMAGE_WIPE);
+
+        tree_put_text(container, "image", image);
+    }
     return container;
 }
 

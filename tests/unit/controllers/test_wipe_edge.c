@@ -208,7 +208,7 @@ START_TEST(a_repository_is_removed)
         ck_assert_str_eq(tree_text(tree_at(job, "metadata.annotations"), "granary.dev/wipes"),
                          "r-1");
         ck_assert(!tree_at(job, "metadata.ownerReferences"));
-        ck_assert_str_eq(tree_text(container, "image"), stand.settings.wipe_image);
+        ck_assert_str_eq(tree_text(container, "image"), "granary-wipe:" GRANARY_VERSION);
         ck_assert_uint_eq(holders(&stand), 1);
         must_step(&stand); /* it goes on */
         ck_assert(!stand.turn.ended);
