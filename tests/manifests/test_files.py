@@ -132,7 +132,8 @@ def settings_the_program_takes_them_and_they_agree_with_its_own():
     quoted = text.split('"')
     check_equal(quoted[1], settings["agent"]["image"], "the first text in quotes is the image")
     check_equal(quoted[3], settings["agent"]["imagePullPolicy"], "the second one the pull policy")
-    check_equal(quoted[5], settings["wipe"]["image"], "the third one the image for wipeOut")
+    check_equal(quoted[5], settings["etcd"]["image"], "the third one the image for etcd")
+    check_equal(quoted[7], settings["wipe"]["image"], "the fourth one the image for wipeOut")
     fence = named(objects, "ValidatingAdmissionPolicy", "granary-fence-workloads")["spec"]["variables"][0]
     check_equal((fence["name"], fence["expression"]), ("agentImage", f"'{settings['agent']['image']}'"), "the fence")
     file = os.path.join(temporary_folder(), "settings.yaml")
