@@ -72,6 +72,6 @@ bool settings_excludes(const struct settings *settings, const char *space);
 /** True when an owner's mistake is refused, whatever the blueprint says. */
 bool settings_deny(const struct settings *settings);
 
-/** The image that was set, else granary-etcd ... where granary-agent is, with its tag; where that has
- *  another name or a digest, the agent's own, which says what it has not. Heap string. */
+/** The image that was set, else granary-etcd ... where granary-agent is, with its tag; where that
+ * has another name or a digest, the agent's own, which says what it has not. Heap string. */
 char *settings_image(const struct settings *settings, enum settings_image which);
