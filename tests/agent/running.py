@@ -17,7 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "integration"), os.path.join(HERE
 import harness  # noqa: E402
 import tools  # noqa: E402
 from agent_api import AgentApi  # noqa: E402
-from harness import check, check_equal, eventually, temporary_folder, write  # noqa: E402
+from harness import check, check_equal, eventually, free_port, temporary_folder, write  # noqa: E402
 
 AGENT = os.environ.get("GRANARY_AGENT", "build/granary-agent")
 RESTIC = tools.path_of("restic")
@@ -170,12 +170,6 @@ def fails(server, agent, given, reason, *words, seconds=40):
         check(word in report["error"]["message"], f"{word!r} is not in {report['error']['message']!r}")
     check(PASSWORD not in json.dumps(report), "a secret is in the report")
     return report
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Storage:

@@ -17,6 +17,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
+from harness import free_port  # noqa: E402
+
 HERE = pathlib.Path(__file__).parent
 REVIEWS = int(os.environ.get("REVIEWS", "20000"))
 SECONDS = int(os.environ.get("SECONDS_EACH", "1"))
@@ -36,11 +39,6 @@ def certificate(folder):
          "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"],
         check=True, stderr=subprocess.DEVNULL,
     )
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Server:

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -61,6 +62,31 @@ def eventually(question, what, seconds=PATIENCE_S):
         if asked >= end:
             raise AssertionError(f"did not happen in {seconds * SLOW} s: {what}")
         time.sleep(0.02)
+
+
+# --- ports --------------------------------------------------------------------------------------
+
+# Below the range of which the kernel gives ports to who connects (ip_local_port_range begins at 32768): a port of that range
+# that was free a moment ago is soon the near end of somebody's connection, and the listener for which it was chosen ends.
+LISTENER_PORTS = range(20000, 32000)
+_claims = []
+
+
+def free_port():
+    """A port of 127.0.0.1 for a program that takes only numbers: no other test is given it while this process lives."""
+    order = random.sample(LISTENER_PORTS, len(LISTENER_PORTS))
+    for port in order:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0granary-test-port-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
+    raise AssertionError(f"no port from {LISTENER_PORTS.start} to {LISTENER_PORTS.stop} is free")
 
 
 # --- certificates -------------------------------------------------------------------------------
