@@ -131,6 +131,21 @@ bool claims_begin_hook(struct claims *claims, const char *host, const char *hook
     return true;
 }
 
+const char *claims_pod(const struct claims *claims, const char *host)
+{
+    const struct claim *claim = find(claims, host);
+
+    return claim ? claim->pod : NULL;
+}
+
+bool claims_has_pod(const struct claims *claims, const char *pod)
+{
+    for (size_t i = 0; i < claims->count; i++)
+        if (claims->list[i].pod && strcmp(claims->list[i].pod, pod) == 0)
+            return true;
+    return false;
+}
+
 bool claims_drop(struct claims *claims, const char *host)
 {
     struct claim *claim = find_editable(claims, host);

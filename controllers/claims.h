@@ -98,6 +98,12 @@ bool claims_is_of(const struct claims *claims, const char *host, const struct cl
  *  it does not know how far it came. False: it stood there already. `hook` is borrowed. */
 bool claims_begin_hook(struct claims *claims, const char *host, const char *hook) MUST_CHECK;
 
+/** UID of the pod that has this host, borrowed from what the claims borrow from; NULL: none. */
+const char *claims_pod(const struct claims *claims, const char *host);
+
+/** True when this pod has claimed something. */
+bool claims_has_pod(const struct claims *claims, const char *pod);
+
 /** Nobody has this host any more; its attempts stay counted. False when nobody had. */
 bool claims_drop(struct claims *claims, const char *host);
 

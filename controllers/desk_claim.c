@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/known.h"
 #include "controllers/repository_lease.h"
 #include "controllers/restore_status.h"
 #include "controllers/session_make.h"
@@ -344,6 +345,24 @@ static enum desk_answer hand_out(const struct desk *desk, const struct agent_cal
     return DESK_ANSWERED;
 }
 
+/* His work was ended by what he did, or by its session: maintenance does not wait for him. */
+static enum desk_answer release(const struct desk *desk, const struct agent_caller *caller,
+                                const struct matter *matter, struct error *err)
+{
+    const struct desk_plan *plan = &desk->plan;
+    AUTO(repository_departure) struct repository_departure departure = {0};
+    const json_t *ref = tree_at(matter->invoker, "spec.repository");
+
+    if (!claims_has_pod(matter->parts.claims, caller->pod_uid))
+        repository_departure_begin(plan->client, plan->space, known_reference(matter->invoker, ref),
+                                   meta(matter->session, "uid"), caller->pod_uid, &departure);
+    if (!target_lease_write(plan->client, matter->lease, matter->parts.claims, err))
+        return desk_failed(err);
+    repository_departure_end(plan->client, &departure);
+    desk_look(desk, matter->session, matter->restore);
+    return DESK_WAIT;
+}
+
 static enum desk_answer offer(const struct desk *desk, const struct agent_caller *caller,
                               const struct message_claim *message, struct matter *matter,
                               struct text *answer, struct error *err)
@@ -357,10 +376,7 @@ static enum desk_answer offer(const struct desk *desk, const struct agent_caller
     case CLAIMS_NOTHING:
         return DESK_WAIT;
     case CLAIMS_RELEASE:
-        if (!target_lease_write(desk->plan.client, matter->lease, matter->parts.claims, err))
-            return desk_failed(err);
-        desk_look(desk, matter->session, matter->restore);
-        return DESK_WAIT;
+        return release(desk, caller, matter, err);
     default:
         return hand_out(desk, caller, message, matter, answer, err);
     }

@@ -5,6 +5,8 @@
 #include "base/auto.h"
 #include "base/tree.h"
 #include "controllers/desk_parts.h"
+#include "controllers/known.h"
+#include "controllers/repository_lease.h"
 #include "controllers/restore_next.h"
 #include "controllers/session_next.h"
 #include "controllers/session_read.h"
@@ -56,6 +58,32 @@ static bool drop_his(struct claims *claims, const struct agent_caller *caller,
     return dropped;
 }
 
+/* "namespace/name" of the Repository of a session that is over; NULL: nobody knows any more. */
+static char *repository_of(const struct desk *desk, const char *uid)
+{
+    const struct session_view *view = &desk->plan.view;
+    AUTO(json) json_t *backup = view->uid(view->context, VIEW_SESSION, uid);
+    AUTO(json) json_t *restore = view->uid(view->context, VIEW_RESTORE, uid);
+    AUTO(json) json_t *invoker = desk_invoker_of(desk, backup ? backup : restore, !backup);
+
+    return known_reference(invoker, tree_at(invoker, "spec.repository"));
+}
+
+/* He is alive, and has ended what he had: maintenance does not wait for him. */
+static bool write_left(const struct desk *desk, const struct agent_caller *caller,
+                       const json_t *lease, const struct claims *claims, struct error *err)
+{
+    const struct desk_plan *plan = &desk->plan;
+    AUTO(repository_departure) struct repository_departure departure = {0};
+
+    repository_departure_begin(plan->client, plan->space, repository_of(desk, claims->session),
+                               claims->session, caller->pod_uid, &departure);
+    if (!target_lease_write(plan->client, lease, claims, err))
+        return false;
+    repository_departure_end(plan->client, &departure);
+    return true;
+}
+
 bool desk_let_go(const struct desk *desk, const struct agent_caller *caller,
                  const struct message_claim *message, const struct desk_pod *pod, struct error *err)
 {
@@ -71,5 +99,5 @@ bool desk_let_go(const struct desk *desk, const struct agent_caller *caller,
     ledger = desk_left_ledger(&plan->view, lease, claims);
     desk_memory_changed(desk->memory); /* it is looked up anew */
     return !ledger || !drop_his(claims, caller, message, desk_now_s(desk)) ||
-           target_lease_write(plan->client, lease, claims, err);
+           write_left(desk, caller, lease, claims, err);
 }

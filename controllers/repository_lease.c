@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/target_lease.h"
@@ -206,4 +207,45 @@ bool repository_lease_leave(struct kube_client *client, const struct repository_
         else if (err->code != ERROR_CONFLICT)
             return false;
     return false;
+}
+
+/* ---- whose end is proven elsewhere ---- */
+
+void repository_departure_done(struct repository_departure *departure)
+{
+    repository_ledger_done(&departure->ledger);
+    free(departure->repository);
+    *departure = (struct repository_departure){0};
+}
+
+static void put_off(struct repository_departure *departure, const struct error *err)
+{
+    log_info("that a pod has left its Repository is noted later",
+             LOG_S("repository", departure->repository), LOG_S("error", err->message));
+}
+
+void repository_departure_begin(struct kube_client *client, const char *space, char *repository_new,
+                                const char *session, const char *pod,
+                                struct repository_departure *departure)
+{
+    struct error err = {.message = ""};
+
+    departure->repository = repository_new;
+    departure->worker = (struct repository_worker){space, repository_new, session, pod};
+    if (!repository_new || !session || !pod)
+        return;
+    if (!repository_ledger_get(client, space, repository_new, &departure->ledger, &err))
+        put_off(departure, &err);
+}
+
+/* Once: who was faster may be the one that is to be taken out, let in anew. */
+void repository_departure_end(struct kube_client *client, struct repository_departure *departure)
+{
+    struct error err = {.message = ""};
+
+    if (departure->ledger.holders &&
+        holders_sweep(departure->ledger.holders, state_of, &departure->worker) &&
+        !repository_ledger_put(client, departure->worker.space, departure->repository,
+                               &departure->ledger, &err))
+        put_off(departure, &err);
 }

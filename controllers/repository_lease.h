@@ -76,3 +76,33 @@ bool repository_lease_share(struct kube_client *client, const struct repository_
 /** Takes him out: it is proven that he works no more. One who is not in there is a success. */
 bool repository_lease_leave(struct kube_client *client, const struct repository_worker *worker,
                             struct error *err) MUST_CHECK;
+
+/** Somebody whose end is about to be proven by a write elsewhere. {0} before. */
+struct repository_departure {
+    struct repository_worker worker;
+    struct repository_ledger ledger; /* as it was before that write */
+    char *repository;                /* owned; NULL: not known, and nothing is done */
+};
+
+void repository_departure_done(struct repository_departure *departure);
+
+static inline void auto_repository_departure(struct repository_departure *departure)
+{
+    repository_departure_done(departure);
+}
+
+/**
+ * Takes somebody out on a proof that is one write with a precondition: that his claim is gone from
+ * the Lease of his target. The Repository's ledger is read before that write, and written after it
+ * in the state that was read: whoever was let in anew meanwhile (the same pod, with a claim that
+ * comes next) stays in. What fails in either is logged: maintenance does it later, by itself.
+ *
+ * @param repository  "namespace/name", taken over; NULL: it is not known, nothing is done.
+ * @param session     UIDs; borrowed until the departure is over.
+ */
+void repository_departure_begin(struct kube_client *client, const char *space, char *repository_new,
+                                const char *session, const char *pod,
+                                struct repository_departure *departure);
+
+/** That write has been done. */
+void repository_departure_end(struct kube_client *client, struct repository_departure *departure);

@@ -6,6 +6,8 @@
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/tree.h"
+#include "controllers/known.h"
+#include "controllers/repository_lease.h"
 #include "controllers/restore_status.h"
 #include "controllers/session_jobs.h"
 #include "controllers/session_make.h"
@@ -88,10 +90,9 @@ static const char *or_none(const char *text)
     return text ? text : "";
 }
 
-/* A step that writes the Lease. */
+/* Takes the Lease, or gives it back. */
 static bool step_lease(const struct session_edge *edge, const struct session_seen *seen,
-                       const json_t *target, const struct session_parts *parts,
-                       const struct work *work, const struct work_step *step, struct error *err)
+                       const json_t *target, const struct work_step *step, struct error *err)
 {
     AUTO(free) char *text = session_target_text(target);
     AUTO(free)
@@ -109,10 +110,34 @@ static bool step_lease(const struct session_edge *edge, const struct session_see
 
     if (step->action == WORK_LOCK)
         return target_lease_take(edge->client, &lock, err);
-    if (step->action == WORK_UNLOCK)
-        return target_lease_give_back(edge->client, seen->lease, err);
-    (void)claims_drop(parts->claims, work->hosts[step->host].name);
-    return target_lease_write(edge->client, seen->lease, parts->claims, err);
+    return target_lease_give_back(edge->client, seen->lease, err);
+}
+
+/* "namespace/name" of the Repository that it works on; NULL: nobody knows any more. */
+static char *repository_of(const struct session_seen *seen)
+{
+    bool restore = span_is(tree_span(seen->session, "kind"), "RestoreSession");
+    const json_t *invoker = restore ? seen->session : seen->configuration;
+
+    return known_reference(invoker, tree_at(invoker, "spec.repository"));
+}
+
+/* The work of a host has ended, one way or another; with the last of its pod's the pod leaves the
+ * Repository, so that maintenance does not wait for the dead. */
+static bool drop_claim(const struct session_edge *edge, const struct session_seen *seen,
+                       struct claims *claims, const char *host, struct error *err)
+{
+    AUTO(repository_departure) struct repository_departure departure = {0};
+    const char *pod = claims_pod(claims, host);
+
+    (void)claims_drop(claims, host);
+    if (pod && !claims_has_pod(claims, pod))
+        repository_departure_begin(edge->client, edge->space, repository_of(seen),
+                                   meta(seen->session, "uid"), pod, &departure);
+    if (!target_lease_write(edge->client, seen->lease, claims, err))
+        return false;
+    repository_departure_end(edge->client, &departure);
+    return true;
 }
 
 static bool is_of_lease(const struct work_step *step)
@@ -314,7 +339,9 @@ static bool step_work(const struct session_edge *edge, const struct session_seen
         return execute(&turn, failure, err);
     if (step->action == WORK_DISMISS)
         return dismiss(&turn, err);
-    return step_lease(edge, seen, target, parts, work, step, err);
+    if (step->action == WORK_DROP)
+        return drop_claim(edge, seen, parts->claims, work->hosts[step->host].name, err);
+    return step_lease(edge, seen, target, step, err);
 }
 
 static bool is_of_work(const struct work_step *step)

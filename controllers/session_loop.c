@@ -471,6 +471,8 @@ static void step_orphan(struct loops *loops, const struct sight *sight, struct r
     struct session_turn turn = {0};
     struct error why = {.message = ""};
 
+    /* whose Repository its pods leave, most likely */
+    seen.configuration = json_array_get(sight->configurations, 0);
     seen.target.init = span_is(tree_span(session, "kind"), "RestoreSession");
     if (json_array_size(sight->jobs.pods)) { /* whatever it was, its pods are found by its UID */
         seen.target.job = true;

@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/tree.h"
 #include "controllers/claimed_pods.h"
+#include "controllers/repository_lease.h"
 #include "controllers/session_jobs.h"
 #include "controllers/session_make.h"
 #include "controllers/target_lease.h"
@@ -299,6 +300,17 @@ json_t *stage_lease(struct stage *stage)
     AUTO(free) char *path = text_format(STAGE_LEASES "/%s", name);
 
     return fake_cluster_get(stage->cluster, path);
+}
+
+bool stage_is_in(struct stage *stage, const char *pod)
+{
+    AUTO(repository_ledger) struct repository_ledger ledger = {0};
+    struct error err = {.message = ""};
+
+    ck_assert_msg(
+        repository_ledger_get(stage->edge.client, stage->edge.space, "shop/r", &ledger, &err), "%s",
+        err.message);
+    return holders_has(ledger.holders, STAGE_SESSION_UID, pod);
 }
 
 /* What the leader sees; owned. */

@@ -99,6 +99,9 @@ char *stage_phase(struct stage *stage, const char *name);
 /** The Lease of web; NULL: there is none. New reference. */
 json_t *stage_lease(struct stage *stage);
 
+/** True when this pod is in the ledger of Repository shop/r for session s1 or r1. */
+bool stage_is_in(struct stage *stage, const char *pod);
+
 /** A life in which write `number` fails so ends as one in which none does. `end_of` shows what is
  *  there; the caller frees it. */
 void stage_must_end_alike(void (*live)(struct stage *), char *(*end_of)(struct stage *), int number,

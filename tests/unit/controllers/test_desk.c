@@ -355,6 +355,25 @@ START_TEST(a_container_that_was_restarted_for_nothing)
     }
 END_TEST
 
+/* Whoever asks anew has ended what he had: maintenance of the Repository does not wait for him. */
+START_TEST(who_asks_anew_leaves_the_repository)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent before = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        AUTO(agent) struct agent after = agent_of(&web_a, RESTARTED, MESSAGE_SIDECAR);
+
+        begin(&stage, &before);
+        ck_assert(stage_is_in(&stage, STAGE_POD_UID));
+        stage_wait(&stage, 900); /* silent: the session has failed */
+        stage_settle(&stage);
+        must_be(&stage, "s1", "Failed");
+        ck_assert(is_claimed(&stage) && stage_is_in(&stage, STAGE_POD_UID));
+        desk_changed(stage.desk);
+        ck_assert_int_eq(claim(&stage, &after), DESK_WAIT);
+        ck_assert(!is_claimed(&stage) && !stage_is_in(&stage, STAGE_POD_UID));
+    }
+END_TEST
+
 START_TEST(another_leader)
     {
         AUTO(stage) struct stage stage = {0};
@@ -988,6 +1007,7 @@ SUITE(desk)
     tcase_add_test(tests, a_cluster_that_is_not_known);
     tcase_add_test(tests, a_container_that_was_restarted);
     tcase_add_loop_test(tests, a_container_that_was_restarted_for_nothing, 0, 2);
+    tcase_add_test(tests, who_asks_anew_leaves_the_repository);
     tcase_add_test(tests, another_leader);
     suite_rows(tests, commands, command_rows);
     tcase_add_test(tests, a_command_begins_once);

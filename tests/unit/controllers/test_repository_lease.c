@@ -156,6 +156,110 @@ START_TEST(test_failures)
     }
 END_TEST
 
+/* ---- whose end is proven elsewhere ---- */
+
+static void nobody(struct kube_client *client)
+{
+    (void)client;
+}
+
+/* The same pod, let in anew: what was proven is of what it did before. */
+static void he_again(struct kube_client *client)
+{
+    struct error err;
+    bool in;
+
+    ck_assert(repository_lease_share(client, &worker, 1, &in, &err) && in);
+}
+
+static void somebody_else(struct kube_client *client)
+{
+    struct error err;
+    bool in;
+
+    ck_assert(repository_lease_share(client, &other, 2, &in, &err) && in);
+}
+
+static void he_himself(struct kube_client *client)
+{
+    struct error err;
+
+    ck_assert(repository_lease_leave(client, &worker, &err));
+}
+
+/* What comes between the reading and the writing. */
+static const struct {
+    void (*between)(struct kube_client *client);
+    const char *repository, *session, *pod;
+    bool in;
+} departures[] = {
+    {nobody, REPOSITORY, "s-1", "p-1", false},
+    {he_again, REPOSITORY, "s-1", "p-1", true},
+    {somebody_else, REPOSITORY, "s-1", "p-1", true}, /* later, by maintenance */
+    {he_himself, REPOSITORY, "s-1", "p-1", false},
+    /* not he, not here, or not known */
+    {nobody, REPOSITORY, "s-1", "p-2", true},
+    {nobody, REPOSITORY, "s-2", "p-1", true},
+    {nobody, "shop/x", "s-1", "p-1", true},
+    {nobody, NULL, "s-1", "p-1", true},
+    {nobody, REPOSITORY, NULL, "p-1", true},
+    {nobody, REPOSITORY, "s-1", NULL, true},
+};
+
+START_TEST(test_departures)
+    {
+        AUTO(fake_cluster) struct fake_cluster *cluster = fake_cluster_start();
+        struct kube_client *client = fake_cluster_client(cluster);
+        AUTO(repository_departure) struct repository_departure departure = {0};
+        const char *repository = departures[_i].repository;
+
+        he_again(client);
+        repository_departure_begin(client, SPACE, repository ? text_format("%s", repository) : NULL,
+                                   departures[_i].session, departures[_i].pod, &departure);
+        departures[_i].between(client);
+        repository_departure_end(client, &departure);
+
+        AUTO(free) char *ledger = ledger_of(cluster);
+
+        ck_assert_msg((strstr(ledger, "s-1") != NULL) == departures[_i].in, "%s", ledger);
+    }
+END_TEST
+
+/* A proof whose write failed is none: without the end nothing changes. */
+START_TEST(test_departure_that_never_ends)
+    {
+        AUTO(fake_cluster) struct fake_cluster *cluster = fake_cluster_start();
+        struct kube_client *client = fake_cluster_client(cluster);
+        AUTO(repository_departure) struct repository_departure departure = {0};
+
+        he_again(client);
+        repository_departure_begin(client, SPACE, text_format("%s", REPOSITORY), "s-1", "p-1",
+                                   &departure);
+
+        AUTO(free) char *ledger = ledger_of(cluster);
+
+        ck_assert_ptr_nonnull(strstr(ledger, "s-1"));
+    }
+END_TEST
+
+/* A ledger that somebody broke stays as it is. */
+START_TEST(test_departure_from_the_unreadable)
+    {
+        AUTO(fake_cluster) struct fake_cluster *cluster = fake_cluster_start();
+        struct kube_client *client = fake_cluster_client(cluster);
+        AUTO(repository_departure) struct repository_departure departure = {0};
+
+        put_lease(cluster, unreadable[_i]);
+
+        int writes = fake_cluster_writes(cluster);
+
+        repository_departure_begin(client, SPACE, text_format("%s", REPOSITORY), "s-1", "p-1",
+                                   &departure);
+        repository_departure_end(client, &departure);
+        ck_assert_int_eq(fake_cluster_writes(cluster), writes);
+    }
+END_TEST
+
 /* ---- interleavings ---- */
 
 #define AGENTS 3
@@ -253,5 +357,8 @@ SUITE(repository_lease)
     tcase_add_loop_test(tests, test_kept_out, 0, 2);
     suite_rows(tests, test_unreadable, unreadable);
     tcase_add_loop_test(tests, test_failures, 0, 8);
+    suite_rows(tests, test_departures, departures);
+    tcase_add_test(tests, test_departure_that_never_ends);
+    suite_rows(tests, test_departure_from_the_unreadable, unreadable);
     tcase_add_loop_test(tests, test_interleavings, 0, 4);
 }

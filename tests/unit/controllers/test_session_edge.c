@@ -2,6 +2,7 @@
 
 #include "base/auto.h"
 #include "base/tree.h"
+#include "controllers/repository_lease.h"
 #include "controllers/session_make.h"
 #include "controllers/target_lease.h"
 #include "controllers/target_pods.h"
@@ -40,6 +41,18 @@ static void claim(struct stage *stage, const char *host, const char *pod)
     claims->list[claims->count++] = (struct claim){
         .host = host, .pod = pod, .instance = "i", .attempt = 1, .since_s = stage->now_s};
     ck_assert_msg(target_lease_write(stage->edge.client, lease, claims, &err), "%s", err.message);
+}
+
+/* As a desk does it before a claim. */
+static void let_in(struct stage *stage, const char *pod)
+{
+    const struct repository_worker worker = {stage->edge.space, "shop/r", STAGE_SESSION_UID, pod};
+    struct error err = {.message = ""};
+    bool in = false;
+
+    ck_assert_msg(repository_lease_share(stage->edge.client, &worker, stage->now_s, &in, &err),
+                  "%s", err.message);
+    ck_assert(in);
 }
 
 /* ---- the whole life, and every write that fails ---- */
@@ -234,6 +247,77 @@ START_TEST(what_happens_to_it)
         AUTO(json) json_t *later = stage_lease(&stage);
 
         ck_assert_ptr_null(later);
+    }
+END_TEST
+
+/* ---- who leaves the Repository ---- */
+
+static void nothing(struct stage *stage)
+{
+    (void)stage;
+}
+
+/* Deleted by force, or with its node: whether it still runs nobody here knows, restic's lock does.
+ */
+static void loses_pod_and_waits(struct stage *stage)
+{
+    loses_pod(stage);
+    stage_wait(stage, 900);
+}
+
+static void fails_to_write_that(struct stage *stage)
+{
+    loses_pod(stage);
+    fake_cluster_fail(stage->cluster, 2, FAILS_CONFLICT);
+}
+
+static void fails_to_drop(struct stage *stage)
+{
+    loses_pod(stage);
+    fake_cluster_fail(stage->cluster, 1, FAILS_CONFLICT);
+}
+
+static void says_done_well(struct stage *stage)
+{
+    put_result(stage, "host-0", "Succeeded");
+}
+
+static const struct {
+    void (*event)(struct stage *stage);
+    bool in; /* it is waited for: nothing proves its end */
+} leave_rows[] = {
+    {nothing, true},
+    {loses_pod, false},
+    {loses_pod_and_waits, false},
+    {replaces_pod, false},
+    {scales_to_zero, false},
+    {deletes_workload, false},
+    {says_done_well, false},
+    {deletes_session, false},
+    /* it may be at work: silent, told to end, orphaned */
+    {is_silent, true},
+    {passes_deadline, true},
+    {deletes_configuration, true},
+    {orphans_pod, true},
+    {says_done, true},
+    {fails_to_write_that, true}, /* maintenance finds it after a while */
+    {fails_to_drop, false},
+};
+
+START_TEST(who_leaves)
+    {
+        AUTO(stage) struct stage stage;
+
+        stage_start(&stage);
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        let_in(&stage, STAGE_POD_UID);
+        let_in(&stage, "another");
+        claim(&stage, "host-0", STAGE_POD_UID);
+        leave_rows[_i].event(&stage);
+        stage_settle(&stage);
+        ck_assert_int_eq(stage_is_in(&stage, STAGE_POD_UID), leave_rows[_i].in);
+        ck_assert(stage_is_in(&stage, "another"));
     }
 END_TEST
 
@@ -433,6 +517,7 @@ SUITE(session_edge)
     tcase_add_test(tests, a_life);
     tcase_add_loop_test(tests, a_life_with_a_failure, 0, LIFE_WRITES * FAILS_CONFLICT);
     suite_rows(tests, what_happens_to_it, event_rows);
+    suite_rows(tests, who_leaves, leave_rows);
     tcase_add_test(tests, not_ready);
     tcase_add_test(tests, held_by_another);
     tcase_add_test(tests, an_empty_lease);
