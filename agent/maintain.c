@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/drill.h"
+#include "agent/key_exchange.h"
 #include "agent/secret_folder.h"
 #include "agent/wipe.h"
 #include "agent/work.h"
@@ -192,7 +193,9 @@ static bool do_wipe(struct run *run, struct text *others)
     return wipe_do(run, backend, others);
 }
 
-static bool do_runs(struct run *run, struct maintenance_result *result)
+/* `exchange`: of the keys; NULL: nothing is exchanged. */
+static bool do_runs(struct run *run, struct key_exchange *exchange,
+                    struct maintenance_result *result)
 {
     struct error err = {.message = ""};
     AUTO(json) json_t *runs = read_runs(run->agent->options, &err), *removed = json_object();
@@ -201,7 +204,7 @@ static bool do_runs(struct run *run, struct maintenance_result *result)
 
     if (!runs)
         return failure_set(&run->failure, "WorkNotUnderstood", "%s", err.message);
-    if (!repository_open(run, true))
+    if ((exchange && !key_exchange_open(exchange)) || !repository_open(run, true))
         return false;
     run->progress.stage = MESSAGE_WORK;
     if (run->agent->options->drill_count > 0)
@@ -210,15 +213,25 @@ static bool do_runs(struct run *run, struct maintenance_result *result)
     tree_items (runs, i, vector)
         if (!do_run(run, vector, removed, result))
             return false;
-    return true;
+    return !exchange || key_exchange_do(exchange);
 }
 
 /* ---- all of it ---- */
 
-static bool do_all(struct run *run, struct maintenance_result *result, struct text *others)
+static bool is_kind(const struct agent_options *options, const char *kind)
 {
-    if (strcmp(run->agent->options->kind, "wipe") != 0)
-        return do_runs(run, result);
+    return strcmp(options->kind, kind) == 0;
+}
+
+/* `before`: access with the previous password; NULL: there is none. */
+static bool do_all(struct run *run, const struct message_work *before,
+                   struct maintenance_result *result, struct text *others)
+{
+    AUTO(key_exchange) struct key_exchange exchange = {0};
+
+    key_exchange_init(&exchange, run, before);
+    if (!is_kind(run->agent->options, "wipe"))
+        return do_runs(run, is_kind(run->agent->options, "key") ? &exchange : NULL, result);
 
     bool good = do_wipe(run, others);
 
@@ -239,16 +252,44 @@ static void prepare(const struct agent_options *options, struct message_work *wo
 }
 
 /* The access to the repository, which `work` borrows from. */
-static json_t *access_of(const struct agent_options *options, struct message_work *work,
-                         struct error *err)
+static json_t *access_of(const struct agent_options *options, const json_t *secret,
+                         struct message_work *work, struct error *err)
 {
-    AUTO(secret) json_t *secret = read_secret(options->secret, err);
     AUTO(json) json_t *backend = json_loads(options->backend, JSON_REJECT_DUPLICATES, NULL);
-    json_t *access = secret ? restic_access_make(backend, secret, work, err) : NULL;
+
+    prepare(options, work);
+
+    json_t *access = restic_access_make(backend, secret, work, err);
 
     if (access)
         work->repository.cluster = options->cluster;
     return access;
+}
+
+/* The Secret as it was, as far as the password goes; NULL: it does not say. */
+static json_t *secret_before(const json_t *secret)
+{
+    const json_t *old = tree_get(tree_get(secret, "data"), RESTIC_PASSWORD_OLD_KEY);
+    json_t *before = old && json_string_length(old) ? tree_copy(secret) : NULL;
+
+    if (before)
+        tree_put_new(json_object_get(before, "data"), RESTIC_PASSWORD_KEY, tree_copy(old));
+    return before;
+}
+
+/* Both accesses; *before_kept is NULL where nothing is exchanged. False: with err. */
+static bool take_access(const struct agent_options *options, struct message_work *work,
+                        json_t **kept, struct message_work *before, json_t **before_kept,
+                        struct error *err)
+{
+    AUTO(secret) json_t *secret = read_secret(options->secret, err);
+    AUTO(secret) json_t *old = is_kind(options, "key") ? secret_before(secret) : NULL;
+
+    *kept = secret ? access_of(options, secret, work, err) : NULL;
+    if (!*kept)
+        return false;
+    *before_kept = old ? access_of(options, old, before, err) : NULL;
+    return !old || *before_kept || error_wrap(err, RESTIC_PASSWORD_OLD_KEY);
 }
 
 /* The kubelet keeps 4096 bytes of it. */
@@ -283,17 +324,16 @@ enum agent_exit agent_maintain(struct agent *agent)
 {
     const struct agent_options *options = agent->options;
     AUTO(free) struct message_work *work = text_alloc(sizeof *work);
+    AUTO(free) struct message_work *before = text_alloc(sizeof *before);
+    AUTO(restic_access) json_t *kept = NULL;
+    AUTO(restic_access) json_t *before_kept = NULL;
     struct maintenance_result result = MAINTENANCE_RESULT_NONE;
     AUTO(text) struct text others = {0};
     struct error err = {.message = ""};
     struct run run;
     bool good;
 
-    prepare(options, work);
-
-    AUTO(restic_access) json_t *access = access_of(options, work, &err);
-
-    if (!access) {
+    if (!take_access(options, work, &kept, before, &before_kept, &err)) {
         AUTO(failure) struct failure failure = {0};
 
         failure_set(&failure, "StorageSecretUnusable", "%s", err.message);
@@ -301,7 +341,7 @@ enum agent_exit agent_maintain(struct agent *agent)
         return AGENT_ENDED;
     }
     if (run_begin(&run, agent, work))
-        (void)do_all(&run, &result, &others);
+        (void)do_all(&run, before_kept ? before : NULL, &result, &others);
     good = finish(options, &run.failure, &result);
     run_done(&run);
     return good ? AGENT_FINE : AGENT_ENDED;

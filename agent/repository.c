@@ -50,6 +50,13 @@ static bool list_owners(struct run *run, bool *absent, json_t **list)
     *absent = restic_proves_absence(&output.end);
     if (*absent)
         return true;
+    if (restic_refuses_password(&output.end) && run->work->repository.key_exchange)
+        return failure_set(
+            &run->failure, WRONG_PASSWORD,
+            OPENING ": it does not open with RESTIC_PASSWORD yet. RESTIC_PASSWORD_OLD is in the "
+                    "Secret, so maintenance exchanges the key of the repository next, and what "
+                    "begins after that has the new one; how that goes is told by the condition "
+                    "RepositoryPasswordValid of the Repository.");
     if (!restic_judge(&output.end, OPENING, &run->failure))
         return false;
     *list = TAKE(output.document);

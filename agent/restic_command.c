@@ -240,6 +240,29 @@ bool restic_maintenance(struct words *out, const struct restic_place *place, con
     return true;
 }
 
+void restic_keys(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "key");
+    words_add(out, "list");
+    words_add(out, "--no-lock");
+}
+
+void restic_key_add(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "key");
+    words_add(out, "add");
+    words_add(out, LOCK_WAIT);
+}
+
+void restic_key_remove(struct words *out, const struct restic_place *place, const char *id)
+{
+    begin(out, place, "key");
+    words_add(out, "remove");
+    words_add(out, LOCK_WAIT);
+    words_add(out, "--");
+    words_add(out, id);
+}
+
 void restic_init(struct words *out, const struct restic_place *place)
 {
     begin(out, place, "init");

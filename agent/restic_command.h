@@ -83,6 +83,12 @@ void restic_owners(struct words *out, const struct restic_place *place);
 bool restic_maintenance(struct words *out, const struct restic_place *place, const json_t *vector,
                         struct error *err) MUST_CHECK;
 
+/** Its keys: lists them, and which of them opened it; adds one for the password that is read;
+ * removes one by its id. */
+void restic_keys(struct words *out, const struct restic_place *place);
+void restic_key_add(struct words *out, const struct restic_place *place);
+void restic_key_remove(struct words *out, const struct restic_place *place, const char *id);
+
 /** Makes a repository, and the mark of a cluster, which takes over from a mark (NULL: none). */
 void restic_init(struct words *out, const struct restic_place *place);
 void restic_mark_owner(struct words *out, const struct restic_place *place, const char *from);

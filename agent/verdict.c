@@ -4,10 +4,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "api/agent_messages.h"
 #include "base/auto.h"
 
 /* restic's exit codes. */
-enum { UNREADABLE = 3, ABSENT = 10, LOCKED = 11, WRONG_PASSWORD = 12, INTERRUPTED = 130 };
+enum { UNREADABLE = 3, ABSENT = 10, LOCKED = 11, NO_KEY = 12, INTERRUPTED = 130 };
 
 #define SECRET_MIN_BYTES 4
 
@@ -32,9 +33,7 @@ static const struct {
      {"RepositoryLocked", "somebody else holds a lock of the repository",
       "wait for its owner; a lock that a dead pod left is removed by granary.dev/unlock on the "
       "Repository"}},
-    {WRONG_PASSWORD,
-     {"WrongPassword", "the repository does not open with this password",
-      "put the RESTIC_PASSWORD with which it was made into the storage Secret"}},
+    {NO_KEY, {WRONG_PASSWORD, "the repository does not open with this password", PUT_PREVIOUS}},
     {INTERRUPTED, {"Interrupted", "restic was interrupted", "it is tried again"}},
 };
 
@@ -77,8 +76,7 @@ static const struct {
             "keep it as it is, check it before anything is deleted"                                \
     }
     {"wrong password or no key",
-     {"WrongPassword", "the repository does not open with this password",
-      "put the RESTIC_PASSWORD with which it was made into the storage Secret"}},
+     {WRONG_PASSWORD, "the repository does not open with this password", PUT_PREVIOUS}},
     {"no space left on device", FULL},
     {"disk quota exceeded", FULL},
     {"Insufficient Storage", FULL},
@@ -274,6 +272,12 @@ bool restic_proves_absence(const struct restic_end *end)
 {
     return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
            WEXITSTATUS(end->status) == ABSENT;
+}
+
+bool restic_refuses_password(const struct restic_end *end)
+{
+    return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
+           WEXITSTATUS(end->status) == NO_KEY;
 }
 
 bool restic_found_damage(const struct restic_end *end)

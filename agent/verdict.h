@@ -7,6 +7,12 @@
 
 /* What the end of restic means, as a word for machines and sentences for people. Pure. */
 
+/* What to do when no key of the repository is of this password. */
+#define PUT_PREVIOUS                                                                               \
+    "if RESTIC_PASSWORD was changed, put the previous one into the storage Secret as "             \
+    "RESTIC_PASSWORD_OLD: then the repository gets a key for the new one. Else put the password "  \
+    "with which it was made into RESTIC_PASSWORD, of agentSecretName too, if there is one"
+
 /** Who ended it. */
 enum restic_cause {
     RESTIC_BY_ITSELF,
@@ -65,6 +71,9 @@ bool restic_is_doomed(const char *words);
 
 /** True when it says that there is no repository: exit status 10, nothing else does. */
 bool restic_proves_absence(const struct restic_end *end);
+
+/** True when it says that no key of the repository is of this password: exit status 12. */
+bool restic_refuses_password(const struct restic_end *end);
 
 /** True when errors that a check counts are those of the repository: restic counts as one, too,
  *  that it is locked, or that the storage is not reached. */

@@ -173,6 +173,7 @@ static const struct message_field repository_fields[] = {
     TEXT(struct message_repository, cluster, "cluster", SYNTAX_UID_CHARS, syntax_uid),
     TEXT(struct message_repository, adopt, "adopt", SYNTAX_UID_CHARS, syntax_uid),
     FLAG(struct message_repository, insecure_tls, "insecureTLS", false),
+    FLAG(struct message_repository, key_exchange, "keyExchange", false),
 };
 static const struct message_shape repository_shape =
     MESSAGE_SHAPE(struct message_repository, repository_fields, NULL);

@@ -39,6 +39,9 @@
 /* The reason of a failure: another cluster's mark is on the repository. */
 #define FOREIGN_REPOSITORY "ForeignRepository"
 
+/* Of a repository that has no key of the password in the Secret: what asks for its exchange. */
+#define WRONG_PASSWORD "WrongPassword"
+
 /* Tries of one host in one session; no honest session comes near. */
 #define MESSAGE_ATTEMPT_MAX 1000000
 
@@ -103,6 +106,7 @@ struct message_repository {
     const char *cluster; /* UID of this one, which must own it to write, or NULL */
     const char *adopt;   /* UID of the one that it takes it over from, or NULL */
     bool insecure_tls;   /* the server's certificate is not looked at */
+    bool key_exchange;   /* the previous password was given: the key is to be exchanged */
 };
 
 struct message_backup {

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "base/tree.h"
 
-#define PASSWORD "RESTIC_PASSWORD"
 #define FILES "$GRANARY_FILES/"
 #define KEYS_MAX 21
 
@@ -31,7 +30,7 @@ struct provider {
 
 /* What all providers have. */
 static const struct key common[] = {
-    {PASSWORD, PASSWORD, NULL, true},
+    {RESTIC_PASSWORD_KEY, RESTIC_PASSWORD_KEY, NULL, true},
     {"CA_CERT_DATA", "RESTIC_CACERT", "ca.crt", false},
 };
 
@@ -273,6 +272,8 @@ json_t *restic_access_make(const json_t *backend, const json_t *secret, struct m
     if (!provider)
         return NULL;
     work->repository.insecure_tls = tree_true(settings, "insecureTLS");
+    work->repository.key_exchange =
+        tree_span(tree_get(secret, "data"), RESTIC_PASSWORD_OLD_KEY).length > 0;
     work->variable_count = work->file_count = 0;
     if (!put_url(provider, settings, kept, work, err) ||
         !put_keys(provider, tree_get(secret, "data"), kept, work, err))

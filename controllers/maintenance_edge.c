@@ -300,6 +300,14 @@ static bool put_plan(struct look *look, struct error *err)
     return send_status(look, status, NULL, err);
 }
 
+static bool put_refused(struct look *look, struct error *err)
+{
+    AUTO(json) json_t *status = status_of(look);
+
+    maintenance_status_put_refused(status, look->sight->now_s);
+    return send_status(look, status, NULL, err);
+}
+
 static struct maintenance_outcome outcome_of(const struct look *look)
 {
     return (struct maintenance_outcome){
@@ -581,6 +589,8 @@ static bool carry_out(struct look *look, const struct maintenance_step *step, st
         return unwant(look, err);
     case MAINTENANCE_RUN:
         return start(look, step, err);
+    case MAINTENANCE_REFUSED:
+        return put_refused(look, err);
     case MAINTENANCE_PLAN:
         return put_plan(look, err);
     case MAINTENANCE_RECORD:

@@ -6,7 +6,8 @@
 
 const char *maintenance_word(enum maintenance_kind kind)
 {
-    static const char *const words[] = {"wipe", "unlock", "forget", "prune", "check", "verify"};
+    static const char *const words[] = {"wipe",  "key",   "unlock", "forget",
+                                        "prune", "check", "verify"};
 
     return words[kind];
 }
@@ -19,6 +20,13 @@ static int64_t later(int64_t a, int64_t b)
 /* ---- when each is due; NEVER: not as things are ---- */
 
 #define NEVER INT64_MAX
+
+/* Only the Secret that the Job mounts says whether there is a password to exchange: whoever meets a
+ * wrong one asks. */
+static int64_t key_due(const struct maintenance *seen)
+{
+    return seen->refused_s > seen->past[MAINTENANCE_KEY].succeeded_s ? 0 : NEVER;
+}
 
 /* A person may know what we can not prove, but not better than what we see. */
 static int64_t unlock_due(const struct maintenance *seen)
@@ -66,9 +74,9 @@ static int64_t verify_due(const struct maintenance *seen)
 }
 
 static int64_t (*const due[MAINTENANCE_KINDS])(const struct maintenance *seen) = {
-    [MAINTENANCE_UNLOCK] = unlock_due, [MAINTENANCE_FORGET] = forget_due,
-    [MAINTENANCE_PRUNE] = prune_due,   [MAINTENANCE_CHECK] = check_due,
-    [MAINTENANCE_VERIFY] = verify_due,
+    [MAINTENANCE_KEY] = key_due,       [MAINTENANCE_UNLOCK] = unlock_due,
+    [MAINTENANCE_FORGET] = forget_due, [MAINTENANCE_PRUNE] = prune_due,
+    [MAINTENANCE_CHECK] = check_due,   [MAINTENANCE_VERIFY] = verify_due,
 };
 
 /* Times that it is tried again at once after its pod was lost. A drill leaves nothing that keeps
@@ -78,11 +86,15 @@ static int64_t again_max(enum maintenance_kind kind)
     return kind == MAINTENANCE_VERIFY ? 0 : MAINTENANCE_AGAIN_MAX;
 }
 
-/* What has failed waits, longer each time. */
-static int64_t not_before(const struct maintenance_past *past, enum maintenance_kind kind)
+/* What has failed waits, longer each time; an exchange of keys until somebody needs it again, at
+ * most, since the Secret may have been put right. */
+static int64_t not_before(const struct maintenance *seen, enum maintenance_kind kind)
 {
+    const struct maintenance_past *past = &seen->past[kind];
     int64_t pause = MAINTENANCE_RETRY_S;
 
+    if (kind == MAINTENANCE_KEY && seen->refused_s > past->failed_s)
+        return 0;
     if (past->failures <= 0 || (past->lost && past->failures < again_max(kind)))
         return 0;
     for (int64_t i = 1; i < past->failures && pause < MAINTENANCE_RETRY_MAX_S; i++)
@@ -100,7 +112,7 @@ static bool find_due(const struct maintenance *seen, int64_t now_s, struct maint
 
         if (when == NEVER || (seen->deleted && kind != MAINTENANCE_UNLOCK))
             continue;
-        when = later(when, not_before(&seen->past[kind], (enum maintenance_kind)kind));
+        when = later(when, not_before(seen, (enum maintenance_kind)kind));
         if (kind == MAINTENANCE_VERIFY && seen->crowded && seen->hold != HOLD_OURS)
             when = later(when, now_s + DRILL_WAIT_S);
         if (when <= now_s) {
@@ -195,6 +207,8 @@ struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t
         return plain(MAINTENANCE_RECORD, seen);
     if (seen->run != RUN_NONE && seen->hold == HOLD_OURS)
         return leave(seen);
+    if (key_due(seen) != NEVER && !seen->refusal_said && !seen->deleted)
+        return plain(MAINTENANCE_REFUSED, seen);
     if (seen->drills && !seen->planned && !seen->deleted)
         return plain(MAINTENANCE_PLAN, seen);
     why = obstacle(seen);

@@ -35,6 +35,7 @@
 /** In the order in which they are done when several are due. */
 enum maintenance_kind {
     MAINTENANCE_WIPE, /* never by this: see wipe_edge.h */
+    MAINTENANCE_KEY,  /* of a changed password; without it nothing else succeeds */
     MAINTENANCE_UNLOCK,
     MAINTENANCE_FORGET,
     MAINTENANCE_PRUNE,
@@ -76,6 +77,8 @@ struct maintenance {
     bool damaged; /* the last check or drill found errors: nothing is removed until they are gone */
     bool removed; /* snapshots were forgotten since the last prune */
     int64_t session_s; /* end of the last session that succeeded; 0: none */
+    int64_t refused_s; /* when its password last opened nothing, for whomever; 0: it never did */
+    bool refusal_said; /* and its condition does not say that it opens */
     bool drills;       /* somebody asks for drills */
     bool planned;      /* and these schedules stand in the status, with their beginning */
     int64_t
@@ -96,6 +99,7 @@ enum maintenance_action {
     MAINTENANCE_WANT,    /* ask the ledger to be let in alone */
     MAINTENANCE_UNWANT,  /* tell it that this is not needed any more */
     MAINTENANCE_RUN,     /* make the Job of `kind` */
+    MAINTENANCE_REFUSED, /* write into the status that the password does not open it */
     MAINTENANCE_PLAN,    /* write the schedules of drills into the status, from now on */
     MAINTENANCE_RECORD,  /* write what came of the run into the status */
     MAINTENANCE_AGAIN,   /* the ledger names another Job of `kind`, and nobody is let in between */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/agent_messages.h"
 #include "api/duration.h"
 #include "api/keys.h"
 #include "api/maintenance_args.h"
@@ -55,19 +56,47 @@ bool maintenance_held(const struct maintenance_seen *seen, const char **job,
     return false;
 }
 
-/* When a session ended. Of one that has not said how long it took: when it was made. */
-static int64_t end_of(const json_t *session)
+/* When a session ended so; else 0. Of one that has not said how long it took: when it was made. */
+static int64_t end_of(const json_t *session, enum session_phase phase)
 {
     const json_t *status = tree_get(session, "status");
     int64_t made_s, took_ns = 0;
     struct error err;
 
-    if (session_phase_of(tree_text(status, "phase")) != SESSION_SUCCEEDED ||
+    if (session_phase_of(tree_text(status, "phase")) != phase ||
         !time_parse(tree_span(tree_get(session, "metadata"), "creationTimestamp"), &made_s))
         return 0;
     if (!duration_parse(tree_span(status, "sessionDuration"), &took_ns, &err) || took_ns < 0)
         took_ns = 0;
     return made_s + took_ns / SECOND_NS;
+}
+
+static bool is_refused(const json_t *stats)
+{
+    const json_t *stat;
+    size_t i;
+
+    tree_items (stats, i, stat) {
+        const char *error = tree_text(stat, "error");
+
+        if (error && strncmp(error, WRONG_PASSWORD ":", sizeof WRONG_PASSWORD) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* When a session last failed for its password; 0: none did. */
+static int64_t last_refused(const struct maintenance_seen *seen)
+{
+    const json_t *session, *target;
+    int64_t last_s = 0;
+    size_t i, k;
+
+    tree_items (seen->sessions, i, session)
+        tree_items (tree_at(session, "status.targets"), k, target)
+            if (is_refused(tree_get(target, "stats")) && end_of(session, SESSION_FAILED) > last_s)
+                last_s = end_of(session, SESSION_FAILED);
+    return last_s;
 }
 
 static int64_t last_end(const struct maintenance_seen *seen)
@@ -80,8 +109,8 @@ static int64_t last_end(const struct maintenance_seen *seen)
     if (time_parse(tree_span(tree_get(seen->repository, "status"), "lastBackupTime"), &made_s))
         last_s = made_s;
     tree_items (seen->sessions, i, session)
-        if (end_of(session) > last_s)
-            last_s = end_of(session);
+        if (end_of(session, SESSION_SUCCEEDED) > last_s)
+            last_s = end_of(session, SESSION_SUCCEEDED);
     return last_s;
 }
 
@@ -150,13 +179,15 @@ void maintenance_read(const struct maintenance_seen *seen, struct maintenance *o
 {
     const json_t *repository = seen->repository, *status = tree_get(repository, "status");
 
-    *out = (struct maintenance){.held = MAINTENANCE_KINDS, .session_s = last_end(seen)};
-    out->initialized = out->session_s > 0;
+    *out = (struct maintenance){
+        .held = MAINTENANCE_KINDS, .session_s = last_end(seen), .refused_s = last_refused(seen)};
     out->owned = condition_status(tree_get(status, "conditions"), BACKEND_OWNED) != CONDITION_FALSE;
     out->deleted = tree_get(tree_get(repository, "metadata"), "deletionTimestamp") != NULL;
     out->unlock_asked = maintenance_unlock_asked(repository) != NULL;
     read_policies(seen, out);
     maintenance_status_read(status, out);
+    /* a password is refused by what is there */
+    out->initialized = out->session_s > 0 || out->refused_s > 0;
     read_drills(seen, out);
     out->hold = hold_of(seen, out);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/agent_messages.h"
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -17,6 +18,8 @@ static const struct {
 } words[MAINTENANCE_KINDS] = {
     [MAINTENANCE_WIPE] = {"RepositoryWiped", "SuccessfullyWipedRepository",
                           "FailedToWipeRepository"},
+    [MAINTENANCE_KEY] = {"RepositoryPasswordValid", "RepositoryOpensWithPassword",
+                         "FailedToExchangeRepositoryKey"},
     [MAINTENANCE_UNLOCK] = {"RepositoryUnlocked", "SuccessfullyUnlockedRepository",
                             "FailedToUnlockRepository"},
     [MAINTENANCE_FORGET] = {"RetentionPolicyApplied", "SuccessfullyAppliedRetentionPolicy",
@@ -90,8 +93,13 @@ void maintenance_status_read(const json_t *status, struct maintenance *seen)
             .successes = count_of(entry, "successes"),
             .lost = span_is(tree_span(entry, "reason"), MAINTENANCE_POD_LOST),
         };
+        if (kind != MAINTENANCE_KEY && span_is(tree_span(entry, "reason"), WRONG_PASSWORD) &&
+            seen->past[kind].failed_s > seen->refused_s)
+            seen->refused_s = seen->past[kind].failed_s;
     }
     seen->removed = count_of(entry_of(status, MAINTENANCE_FORGET), "removed") > 0;
+    seen->refusal_said = condition_status(tree_get(status, "conditions"),
+                                          words[MAINTENANCE_KEY].type) == CONDITION_FALSE;
     seen->damaged = is_damaged(status) || json_is_false(tree_get(status, "integrity"));
 }
 
@@ -223,6 +231,16 @@ void maintenance_status_put(json_t *status, const struct maintenance_outcome *ou
         put_numbers(status, outcome);
     put_integrity(status, outcome, found);
     put_condition(status, outcome, now_s);
+}
+
+void maintenance_status_put_refused(json_t *status, int64_t now_s)
+{
+    const struct condition condition = {
+        words[MAINTENANCE_KEY].type, CONDITION_FALSE, "RepositoryRefusesPassword",
+        "a session or a Job of maintenance has met WrongPassword: a Job looks whether "
+        "RESTIC_PASSWORD_OLD of the storage Secret opens it, and exchanges the key"};
+
+    (void)condition_set(status_conditions(status), &condition, now_s);
 }
 
 const char *maintenance_status_plan(const json_t *status, int64_t *since_s)

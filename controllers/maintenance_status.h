@@ -19,7 +19,8 @@
 /** Of a Job that could not be made. */
 #define MAINTENANCE_JOB_REFUSED "JobRefused"
 
-/** Reads pasts, `removed` and `damaged`; of `kind` also whether its last pod was lost. */
+/** Reads pasts, `removed`, `damaged`, `refusal_said`, and into `refused_s` when another kind last
+ * met a password that opens nothing; of `kind` also whether its last pod was lost. */
 void maintenance_status_read(const json_t *status, struct maintenance *seen);
 
 /** True when what came of this Job stands in the status. */
@@ -27,6 +28,11 @@ bool maintenance_status_has(const json_t *status, enum maintenance_kind kind, co
 
 /** The value of granary.dev/unlock that was followed last, or "". Borrowed. */
 const char *maintenance_status_unlock(const json_t *status);
+
+/** Puts there that the password opens nothing, and that its key is to be exchanged; edited in
+ * place.
+ */
+void maintenance_status_put_refused(json_t *status, int64_t now_s);
 
 /** Which schedules of drills stand there, "" when none do, and since when. Borrowed. */
 const char *maintenance_status_plan(const json_t *status, int64_t *since_s);

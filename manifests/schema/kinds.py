@@ -134,7 +134,7 @@ REPOSITORY = Kind(
         "snapshotCount": int64("How many snapshots there are."),
         "snapshotsRemovedOnLastCleanup": int64("How many the retention policy last removed."),
         "maintenance": listof(obj("", {
-            "kind!": free("What was done: forget, prune, check, unlock, verify.", 32),
+            "kind!": free("What was done: forget, prune, check, unlock, verify, key.", 32),
             "job": free("The Job that did it last.", 253),
             "lastSuccess": time("When the last one that succeeded had begun."),
             "lastFailure": time("When the last one failed, if it did since."),

@@ -16,6 +16,7 @@ import test_etcd_restore  # noqa: F401
 import test_faults  # noqa: F401
 import test_hooks  # noqa: F401
 import test_if_exists  # noqa: F401
+import test_key_exchange  # noqa: F401
 import test_large  # noqa: F401
 import test_maintain  # noqa: F401
 import test_metrics  # noqa: F401

@@ -142,6 +142,12 @@ START_TEST(other_commands_are_called)
         ck_assert_ptr_nonnull(document);
         restic_owners(&argv, &place);
         expect(&argv, BEGIN("snapshots") "--no-lock|--host=granary|--tag=granary-cluster");
+        restic_keys(&argv, &place);
+        expect(&argv, BEGIN("key") "list|--no-lock");
+        restic_key_add(&argv, &place);
+        expect(&argv, BEGIN("key") "add|--retry-lock=5m");
+        restic_key_remove(&argv, &place, ID);
+        expect(&argv, BEGIN("key") "remove|--retry-lock=5m|--|" ID);
         restic_init(&argv, &place);
         expect(&argv, "restic|init|--json|--no-cache");
         restic_mark_owner(&argv, &place, NULL);

@@ -127,8 +127,9 @@ START_TEST(absence_is_proven_by_one_code)
                                      NULL};
 
             ck_assert_int_eq(restic_proves_absence(&end), code == 10);
+            ck_assert_int_eq(restic_refuses_password(&end), code == 12);
             end.cause = RESTIC_DEADLINE;
-            ck_assert(!restic_proves_absence(&end));
+            ck_assert(!restic_proves_absence(&end) && !restic_refuses_password(&end));
         }
         ck_assert(!restic_proves_absence(&(struct restic_end){RESTIC_BY_ITSELF, 10, "", NULL}));
     }

@@ -36,6 +36,8 @@ static void tell(const struct message_work *work, struct text *out)
         text_addf(out, " %s:%s", work->files[i].name, work->files[i].data);
     if (work->repository.insecure_tls)
         text_puts(out, " insecure");
+    if (work->repository.key_exchange)
+        text_puts(out, " exchange");
     if (work->limits.connections)
         text_addf(out, " %d", (int)work->limits.connections);
 }
@@ -51,6 +53,11 @@ static const struct {
      "{" P ",'AWS_ACCESS_KEY_ID':'id','AWS_SECRET_ACCESS_KEY':'key','GOOGLE_PROJECT_ID':'g'}",
      "s3:https://s3.example.com/b/a/b RESTIC_PASSWORD=pw AWS_ACCESS_KEY_ID=id "
      "AWS_SECRET_ACCESS_KEY=key AWS_DEFAULT_REGION=r"},
+    /* that there is a previous password is told, and never what it is */
+    {"{'s3':{'bucket':'b'}}", "{" P ",'RESTIC_PASSWORD_OLD':'before'}",
+     "s3:s3.amazonaws.com/b RESTIC_PASSWORD=pw exchange"},
+    {"{'s3':{'bucket':'b'}}", "{" P ",'RESTIC_PASSWORD_OLD':''}",
+     "s3:s3.amazonaws.com/b RESTIC_PASSWORD=pw"},
     {"{'s3':{'bucket':'b'}}", "{" P "}", "s3:s3.amazonaws.com/b RESTIC_PASSWORD=pw"},
     {"{'s3':{'bucket':'b','insecureTLS':true}}", "{" P "}",
      "s3:s3.amazonaws.com/b RESTIC_PASSWORD=pw insecure"},

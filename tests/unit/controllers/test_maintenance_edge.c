@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/condition.h"
 #include "controllers/maintenance_next.h"
 #include "controllers/maintenance_status.h"
 #include "controllers/repository_lease.h"
@@ -375,8 +376,8 @@ END_TEST
 static const struct {
     const char *said, *reason, *message;
 } ends[] = {
-    {SAID("forget", ",\\\"reason\\\":\\\"WrongPassword\\\",\\\"message\\\":\\\"put it right\\\""),
-     "FailedToApplyRetentionPolicy", "WrongPassword: put it right"},
+    {SAID("forget", ",\\\"reason\\\":\\\"AccessDenied\\\",\\\"message\\\":\\\"put it right\\\""),
+     "FailedToApplyRetentionPolicy", "AccessDenied: put it right"},
     {SAID("forget", ",\\\"reason\\\":\\\"RepositoryLocked\\\""), "FailedToApplyRetentionPolicy",
      "RepositoryLocked: "},
 };
@@ -513,6 +514,104 @@ START_TEST(test_unlock)
         status = status_of(&stand);
         ck_assert_str_eq(maintenance_status_unlock(status), "once");
         must_begin(&stand, "granary-check-r-");
+    }
+END_TEST
+
+/* ---- a password that was changed ---- */
+
+#define REFUSED                                                                                    \
+    ",\\\"reason\\\":\\\"WrongPassword\\\",\\\"message\\\":\\\"no RESTIC_PASSWORD_OLD\\\""
+
+/* A session that failed so. */
+static void refuse(struct stand *stand, const char *name, const char *error)
+{
+    char time[CONDITION_TIME_BYTES];
+
+    condition_time(stand->now_s - 3, time);
+
+    AUTO(free)
+    char *row = text_format(
+        "{'metadata':{'name':'%s','creationTimestamp':'%s'},'status':{'phase':'Failed',"
+        "'sessionDuration':'2s','targets':[{'stats':[{'hostname':'host-0','phase':'Succeeded'},"
+        "{'hostname':'host-1','phase':'Failed','error':'%s'}]}]}}",
+        name, time, error);
+
+    json_array_append_new(stand->sessions, json_row(row));
+}
+
+static void must_be_valid(struct stand *stand, const char *status, const char *message)
+{
+    AUTO(json) json_t *now = status_of(stand);
+    const json_t *condition =
+        tree_item(tree_get(now, "conditions"), "type", "RepositoryPasswordValid");
+
+    ck_assert_str_eq(tree_text(condition, "status"), status);
+    ck_assert_pstr_eq(tree_text(condition, "message"), message);
+}
+
+/* True is not said any longer than it is. */
+static void must_be_refused(struct stand *stand)
+{
+    AUTO(json) json_t *now = status_of(stand);
+    const json_t *condition =
+        tree_item(tree_get(now, "conditions"), "type", "RepositoryPasswordValid");
+
+    ck_assert_str_eq(tree_text(condition, "status"), "False");
+    ck_assert_str_eq(tree_text(condition, "reason"), "RepositoryRefusesPassword");
+}
+
+static const char *const not_refused[] = {"WrongPasswords: x", "AccessDenied: WrongPassword: x",
+                                          "WrongPassword", ""};
+
+START_TEST(test_other_failures)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, "{'name':'p','prune':false}");
+        refuse(&stand, "s-1", not_refused[_i]);
+        settle(&stand);
+        must_begin(&stand, "granary-check-r-");
+    }
+END_TEST
+
+/* The first session has asked in vain: the previous password was not given. */
+START_TEST(test_key)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, "{'name':'p','prune':false}");
+        refuse(&stand, "s-1", "WrongPassword: x");
+        settle(&stand);
+        must_begin(&stand, "granary-key-r-");
+        must_be_refused(&stand);
+
+        AUTO(json) json_t *job = job_of(&stand);
+        AUTO(free) char *text = tree_format(job, NULL);
+
+        ck_assert(strstr(text, "--kind=key") && strstr(text, "--run=[\\\"unlock\\\"]"));
+        ck_assert(!strstr(text, "--remove-all"));
+        run_pod(&stand, "Failed", SAID("key", REFUSED));
+        stand.now_s += 10;
+        settle(&stand);
+        must_be_valid(&stand, "False", "WrongPassword: no RESTIC_PASSWORD_OLD");
+        must_begin(&stand, "granary-check-r-"); /* something else may go well */
+        run_pod(&stand, "Failed", SAID("check", REFUSED));
+        stand.now_s += 10;
+        settle(&stand);
+        /* a check has met it since: no pause is waited for */
+        must_begin(&stand, "granary-key-r-");
+        run_pod(&stand, "Succeeded", SAID("key", ""));
+        stand.now_s += 60;
+        settle(&stand);
+        must_be_valid(&stand, "True", NULL);
+        must_begin(&stand, "granary-check-r-");
+        run_pod(&stand, "Succeeded", SAID("check", ",\\\"errors\\\":0"));
+        settle(&stand);
+        ck_assert_ptr_null(job_of(&stand));
+        refuse(&stand, "s-2", "WrongPassword: x");
+        settle(&stand);
+        must_begin(&stand, "granary-key-r-");
+        must_be_refused(&stand);
     }
 END_TEST
 
@@ -859,6 +958,8 @@ SUITE(maintenance_edge)
     tcase_add_test(tests, test_never_started);
     suite_rows(tests, test_bad, bad);
     tcase_add_test(tests, test_unlock);
+    tcase_add_test(tests, test_key);
+    suite_rows(tests, test_other_failures, not_refused);
     tcase_add_test(tests, test_drill);
     tcase_add_loop_test(tests, test_drill_failures, 0, 12);
     tcase_add_test(tests, test_drill_damage);

@@ -13,6 +13,7 @@
 #define LATELY(kind) .past[kind] = {.succeeded_s = NOW - 60, .successes = 3}
 #define CHECKED LATELY(MAINTENANCE_CHECK)
 #define FORGOT LATELY(MAINTENANCE_FORGET)
+#define REFUSED(when) .refused_s = (when), .refusal_said = true
 #define DRILLS GOOD, CHECKED, FORGOT, .session_s = 1, .drills = true, .planned = true
 
 #pragma GCC diagnostic push
@@ -218,6 +219,64 @@ static const struct {
      MAINTENANCE_WAIT,
      MAINTENANCE_FORGET,
      "lock of a dead pod",
+     0},
+    /* a password that does not open it */
+    {"a wrong password is said",
+     {GOOD, .session_s = NOW, .refused_s = NOW},
+     MAINTENANCE_REFUSED,
+     0,
+     NULL,
+     0},
+    {"a wrong password of what is being deleted",
+     {GOOD, .session_s = NOW, .refused_s = NOW, .deleted = true},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"a wrong password comes first",
+     {GOOD, REFUSED(NOW), .session_s = NOW, .unlock_asked = true},
+     MAINTENANCE_WANT,
+     MAINTENANCE_KEY,
+     NULL,
+     0},
+    {"exchanged since",
+     {GOOD, CHECKED, FORGOT, REFUSED(NOW - 60), .session_s = 1, LATELY(MAINTENANCE_KEY)},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     0},
+    {"refused once more",
+     {GOOD, CHECKED, FORGOT, REFUSED(NOW - 59), .session_s = 1, LATELY(MAINTENANCE_KEY)},
+     MAINTENANCE_WANT,
+     MAINTENANCE_KEY,
+     NULL,
+     0},
+    {"nothing to exchange yet",
+     {GOOD, CHECKED, FORGOT, REFUSED(NOW - 1), .session_s = 1,
+      .past[MAINTENANCE_KEY] = {.failed_s = NOW - 1, .failures = 3}},
+     MAINTENANCE_WAIT,
+     0,
+     NULL,
+     239},
+    {"nothing to exchange yet, and somebody needed it since",
+     {GOOD, CHECKED, FORGOT, REFUSED(NOW), .session_s = 1,
+      .past[MAINTENANCE_KEY] = {.failed_s = NOW - 1, .failures = 30}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_KEY,
+     NULL,
+     0},
+    {"an exchange that can not be made keeps nothing else waiting",
+     {GOOD, CHECKED, REFUSED(NOW - 1), .session_s = NOW,
+      .past[MAINTENANCE_KEY] = {.failed_s = NOW - 1, .failures = 1}},
+     MAINTENANCE_WANT,
+     MAINTENANCE_FORGET,
+     NULL,
+     0},
+    {"another cluster's, and a wrong password",
+     {REFUSED(NOW), .initialized = true},
+     MAINTENANCE_WAIT,
+     0,
+     "granary.dev/adopt",
      0},
     /* what is about to go */
     {"deleted", {GOOD, .session_s = NOW, .deleted = true}, MAINTENANCE_WAIT, 0, NULL, 0},
@@ -473,7 +532,8 @@ static bool turn(struct days *days)
     case MAINTENANCE_RECORD:
         record(days);
         return true;
-    case MAINTENANCE_AGAIN: /* no pod is lost here */
+    case MAINTENANCE_REFUSED: /* nobody changes a password here, and no pod is lost */
+    case MAINTENANCE_AGAIN:
         ck_abort();
         return false;
     case MAINTENANCE_RELEASE:
@@ -518,7 +578,9 @@ START_TEST(test_days)
         ck_assert_int_ge(days.seen.past[MAINTENANCE_VERIFY].successes, 88);
         ck_assert_int_le(days.seen.past[MAINTENANCE_VERIFY].successes, 92);
         ck_assert_int_le(days.runs[MAINTENANCE_VERIFY], 180);
-        ck_assert_int_eq(days.runs[MAINTENANCE_WIPE] + days.runs[MAINTENANCE_UNLOCK], 0);
+        ck_assert_int_eq(days.runs[MAINTENANCE_WIPE] + days.runs[MAINTENANCE_KEY] +
+                             days.runs[MAINTENANCE_UNLOCK],
+                         0);
         for (int part = 1; part <= CHECK_PARTS; part++)
             ck_assert_msg(days.parts[part], "part %d was never read", part);
     }
