@@ -47,13 +47,41 @@ static bool is_same(const struct election_record *a, const struct election_recor
     return a->present == b->present && strcmp(a->version, b->version) == 0;
 }
 
+static bool is_given_back(const struct election_record *record)
+{
+    return record->present && !*record->holder && record->duration_s == RELEASED_S;
+}
+
+/* Of a Lease that is new to us nobody knows whether another one was there before, by which somebody
+ * leads until he finds out. */
+static void reckon(struct election *election, const struct election_record *record, int64_t now_ms)
+{
+    const struct election_record *seen = &election->seen;
+
+    if (is_given_back(record))
+        election->alone_ms = now_ms;
+    else if (record->present && (!seen->present || strcmp(seen->uid, record->uid) != 0))
+        election->alone_ms = now_ms + election->rules.duration_ms;
+}
+
 static void see(struct election *election, const struct election_record *record, int64_t now_ms)
 {
     if (election->seen_ms == 0 || !is_same(&election->seen, record))
         election->seen_ms = now_ms;
+    reckon(election, record, now_ms);
     election->seen = *record;
-    election->met |= record->present;
     election->fresh = true;
+}
+
+static bool is_alone(const struct election *election, int64_t now_ms)
+{
+    return now_ms >= election->alone_ms;
+}
+
+static bool is_ours(const struct election *election)
+{
+    return election->fresh && election->seen.present &&
+           strcmp(election->seen.holder, election->self) == 0;
 }
 
 static void written(struct election *election, const struct election_record *record, int64_t now_ms)
@@ -61,17 +89,13 @@ static void written(struct election *election, const struct election_record *rec
     see(election, record, now_ms);
     if (election->act == ELECTION_RELEASE) {
         election->over = true;
-    } else if (!election->stopping && strcmp(record->holder, election->self) == 0) {
+    } else if (is_ours(election) && !election->stopping && is_alone(election, now_ms)) {
         /* from when it was sent: the others may have seen it ever since */
         election->leads_until_ms = election->sent_ms + election->rules.leads_ms;
         election->led = true;
+    } else if (is_ours(election) && election->alone_ms < election->next_ms) {
+        election->next_ms = election->alone_ms;
     }
-}
-
-static bool is_ours(const struct election *election)
-{
-    return election->fresh && election->seen.present &&
-           strcmp(election->seen.holder, election->self) == 0;
 }
 
 static void absorb(struct election *election, const struct election_outcome *outcome,
@@ -133,31 +157,25 @@ static struct election_step end(struct election *election, enum election_act act
 static struct election_step lead(struct election *election, int64_t now_ms)
 {
     int64_t left_ms = election_left_ms(election, now_ms), retry_ms = election->rules.retry_ms;
-    bool others = election->fresh && election->seen.present && !is_ours(election);
-
-    if (left_ms == 0 || others)
+    if (left_ms == 0 || (election->fresh && !is_ours(election)))
         return end(election, ELECTION_LOST);
     if (now_ms < election->next_ms)
         return rest_until(
             election->next_ms < now_ms + left_ms ? election->next_ms : now_ms + left_ms, now_ms);
-    if (!election->fresh)
-        return ask(election, ELECTION_READ, retry_ms, now_ms);
-    return ask(election, is_ours(election) ? ELECTION_RENEW : ELECTION_CREATE, retry_ms, now_ms);
+    return ask(election, election->fresh ? ELECTION_RENEW : ELECTION_READ, retry_ms, now_ms);
 }
 
-/* When it may be taken. Given back: at once. One that is gone was deleted by somebody under its
- * leader, if ever it was there. What says less than we know of our own kind, waits as long. */
+/* When it may be had. Given back, or none: at once. What says less than we know of our own kind,
+ * waits as long. */
 static int64_t free_at_ms(const struct election *election)
 {
     const struct election_record *seen = &election->seen;
     int64_t duration_ms =
         (seen->duration_s < DURATION_MAX_S ? seen->duration_s : DURATION_MAX_S) * 1000;
 
-    if (!seen->present && !election->met)
+    if (!seen->present || is_given_back(seen))
         return election->seen_ms;
-    if (seen->present && !*seen->holder && seen->duration_s == RELEASED_S)
-        return election->seen_ms;
-    if (!seen->present || duration_ms < election->rules.duration_ms)
+    if (duration_ms < election->rules.duration_ms)
         duration_ms = election->rules.duration_ms;
     return election->seen_ms + duration_ms;
 }
@@ -179,11 +197,11 @@ static struct election_step stand(struct election *election, int64_t now_ms, uin
                       now_ms);
 }
 
-/* A Lease that may be ours is given back, unless that takes too long. */
+/* A Lease that may be ours is given back, unless that takes too long, or says too much. */
 static struct election_step give_back(struct election *election, int64_t now_ms)
 {
     if (election->over || !election->claimed || now_ms >= election->stop_until_ms ||
-        (election->fresh && !is_ours(election)))
+        (election->fresh && (!is_ours(election) || !is_alone(election, now_ms))))
         return end(election, ELECTION_OVER);
     if (now_ms < election->next_ms)
         return rest_until(election->next_ms, now_ms);
@@ -222,6 +240,7 @@ struct election_record election_record(const json_t *lease)
     copy(record.holder, sizeof record.holder, tree_span(spec, "holderIdentity"));
     copy(record.version, sizeof record.version,
          tree_span(tree_get(lease, "metadata"), "resourceVersion"));
+    copy(record.uid, sizeof record.uid, tree_span(tree_get(lease, "metadata"), "uid"));
     record.duration_s = tree_int(spec, "leaseDurationSeconds", 0);
     record.transitions = tree_int(spec, "leaseTransitions", 0);
     return record;

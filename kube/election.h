@@ -16,6 +16,12 @@
  * duration_ms / leads_ms times as fast as another; pauses, lost answers and late requests do not
  * matter, since each write names the version that it replaces.
  *
+ * A Lease that is not there says nothing: somebody may have deleted it under its leader. So one who
+ * creates it renews it for duration_ms before he leads, as does everybody who meets a Lease of
+ * another UID as his own without knowing how; a leader whose Lease is gone is lost. Only a Lease
+ * that was given back tells that its leader has ended, so it is given back by one who could lead
+ * alone.
+ *
  * One who has led and does not any more is at its end: its process has to go. Spec: catalogue LE1
  * to LE10, PF2.
  */
@@ -33,7 +39,7 @@ struct election_record {
     bool present;
     char holder[ELECTION_NAME_MAX_CHARS + 1]; /* "" nobody */
     int64_t duration_s, transitions;
-    char version[KUBE_VERSION_MAX_CHARS + 1];
+    char version[KUBE_VERSION_MAX_CHARS + 1], uid[KUBE_VERSION_MAX_CHARS + 1];
 };
 
 enum election_act {
@@ -43,7 +49,7 @@ enum election_act {
     ELECTION_TAKE,    /* patch it to be ours */
     ELECTION_RENEW,   /* the same, it is ours */
     ELECTION_RELEASE, /* give it back */
-    ELECTION_LOST,    /* over: led, and does not any more */
+    ELECTION_LOST,    /* over: led, and does not any more, or must not */
     ELECTION_OVER     /* over: as was wished */
 };
 
@@ -73,7 +79,7 @@ struct election {
     struct election_record seen; /* the last that was read or written */
     int64_t seen_ms;             /* since when it is known to be so */
     bool fresh;                  /* nothing was written since, as far as we are concerned */
-    bool met;                    /* there was a Lease, ever */
+    int64_t alone_ms;            /* from when nobody leads by a Lease that was there before */
     bool claimed;                /* tried to have it, ever */
     bool led, stopping, over;
     enum election_act act; /* that is under way */

@@ -30,8 +30,11 @@ def configuration(kind, entries):
 
 
 def installed():
-    """An API server with what `kubectl apply -k manifests/` brings."""
+    """An API server with what `kubectl apply -k manifests/` brings, and a Lease that somebody gave back: one who makes it
+    has to wait before he leads."""
     server = ApiServer()
+    server.put(LEASE, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "granary-controller"},
+                       "spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
     server.put(MUTATING, configuration("MutatingWebhookConfiguration", 3))
     server.put(VALIDATING, configuration("ValidatingWebhookConfiguration", 1))
     return server

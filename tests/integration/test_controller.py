@@ -162,6 +162,18 @@ def a_leader_whose_lease_is_taken_ends():
         check_equal(server.get(LEASE)["spec"]["holderIdentity"], "somebody", "the Lease is left alone")
 
 
+@test("LE5")
+def a_leader_whose_lease_is_deleted_ends_and_the_next_one_waits():
+    with installed() as server:
+        with Controller(server, wanted_exit=1) as controller:
+            eventually(lambda: controller.metric("leader") == 1, "it leads")
+            server.delete(LEASE)
+            check_equal(controller.wait(), 1, "exit code")
+        with Controller(server, wanted_exit=3) as controller:  # it does not give back what says nothing
+            eventually(lambda: server.get(LEASE), "it makes one")
+            check_equal(controller.metric("leader"), 0, "the one that was deleted may still have a leader")
+
+
 @test("AF1 AF4")
 def an_api_server_that_is_down_is_waited_for():
     with installed() as server:

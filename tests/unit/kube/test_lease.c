@@ -13,6 +13,7 @@
 
 /* Leadership over sockets, against a server that keeps one Lease. */
 
+#define DURATION_MS 3000
 #define PATH "/apis/coordination.k8s.io/v1/namespaces/granary-system/leases"
 
 struct office {
@@ -32,6 +33,7 @@ static void put_version(struct office *office)
     tree_put_text(metadata, "name", "granary-controller");
     tree_put_text(metadata, "namespace", "granary-system");
     tree_put_text(metadata, "resourceVersion", version);
+    tree_put_text(metadata, "uid", "uid-of-the-lease");
 }
 
 /* Status of the answer. */
@@ -125,7 +127,7 @@ static struct kube_lease *stand(struct kube_client *client, struct told *told)
         .space = "granary-system",
         .name = "granary-controller",
         .identity = "pod",
-        .rules = {.duration_ms = 3000, .leads_ms = 600, .retry_ms = 100, .answer_ms = 300},
+        .rules = {.duration_ms = DURATION_MS, .leads_ms = 600, .retry_ms = 100, .answer_ms = 300},
         .changed = tell,
         .context = told};
     struct error err = {0};
@@ -147,9 +149,45 @@ static void office_done(struct office *office)
         .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                    \
     }
 
+/* One that was given back: it may be had at once. */
+static json_t *given_back_new(void)
+{
+    json_t *lease = json_pack("{s:{s:s, s:s}, s:{s:s, s:i}}", "metadata", "name",
+                              "granary-controller", "namespace", "granary-system", "spec",
+                              "holderIdentity", "", "leaseDurationSeconds", 1);
+
+    tree_put_text(lease, "apiVersion", "coordination.k8s.io/v1");
+    tree_put_text(lease, "kind", "Lease");
+    tree_put_text(json_object_get(lease, "metadata"), "resourceVersion", "0");
+    tree_put_text(json_object_get(lease, "metadata"), "uid", "uid-of-the-lease");
+    return lease;
+}
+
+/* Somebody may still lead by one that was deleted. */
+START_TEST(who_makes_the_lease_waits)
+    {
+        struct office office = OFFICE;
+        struct fake *fake = fake_start(NULL, serve, &office);
+        struct kube_client *client = client_of(fake, NULL);
+        struct told told = {&office, 0};
+        int64_t begin_ms = clock_mono_ms();
+        struct kube_lease *lease = stand(client, &told);
+
+        wait_for(&office, 0, KUBE_LEASE_LEADS);
+        ck_assert_int_ge(clock_mono_ms() - begin_ms, DURATION_MS);
+        ck_assert(kube_lease_stop(lease));
+        kube_client_stop(client);
+        fake_stop(fake);
+        office_done(&office);
+    }
+END_TEST
+
 START_TEST(one_leads_and_hands_over)
     {
         struct office office = OFFICE;
+
+        office.lease = given_back_new();
+
         struct fake *fake = fake_start(NULL, serve, &office);
         struct kube_client *client = client_of(fake, NULL);
         struct told told[] = {{&office, 0}, {&office, 1}};
@@ -177,7 +215,7 @@ START_TEST(one_leads_and_hands_over)
         kube_client_stop(client);
         fake_stop(fake);
         ck_assert_str_eq(tree_text(tree_get(office.lease, "spec"), "holderIdentity"), "");
-        ck_assert_int_eq(tree_int(tree_get(office.lease, "spec"), "leaseTransitions", -1), 1);
+        ck_assert_int_eq(tree_int(tree_get(office.lease, "spec"), "leaseTransitions", -1), 2);
         office_done(&office);
     }
 END_TEST
@@ -186,6 +224,9 @@ END_TEST
 START_TEST(who_can_not_renew_is_lost)
     {
         struct office office = OFFICE;
+
+        office.lease = given_back_new();
+
         struct fake *fake = fake_start(NULL, serve, &office);
         struct kube_client *client = client_of(fake, NULL);
         struct told told = {&office, 0};
@@ -211,6 +252,9 @@ START_TEST(a_fence_lets_only_the_leader_write)
                                                     true};
         struct kube_ref ref = {&leases, "granary-system", "granary-controller", NULL};
         struct office office = OFFICE;
+
+        office.lease = given_back_new();
+
         struct fake *fake = fake_start(NULL, serve, &office);
         struct kube_client *client = client_of(fake, NULL);
         struct told told[] = {{&office, 0}, {&office, 1}};
@@ -271,6 +315,7 @@ END_TEST
 
 SUITE(kube_lease)
 {
+    tcase_add_test(tests, who_makes_the_lease_waits);
     tcase_add_test(tests, one_leads_and_hands_over);
     tcase_add_test(tests, who_can_not_renew_is_lost);
     tcase_add_test(tests, a_fence_lets_only_the_leader_write);
