@@ -11,6 +11,7 @@
 #include "controllers/claims.h"
 #include "controllers/condition.h"
 #include "controllers/drill.h"
+#include "controllers/followed.h"
 #include "controllers/known.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/maintenance_pods.h"
@@ -34,6 +35,8 @@
 static const struct kube_resource jobs = {"batch", "v1", "jobs", "Job", true};
 static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repositories",
                                                   "Repository", true};
+static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "backupsessions",
+                                                     "BackupSession", true};
 static const struct kube_options ours = {.manager = "granary"};
 
 /* One look at a Repository; owned, but for edge and sight. */
@@ -606,6 +609,56 @@ static bool carry_out(struct look *look, const struct maintenance_step *step, st
     }
 }
 
+/* ---- what the sessions say of it ---- */
+
+/* Nothing is to be done now; a drill, which takes hours, is beside the matter. */
+static bool rests(const struct look *look, const struct maintenance_step *step)
+{
+    bool drill = look->found.run == RUN_GOES_ON && look->found.held == MAINTENANCE_VERIFY;
+
+    return drill || (step->action == MAINTENANCE_WAIT && look->found.run != RUN_GOES_ON);
+}
+
+static const json_t *policy_of(const struct look *look, const json_t *session)
+{
+    const char *space = meta(session, "namespace");
+    const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
+    const json_t *configuration;
+    size_t i;
+
+    tree_items (look->sight->configurations, i, configuration)
+        if (span_is(tree_span(tree_get(configuration, "metadata"), "namespace"), space) &&
+            span_is(tree_span(tree_get(configuration, "metadata"), "name"), name))
+            return tree_at(configuration, "spec.retentionPolicy");
+    return NULL;
+}
+
+/* One session at a time, as any step is one write. */
+static bool tell_sessions(struct look *look, const struct maintenance_step *step, struct error *err)
+{
+    struct maintenance_turn *turn = look->turn;
+    const json_t *session;
+    size_t i;
+
+    tree_items (look->sight->sessions, i, session) {
+        const struct followed followed = {.session = session,
+                                          .policy = policy_of(look, session),
+                                          .repository = look->sight->repository,
+                                          .rests = rests(look, step),
+                                          .problem = turn->problem,
+                                          .bad = turn->bad,
+                                          .now_s = look->sight->now_s};
+        AUTO(json) json_t *status = followed_status(&followed, &turn->look_s);
+
+        if (!status)
+            continue;
+        turn->wrote = true;
+        return status_send(look->edge->client, &backup_sessions, session, status, err) <=
+               STATUS_SENT;
+    }
+    return true;
+}
+
 bool maintenance_edge_step(const struct maintenance_edge *edge,
                            const struct maintenance_sight *sight, struct maintenance_turn *turn,
                            struct error *err)
@@ -620,5 +673,5 @@ bool maintenance_edge_step(const struct maintenance_edge *edge,
         return give_up(&look, err);
     step = maintenance_next(&look.found, sight->now_s);
     turn->look_s = step.look_s;
-    return carry_out(&look, &step, err);
+    return carry_out(&look, &step, err) && (turn->wrote || tell_sessions(&look, &step, err));
 }

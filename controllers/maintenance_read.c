@@ -71,6 +71,11 @@ static int64_t end_of(const json_t *session, enum session_phase phase)
     return made_s + took_ns / SECOND_NS;
 }
 
+int64_t maintenance_session_end(const json_t *session)
+{
+    return end_of(session, SESSION_SUCCEEDED);
+}
+
 static bool is_refused(const json_t *stats)
 {
     const json_t *stat;
@@ -109,13 +114,12 @@ static int64_t last_end(const struct maintenance_seen *seen)
     if (time_parse(tree_span(tree_get(seen->repository, "status"), "lastBackupTime"), &made_s))
         last_s = made_s;
     tree_items (seen->sessions, i, session)
-        if (end_of(session, SESSION_SUCCEEDED) > last_s)
-            last_s = end_of(session, SESSION_SUCCEEDED);
+        if (maintenance_session_end(session) > last_s)
+            last_s = maintenance_session_end(session);
     return last_s;
 }
 
-/* A policy that can not be followed is not one that keeps everything: that is said. */
-static bool has_rules(const json_t *policy)
+bool maintenance_has_rules(const json_t *policy)
 {
     const struct forget_of of = {.tag = "any"};
     json_t *args = NULL;
@@ -134,7 +138,7 @@ static void read_policies(const struct maintenance_seen *seen, struct maintenanc
     tree_items (seen->configurations, i, configuration) {
         const json_t *policy = tree_at(configuration, "spec.retentionPolicy");
 
-        out->keeps = out->keeps || has_rules(policy);
+        out->keeps = out->keeps || maintenance_has_rules(policy);
         out->prunes = out->prunes || (tree_true(policy, "prune") && !tree_true(policy, "dryRun"));
     }
 }

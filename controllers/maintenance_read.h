@@ -30,6 +30,14 @@ bool maintenance_held(const struct maintenance_seen *seen, const char **job,
 
 void maintenance_read(const struct maintenance_seen *seen, struct maintenance *out);
 
+/** When a BackupSession that succeeded ended; 0: it did not. Of one that has not said how long it
+ * took: when it was made. */
+int64_t maintenance_session_end(const json_t *session);
+
+/** True of a retention policy with a rule that keeps something, or with one that can not be
+ *  followed: that is said, and it does not keep everything. */
+bool maintenance_has_rules(const json_t *policy);
+
 /** The value of the annotation granary.dev/unlock that was not followed yet; NULL: none. Borrowed.
  */
 const char *maintenance_unlock_asked(const json_t *repository);

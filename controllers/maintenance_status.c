@@ -32,6 +32,16 @@ static const struct {
                             "FailedToVerifyRestore"},
 };
 
+const char *maintenance_condition(enum maintenance_kind kind)
+{
+    return words[kind].type;
+}
+
+const char *maintenance_done_word(enum maintenance_kind kind)
+{
+    return words[kind].done;
+}
+
 const char *maintenance_failed_word(enum maintenance_kind kind)
 {
     return words[kind].failed;

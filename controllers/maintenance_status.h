@@ -58,5 +58,8 @@ struct maintenance_outcome {
 void maintenance_status_put(json_t *status, const struct maintenance_outcome *outcome,
                             int64_t now_s);
 
-/** The condition of a kind that has failed: `FailedToApplyRetentionPolicy`. Static. */
+/** The condition of a kind, and its reasons: `RetentionPolicyApplied`,
+ * `SuccessfullyAppliedRetentionPolicy`, `FailedToApplyRetentionPolicy`. Static. */
+const char *maintenance_condition(enum maintenance_kind kind);
+const char *maintenance_done_word(enum maintenance_kind kind);
 const char *maintenance_failed_word(enum maintenance_kind kind);

@@ -13,6 +13,7 @@ from test_certificates import installed
 from test_life import LATE_S, back_up, protectable, protected_pod, ready_configuration, sh
 
 PASSWORD = "secret-of-the-test"
+FOLLOWED = ("RetentionPolicyApplied", "RepositoryIntegrityVerified")
 
 
 class Kept:
@@ -40,6 +41,11 @@ class Kept:
     def condition(self, kind):
         found = [each for each in self.status().get("conditions", []) if each["type"] == kind]
         return found[0]["status"] if found else None
+
+    def said(self, session):
+        """What a session says of what followed it."""
+        found = self.cluster.get("backupsessions", self.space, session).get("status", {}).get("conditions", [])
+        return {each["type"]: each["status"] for each in found if each["type"] in FOLLOWED}
 
     def listed(self):
         """How many snapshots of the host, and marks, restic lists."""
@@ -84,6 +90,7 @@ def retention_keeps_what_the_policy_says(cluster):
         becomes(lambda: it.status().get("integrity"), True, "integrity")
         eventually(lambda: it.status().get("totalSize"), "size")
         becomes(lambda: it.condition("RetentionPolicyApplied"), "True", "condition")
+        becomes(lambda: it.said("s4"), dict.fromkeys(FOLLOWED, "True"), "what the last session says of it", LATE_S)
         # the last session may be newer than what the status told
         becomes(it.listed, (2, 1), "snapshots and marks in the repository", LATE_S)
         becomes(lambda: it.status().get("snapshotCount"), 2, "snapshots that the status tells", LATE_S)

@@ -20,6 +20,7 @@
 #define SPACE "granary-system"
 #define KEY "shop/r"
 #define REPOSITORY "/apis/stash.appscode.com/v1alpha1/namespaces/shop/repositories/r"
+#define SESSIONS "/apis/stash.appscode.com/v1beta1/namespaces/shop/backupsessions"
 #define JOBS "/apis/batch/v1/namespaces/shop/jobs"
 #define PODS "/api/v1/namespaces/shop/pods"
 #define A_REPOSITORY                                                                               \
@@ -35,7 +36,7 @@
 /* A Repository with backups, and a leader who takes one step at a time. */
 struct stand {
     struct fake_cluster *cluster;
-    json_t *configurations, *sessions;
+    json_t *configurations;
     struct settings settings;
     int64_t now_s;
     enum holder_state others; /* what is known of all who share it */
@@ -67,7 +68,6 @@ static void start(struct stand *stand, const char *policy)
 
     *stand = (struct stand){.cluster = fake_cluster_start(),
                             .configurations = json_row(row),
-                            .sessions = json_array(),
                             .now_s = NOW,
                             .others = HOLDER_UNKNOWN};
     settings_default(&stand->settings);
@@ -79,9 +79,22 @@ static void auto_stand(struct stand *stand)
 {
     fake_cluster_stop(stand->cluster);
     json_decref(stand->configurations);
-    json_decref(stand->sessions);
     settings_done(&stand->settings);
     text_done(&stand->events);
+}
+
+/* One of configuration c that succeeded within a second. */
+static void put_session(struct stand *stand, const char *name, const char *created)
+{
+    AUTO(free) char *path = text_format(SESSIONS "/%s", name);
+    AUTO(free)
+    char *row = text_format("{'apiVersion':'stash.appscode.com/v1beta1','kind':'BackupSession',"
+                            "'metadata':{'name':'%s','namespace':'shop','creationTimestamp':'%s'},"
+                            "'spec':{'invoker':{'kind':'BackupConfiguration','name':'c'}},"
+                            "'status':{'phase':'Succeeded','sessionDuration':'1s'}}",
+                            name, created);
+
+    fake_cluster_put(stand->cluster, path, json_row(row));
 }
 
 static json_t *lease_of(struct stand *stand)
@@ -97,6 +110,7 @@ static bool step(struct stand *stand, struct maintenance_turn *turn, struct erro
 {
     AUTO(json) json_t *repository = fake_cluster_get(stand->cluster, REPOSITORY);
     AUTO(json) json_t *lease = lease_of(stand);
+    AUTO(json) json_t *sessions = fake_cluster_list(stand->cluster, SESSIONS);
     const struct maintenance_edge edge = {.client = fake_cluster_client(stand->cluster),
                                           .space = SPACE,
                                           .cluster = "cluster-1",
@@ -108,7 +122,7 @@ static bool step(struct stand *stand, struct maintenance_turn *turn, struct erro
                                             .repository = repository,
                                             .lease = lease,
                                             .configurations = stand->configurations,
-                                            .sessions = stand->sessions,
+                                            .sessions = sessions,
                                             .now_s = stand->now_s};
 
     return maintenance_edge_step(&edge, &sight, turn, err);
@@ -418,9 +432,7 @@ START_TEST(test_damaged)
         run_pod(&stand, "Failed",
                 SAID("check", ",\\\"reason\\\":\\\"RepositoryDamaged\\\",\\\"errors\\\":2"));
         stand.now_s += 5;
-        json_array_append_new(stand.sessions,
-                              json_row("{'metadata':{'creationTimestamp':'2024-05-01T13:30:04Z'},"
-                                       "'status':{'phase':'Succeeded','sessionDuration':'1s'}}"));
+        put_session(&stand, "s", "2024-05-01T13:30:04Z");
 
         size_t before = job_count(&stand);
 
@@ -531,12 +543,15 @@ static void refuse(struct stand *stand, const char *name, const char *error)
 
     AUTO(free)
     char *row = text_format(
-        "{'metadata':{'name':'%s','creationTimestamp':'%s'},'status':{'phase':'Failed',"
+        "{'metadata':{'name':'%s','namespace':'shop','creationTimestamp':'%s'},'status':{'phase':"
+        "'Failed',"
         "'sessionDuration':'2s','targets':[{'stats':[{'hostname':'host-0','phase':'Succeeded'},"
         "{'hostname':'host-1','phase':'Failed','error':'%s'}]}]}}",
         name, time, error);
 
-    json_array_append_new(stand->sessions, json_row(row));
+    AUTO(free) char *path = text_format(SESSIONS "/%s", name);
+
+    fake_cluster_put(stand->cluster, path, json_row(row));
 }
 
 static void must_be_valid(struct stand *stand, const char *status, const char *message)
@@ -726,9 +741,7 @@ END_TEST
 
 static void new_session(struct stand *stand)
 {
-    json_array_append_new(stand->sessions,
-                          json_row("{'metadata':{'creationTimestamp':'2024-05-01T14:10:00Z'},"
-                                   "'status':{'phase':'Succeeded'}}"));
+    put_session(stand, "s", "2024-05-01T14:10:00Z");
 }
 
 /* Nothing is removed from then on, also when a check finds nothing, until a drill goes well. RS6.
@@ -891,6 +904,119 @@ START_TEST(test_command_refused)
     }
 END_TEST
 
+/* ---- what the sessions say of it ---- */
+
+/* "type=Status/Reason " of each condition; the caller frees it. */
+static char *session_says(struct stand *stand, const char *name)
+{
+    AUTO(free) char *path = text_format(SESSIONS "/%s", name);
+    AUTO(json) json_t *session = fake_cluster_get(stand->cluster, path);
+    AUTO(text) struct text text = {0};
+    const json_t *condition;
+    size_t i;
+
+    ck_assert_str_eq(tree_text(tree_get(session, "status"), "phase"), "Succeeded");
+    ck_assert_str_eq(tree_text(tree_get(session, "status"), "sessionDuration"), "1s");
+    tree_items (tree_at(session, "status.conditions"), i, condition)
+        text_addf(&text, "%s=%s/%s ", tree_text(condition, "type"), tree_text(condition, "status"),
+                  tree_text(condition, "reason"));
+    return text_format("%s", text_get(&text));
+}
+
+static void session_must_say(struct stand *stand, const char *name, const char *words)
+{
+    AUTO(free) char *says = session_says(stand, name);
+
+    ck_assert_str_eq(says, words);
+}
+
+#define APPLIED "RetentionPolicyApplied=True/SuccessfullyAppliedRetentionPolicy "
+#define VERIFIED "RepositoryIntegrityVerified=True/SuccessfullyVerifiedRepositoryIntegrity "
+
+/* The write of the first of two sessions: the last ones of such a life. */
+#define FIRST_SAID 13
+
+/* Once all is done, with one write for each of them; what comes later changes nothing. Each write
+ * fails in each way. */
+START_TEST(test_sessions_say)
+    {
+        AUTO(stand) struct stand stand;
+        int writes;
+
+        start(&stand, KEEPS);
+        put_session(&stand, "s", "2024-05-01T13:29:50Z");
+        put_session(&stand, "t", "2024-05-01T13:29:55Z");
+        put_session(&stand, "old", "2024-04-30T13:29:50Z");
+        if (_i)
+            fake_cluster_fail(stand.cluster, (_i - 1) / 4 + FIRST_SAID, failures[(_i - 1) % 4]);
+        live(&stand);
+        ck_assert_int_eq(fake_cluster_writes(stand.cluster), FIRST_SAID + 1);
+        session_must_say(&stand, "s", APPLIED VERIFIED);
+        session_must_say(&stand, "t", APPLIED VERIFIED);
+        session_must_say(&stand, "old", "");
+        writes = fake_cluster_writes(stand.cluster);
+        stand.now_s += 700;
+        settle(&stand);
+        ck_assert_int_eq(fake_cluster_writes(stand.cluster), writes);
+    }
+END_TEST
+
+/* Somebody is at work for long: that is said once, and then how it ended. */
+START_TEST(test_sessions_wait)
+    {
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+        int writes;
+
+        start(&stand, KEEPS);
+        put_session(&stand, "s", "2024-05-01T13:29:59Z");
+        let_in(&stand);
+        stand.others = HOLDER_WORKS;
+        turn = settle(&stand);
+        session_must_say(&stand, "s", "");
+        ck_assert_int_le(turn.look_s, NOW + 600);
+        stand.now_s += 600;
+        settle(&stand);
+        session_must_say(&stand, "s", "RetentionPolicyApplied=Unknown/RetentionPolicyWaits ");
+        writes = fake_cluster_writes(stand.cluster);
+        stand.now_s += 600;
+        settle(&stand);
+        ck_assert_int_eq(fake_cluster_writes(stand.cluster), writes);
+        stand.others = HOLDER_GONE;
+        live(&stand);
+        session_must_say(&stand, "s", APPLIED VERIFIED);
+    }
+END_TEST
+
+/* What fails again and again is written once, and once when it went well. */
+START_TEST(test_sessions_fail)
+    {
+        AUTO(stand) struct stand stand;
+
+        start(&stand, KEEPS);
+        put_session(&stand, "s", "2024-05-01T13:29:50Z");
+        settle(&stand);
+        run_pod(&stand, "Failed", ends[0].said);
+        settle(&stand);
+        run_pod(&stand, "Succeeded", SAID("check", ",\\\"errors\\\":0"));
+        settle(&stand);
+        session_must_say(&stand, "s",
+                         "RetentionPolicyApplied=False/FailedToApplyRetentionPolicy " VERIFIED);
+        stand.now_s += MAINTENANCE_RETRY_S;
+        settle(&stand);
+        must_begin(&stand, "granary-forget-r-");
+        run_pod(&stand, "Failed", ends[1].said);
+        settle(&stand);
+        session_must_say(&stand, "s",
+                         "RetentionPolicyApplied=False/FailedToApplyRetentionPolicy " VERIFIED);
+        stand.now_s += 2 * MAINTENANCE_RETRY_S;
+        settle(&stand);
+        run_pod(&stand, "Succeeded", SAID("forget", ",\\\"removed\\\":0"));
+        settle(&stand);
+        session_must_say(&stand, "s", APPLIED VERIFIED);
+    }
+END_TEST
+
 /* ---- who shares it ---- */
 
 #define LEDGER(text) "[{'metadata':{'annotations':{'" KEY_LEDGER "':'" text "'}}}]"
@@ -948,6 +1074,9 @@ END_TEST
 
 SUITE(maintenance_edge)
 {
+    tcase_add_loop_test(tests, test_sessions_say, 0, 1 + 4 * 2);
+    tcase_add_test(tests, test_sessions_wait);
+    tcase_add_test(tests, test_sessions_fail);
     tcase_add_test(tests, test_life);
     tcase_add_loop_test(tests, test_failures, 0, 48);
     tcase_add_test(tests, test_others);
