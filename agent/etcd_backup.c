@@ -44,6 +44,8 @@ struct options {
     const char *host, *interim, *output, *tools, *secrets, *scratch;
     const char *args;
     int64_t wait_s;
+    int64_t members, revision; /* of a wait: how many, and what all of them have at least */
+    const char *result;        /* file that is told how it ended; NULL: nobody */
 };
 
 static bool take_wait(const char *text, void *member, struct error *detail)
@@ -76,6 +78,17 @@ static const struct flag rows[] = {
     {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
     {"tools", FLAG_TEXT, AT(tools), "DIR", "folders of etcdctl and etcdutl by version"},
     {"scratch", FLAG_TEXT, AT(scratch), "DIR", "for what nobody keeps"},
+#undef AT
+};
+
+static const struct flag wait_rows[] = {
+#define AT(member) offsetof(struct options, member)
+    {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until it is so (default 300)"},
+    {"members", FLAG_NUMBER(1, ETCD_MEMBERS_MAX), AT(members), "N", "that are to be healthy"},
+    {"revision", FLAG_NUMBER(0, INT64_MAX), AT(revision), "N", "that each of them has at least"},
+    {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
+    {"tools", FLAG_TEXT, AT(tools), "DIR", "folders of etcdctl and etcdutl by version"},
+    {"result", FLAG_TEXT, AT(result), "FILE", "is told how it ended, as JSON"},
 #undef AT
 };
 
@@ -555,6 +568,91 @@ static enum agent_exit run(const struct options *options, int signals)
     return told && err.code != ERROR_GONE ? AGENT_FINE : AGENT_ENDED;
 }
 
+/* ---- waiting for one that was restored ---- */
+
+/* All members, and not only those that are asked. */
+static bool are_well(const struct backup *backup, struct error *err)
+{
+    int64_t members = backup->options->members, revision = backup->options->revision;
+
+    if ((int64_t)json_array_size(backup->members) != members || (int64_t)backup->count != members)
+        return error_set(err, ERROR_UNAVAILABLE, "%zu of %zu members are healthy, %lld are meant",
+                         backup->count, json_array_size(backup->members), (long long)members);
+    for (size_t i = 0; i < backup->count; i++)
+        if (backup->candidates[i].revision < revision)
+            return error_set(err, ERROR_UNAVAILABLE, "%s has revision %lld, %lld is meant",
+                             backup->candidates[i].endpoint,
+                             (long long)backup->candidates[i].revision, (long long)revision);
+    return true;
+}
+
+static bool wait_for(struct backup *backup, struct error *err)
+{
+    int64_t until_ms = clock_mono_ms() + backup->options->wait_s * 1000;
+
+    backup->run.until_ms = until_ms;
+    if (!connect_to(backup, err) || !etcd_tools_find(&backup->run, backup->options->tools,
+                                                     (struct etcd_version){0}, &backup->tools, err))
+        return false;
+    for (;;) {
+        struct error now = {.message = ""};
+
+        if (look_around(backup, &now) && are_well(backup, &now))
+            return true;
+        if (now.code != ERROR_TIMEOUT || !err->message[0])
+            *err = now;
+        if (now.code == ERROR_GONE || clock_mono_ms() >= until_ms)
+            return false;
+        if (!rest(backup))
+            return error_set(err, ERROR_GONE, "told to end");
+    }
+}
+
+static bool tell_wait(const struct backup *backup, const char *error)
+{
+    AUTO(json) json_t *said = json_object();
+    AUTO(text) struct text text = {0};
+
+    tree_put_int(said, "members", (int64_t)backup->count);
+    tree_put_int(said, "revision", etcd_revision(backup->candidates, backup->count));
+    tree_put_text(said, "error", error);
+    tree_write(&text, said, true);
+    if (!backup->options->result)
+        return true;
+
+    AUTO(close)
+    int fd = open(backup->options->result, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    return fd >= 0 && write(fd, text.data, text.length) == (ssize_t)text.length;
+}
+
+static enum agent_exit run_wait(const struct options *options, int signals)
+{
+    AUTO(backup)
+    struct backup backup = {.options = options, .children = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
+    struct error err = {.message = ""};
+
+    backup.run =
+        (struct etcd_run){.children = &backup.children, .stop_fd = signals, .until_ms = INT64_MAX};
+
+    bool good = wait_for(&backup, &err);
+
+    if (!good)
+        log_error("etcd is not healthy", LOG_S("reason", err.message));
+    if (!tell_wait(&backup, good ? NULL : err.message))
+        log_error("the result can not be told");
+    return good ? AGENT_FINE : AGENT_ENDED;
+}
+
+static void help_wait(void)
+{
+    puts("granary-agent etcd-wait: until all members of an etcd are healthy.\n"
+         "\n"
+         "usage: granary-agent etcd-wait --members=N [OPTION...]\n");
+    flags_help(stdout, wait_rows, sizeof wait_rows / sizeof *wait_rows, 27);
+    puts("\n" ENV_APP " of the environment is its AppBinding, as JSON.");
+}
+
 static void help(void)
 {
     puts("granary-agent etcd-backup: takes a snapshot of an etcd and proves it.\n"
@@ -564,15 +662,24 @@ static void help(void)
     puts("\n" ENV_APP " of the environment is its AppBinding, as JSON.");
 }
 
-enum agent_exit etcd_backup_main(int argc, char **argv)
+/* One of the two words, with the options that it has. */
+struct word {
+    const char *name;
+    const struct flag *rows;
+    size_t count;
+    enum agent_exit (*run)(const struct options *options, int signals);
+    void (*help)(void);
+};
+
+static enum agent_exit begin(const struct word *word, int argc, char **argv)
 {
     struct options options = defaults;
     struct error err = {.message = ""};
     AUTO(close) int signals = -1;
 
-    switch (flags_parse(argc, argv, rows, sizeof rows / sizeof *rows, &options, &err)) {
+    switch (flags_parse(argc, argv, word->rows, word->count, &options, &err)) {
     case FLAGS_HELP:
-        help();
+        word->help();
         return AGENT_FINE;
     case FLAGS_VERSION:
         agent_version(stdout);
@@ -580,7 +687,8 @@ enum agent_exit etcd_backup_main(int argc, char **argv)
     case FLAGS_RUN:
         break;
     default:
-        fprintf(stderr, "granary-agent: %s\ntry: granary-agent etcd-backup --help\n", err.message);
+        fprintf(stderr, "granary-agent: %s\ntry: granary-agent %s --help\n", err.message,
+                word->name);
         return AGENT_CANNOT;
     }
     /* it holds passwords and keys */
@@ -592,5 +700,20 @@ enum agent_exit etcd_backup_main(int argc, char **argv)
         log_error("no descriptors left");
         return AGENT_CANNOT;
     }
-    return run(&options, signals);
+    return word->run(&options, signals);
+}
+
+enum agent_exit etcd_backup_main(int argc, char **argv)
+{
+    static const struct word word = {"etcd-backup", rows, sizeof rows / sizeof *rows, run, help};
+
+    return begin(&word, argc, argv);
+}
+
+enum agent_exit etcd_wait_main(int argc, char **argv)
+{
+    static const struct word word = {"etcd-wait", wait_rows, sizeof wait_rows / sizeof *wait_rows,
+                                     run_wait, help_wait};
+
+    return begin(&word, argc, argv);
 }

@@ -14,3 +14,7 @@
  * @param argv  From the word "etcd-backup" on.
  */
 enum agent_exit etcd_backup_main(int argc, char **argv);
+
+/** `granary-agent etcd-wait`: until all members of an etcd that was restored are healthy, and each
+ *  has what was restored. @param argv  From the word "etcd-wait" on. */
+enum agent_exit etcd_wait_main(int argc, char **argv);

@@ -45,13 +45,24 @@ static bool find(int folder, const char *path, int levels, char **found, struct 
     return true;
 }
 
+char *etcd_find_snapshot(const char *path, struct error *err)
+{
+    AUTO(free) char *found = NULL;
+    AUTO(close) int folder = dir_open(AT_FDCWD, path);
+
+    if (!find(folder, path, DIR_LEVELS_MAX, &found, err))
+        return NULL;
+    if (!found)
+        error_set(err, ERROR_NOT_FOUND, "the snapshot has no file " NAME);
+    return TAKE(found);
+}
+
 char *etcd_download(const struct etcd_run *run, const struct etcd_download *from, struct error *err)
 {
     struct etcd_run ours = *run;
     AUTO(words) struct words argv = {0};
     AUTO(etcd_said) struct etcd_said said = {0};
     AUTO(free) char *into = text_format("%s/download", from->folder);
-    AUTO(free) char *found = NULL;
 
     ours.environment = (const char *const *)environ;
     name_repository(&argv, from, "restore");
@@ -60,12 +71,5 @@ char *etcd_download(const struct etcd_run *run, const struct etcd_download *from
     words_add(&argv, from->snapshot);
     if (!etcd_run(&ours, from->restic, &argv, &said, err))
         return NULL;
-
-    AUTO(close) int folder = dir_open(AT_FDCWD, into);
-
-    if (!find(folder, into, DIR_LEVELS_MAX, &found, err))
-        return NULL;
-    if (!found)
-        error_set(err, ERROR_NOT_FOUND, "the snapshot %s has no file " NAME, from->snapshot);
-    return TAKE(found);
+    return etcd_find_snapshot(into, err);
 }

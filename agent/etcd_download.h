@@ -11,6 +11,10 @@ struct etcd_download {
     const char *folder;     /* where to */
 };
 
+/** The one file "snapshot.db" below a folder; the caller frees it. NULL: ERROR_NOT_FOUND: there is
+ *  none; ERROR_INVALID: there are several; ERROR_INTERNAL. */
+char *etcd_find_snapshot(const char *folder, struct error *err) MUST_CHECK;
+
 /**
  * Takes the one file "snapshot.db" out of a snapshot of restic, wherever it is in it.
  *

@@ -16,6 +16,8 @@ void etcd_journal_format(const struct etcd_journal *journal, struct text *out)
     tree_put_int(tree, "revision", journal->revision);
     tree_put_text(tree, "snapshot", journal->snapshot);
     tree_put_text(tree, "member", journal->member);
+    if (journal->session[0])
+        tree_put_text(tree, "session", journal->session);
     tree_write(out, tree, false);
     text_putc(out, '\n');
 }
@@ -40,7 +42,8 @@ bool etcd_journal_parse(struct span text, struct etcd_journal *journal, struct e
     if (read.began_ms < 0 || !etcd_phase_parse(tree_text(tree, "phase"), &read.phase) ||
         !take(tree, "id", read.id, sizeof read.id) ||
         !take(tree, "snapshot", read.snapshot, sizeof read.snapshot) ||
-        !take(tree, "member", read.member, sizeof read.member))
+        !take(tree, "member", read.member, sizeof read.member) ||
+        (tree_get(tree, "session") && !take(tree, "session", read.session, sizeof read.session)))
         return error_set(err, ERROR_INVALID,
                          "the journal of a restore is not understood; nothing is moved");
     *journal = read;

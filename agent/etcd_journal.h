@@ -16,6 +16,7 @@ struct etcd_journal {
     int64_t revision;  /* of the snapshot */
     char snapshot[65]; /* its SHA-256 */
     char member[256];  /* its name */
+    char session[65];  /* who asked for it; "": a person, by hand */
 };
 
 /* Bytes of one. */

@@ -67,7 +67,9 @@ static bool create(struct etcd_place *place, struct error *err)
         return fail(err, place->path);
     if (!etcd_place_open(place, place->path, err))
         return false;
-    if (stat(parent, &above) != 0 || fchown(place->folder, above.st_uid, above.st_gid) != 0)
+    /* who is not root is the user of etcd himself */
+    if (stat(parent, &above) != 0 ||
+        (geteuid() == 0 && fchown(place->folder, above.st_uid, above.st_gid) != 0))
         return fail(err, place->path);
 
     AUTO(close) int up = openat(place->folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -251,6 +253,16 @@ static bool is_idle(const struct etcd_place *place, const struct etcd_wish *wish
            dir_written_ns(place->folder, "member") == kept->stamp_ns;
 }
 
+/* The newest restore, under way or ended, is not of whom it is asked for. */
+static bool is_foreign(const struct etcd_wish *wish, const struct etcd_journal *journal,
+                       const struct etcd_journal *kept)
+{
+    const struct etcd_journal *newest = journal->phase != ETCD_NONE ? journal : kept;
+
+    return wish->undo && wish->session &&
+           (newest->phase == ETCD_NONE || strcmp(newest->session, wish->session) != 0);
+}
+
 bool etcd_place_see(const struct etcd_place *place, const struct etcd_wish *wish,
                     struct etcd_place_seen *seen, struct error *err)
 {
@@ -265,6 +277,7 @@ bool etcd_place_see(const struct etcd_place *place, const struct etcd_wish *wish
         return false;
     is.phase = journal.phase;
     is.kept = kept.phase;
+    is.foreign = is_foreign(wish, &journal, &kept);
     is.same = wish->undo || strcmp(journal.id, wish->id) == 0;
     is.idle = place->folder >= 0 && !wish->undo && is_idle(place, wish, &kept);
     is.member_made = is_there(made, "member");
@@ -316,6 +329,8 @@ static void owner_before(const struct placing *placing, struct dir_owner *owner,
     else if (fstat(placing->place->folder, &what) == 0)
         *mode = 0700;
     *owner = (struct dir_owner){what.st_uid, what.st_gid};
+    if (geteuid() != 0) /* the user of etcd himself, who can give nothing away */
+        *owner = (struct dir_owner){geteuid(), getegid()};
 }
 
 static bool settle(struct placing *placing, struct error *err)
@@ -467,7 +482,11 @@ static bool do_step(struct etcd_place *place, const struct etcd_wish *wish,
     bool good;
 
     placing.work = place->folder < 0 ? -1 : dir_open(place->folder, ETCD_WORK);
-    good = read_journal(placing.work, &placing.journal, err) && steps[what](&placing, err);
+    good = read_journal(placing.work, &placing.journal, err);
+    /* who goes on with what somebody else began has it as his own */
+    if (good && !wish->undo && what != ETCD_DO_BEGIN && what != ETCD_DO_KEEP)
+        memcpy(placing.journal.session, wish->journal.session, sizeof placing.journal.session);
+    good = good && steps[what](&placing, err);
     if (placing.work >= 0)
         close(placing.work);
     return good;

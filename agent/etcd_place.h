@@ -20,6 +20,7 @@ struct etcd_place {
 struct etcd_wish {
     bool undo;
     const char *id;              /* of the restore; 64 hex digits */
+    const char *session;         /* of undo: only what this one replaced; NULL: whatever it was */
     struct etcd_journal journal; /* of what is restored; phase, id and times are filled in */
     int64_t now_ms;
     int64_t keep_ms; /* folders of earlier restores go when they are older; 0: never */

@@ -119,5 +119,7 @@ static struct etcd_place_step undo_next(const struct etcd_place_seen *seen)
 
 struct etcd_place_step etcd_place_next(const struct etcd_place_seen *seen)
 {
+    if (seen->undo && seen->foreign)
+        return nothing();
     return seen->undo ? undo_next(seen) : restore_next(seen);
 }

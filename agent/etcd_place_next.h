@@ -33,6 +33,7 @@ struct etcd_place_seen {
     enum etcd_phase phase;
     enum etcd_phase kept; /* of the newest restore that has ended: PLACED or UNDONE; NONE: none */
     bool undo;            /* asked: undo the newest restore, else: restore */
+    bool foreign;         /* asked: undo the restore of somebody who has made none here */
     bool same;            /* the journal's restore is the one that is asked */
     bool idle;            /* nothing has run on the newest ended restore, and that is asked again */
     bool member_made;     /* made/member is there */

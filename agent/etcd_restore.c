@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/etcd_backup.h"
 #include "agent/etcd_download.h"
+#include "agent/etcd_fetch.h"
 #include "agent/etcd_in_use.h"
 #include "agent/etcd_member.h"
 #include "agent/etcd_place.h"
@@ -19,6 +21,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/tree.h"
+
+/* Bytes: what a kubelet keeps of a result has to hold it. */
+#define CLUSTER_MAX_BYTES 2048u
 
 /* One restore on its way. */
 struct restore {
@@ -36,6 +42,7 @@ struct restore {
     bool cleans; /* it is ours, and goes at the end */
     char *file;  /* the snapshot */
     char id[65];
+    json_t *said; /* for --result; owned */
 };
 
 static void restore_done(struct restore *restore)
@@ -48,6 +55,7 @@ static void restore_done(struct restore *restore)
         close(restore->scratch_fd);
     free(restore->scratch);
     free(restore->file);
+    json_decref(restore->said);
     etcd_tools_done(&restore->tools);
     etcd_place_close(&restore->place);
     text_done(&restore->peer_urls);
@@ -86,7 +94,7 @@ static bool make_scratch(struct restore *restore, struct error *err)
 {
     char hash[65];
 
-    text_sha256(span_of(restore->options->data_dir), hash);
+    text_sha256(span_of(restore->options->prove ? "" : restore->options->data_dir), hash);
     restore->scratch = text_format("%s/granary-etcd-%.16s", restore->options->scratch, hash);
     if (mkdir(restore->scratch, 0700) == 0 || errno == EEXIST)
         restore->scratch_fd = dir_open(AT_FDCWD, restore->scratch);
@@ -111,17 +119,40 @@ static bool fetch(struct restore *restore, struct error *err)
 
     if (options->repository)
         restore->file = etcd_download(&restore->run, &from, err);
+    else if (options->fetched)
+        restore->file = etcd_find_snapshot(options->fetched, err);
     else
         restore->file = text_dup(options->file, strlen(options->file));
     return restore->file != NULL;
 }
 
+/* In the folder of a file; NULL: there is none, or it is no object. */
+static json_t *read_beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    AUTO(free) char *beside = text_format("%.*s/%s", slash ? (int)(slash - path) : 0, path, name);
+    json_t *read = json_load_file(beside, JSON_REJECT_DUPLICATES, NULL);
+
+    if (json_is_object(read))
+        return read;
+    json_decref(read);
+    return NULL;
+}
+
+/* What went with the snapshot, where it was fetched for us. */
+static json_t *facts_of(const struct restore *restore)
+{
+    return restore->options->fetched ? read_beside(restore->file, ETCD_FACTS_FILE) : NULL;
+}
+
 static bool find_tools(struct restore *restore, struct error *err)
 {
-    const char *wanted = restore->options->etcd_version;
+    AUTO(json) json_t *facts = facts_of(restore);
+    const char *asked = restore->options->etcd_version;
+    const char *wanted = asked ? asked : tree_text(facts, "serverVersion");
 
     if (wanted && !etcd_version_parse(span_of(wanted), &restore->server))
-        return error_set(err, ERROR_INVALID, "--etcd-version %s: not understood", wanted);
+        return error_set(err, ERROR_INVALID, "version %.64s of etcd: not understood", wanted);
     if (!etcd_tools_find(&restore->run, restore->options->tools, restore->server, &restore->tools,
                          err))
         return false;
@@ -146,7 +177,7 @@ static bool check_version(const struct restore *restore, struct error *err)
 
 static bool prove(struct restore *restore, struct error *err)
 {
-    return find_tools(restore, err) && make_scratch(restore, err) && fetch(restore, err) &&
+    return make_scratch(restore, err) && fetch(restore, err) && find_tools(restore, err) &&
            etcd_snapshot_prove(&restore->run, &restore->tools, restore->file, restore->scratch, 0,
                                &restore->proof, err) &&
            check_version(restore, err);
@@ -253,7 +284,7 @@ static void say_source(const struct restore *restore)
         printf("snapshot:   %s of the repository, ",
                options->snapshot ? options->snapshot : "latest");
     else
-        printf("snapshot:   %s, ", options->file);
+        printf("snapshot:   %s, ", restore->file);
     printf("revision %lld, %lld keys, %lld bytes%s%s\n            sha256 %s\n",
            (long long)restore->proof.revision, (long long)restore->proof.keys,
            (long long)restore->proof.size, restore->proof.version[0] ? ", storage of etcd " : "",
@@ -286,6 +317,54 @@ static void say_plan(struct restore *restore, const struct etcd_place_seen *seen
     fflush(stdout);
 }
 
+/* ---- what is told ---- */
+
+/* What is known of where it comes from: which snapshot of the repository, members of then. */
+static void tell_source(struct restore *restore)
+{
+    AUTO(free) char *folder = text_format("%s/.", restore->options->fetched);
+    AUTO(json) json_t *chosen = read_beside(folder, ETCD_CHOSEN_FILE);
+    AUTO(json) json_t *facts = facts_of(restore);
+    const char *cluster = tree_text(facts, "initialCluster");
+
+    if (chosen)
+        json_object_update(restore->said, chosen);
+    if (cluster && strlen(cluster) <= CLUSTER_MAX_BYTES)
+        tree_put_text(restore->said, "initialCluster", cluster);
+    tree_put_text(restore->said, "serverVersion", tree_text(facts, "serverVersion"));
+}
+
+static void tell_proof(struct restore *restore)
+{
+    const struct etcd_version *tools = &restore->tools.version;
+    AUTO(free) char *version = text_format("%d.%d.%d", tools->major, tools->minor, tools->patch);
+
+    json_decref(restore->said);
+    restore->said = etcd_proof_json(&restore->proof);
+    tree_put_text(restore->said, "toolVersion", version);
+    tree_put_int(restore->said, "bump", bump_of(restore));
+    if (restore->options->fetched)
+        tell_source(restore);
+}
+
+static void write_result(const struct restore *restore, const struct error *err)
+{
+    AUTO(json) json_t *said = restore->said ? tree_copy(restore->said) : json_object();
+    AUTO(text) struct text text = {0};
+
+    if (!restore->options->result)
+        return;
+    if (err)
+        tree_put_text(said, "error", err->message);
+    tree_write(&text, said, true);
+
+    AUTO(close)
+    int fd = open(restore->options->result, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0 || write(fd, text.data, text.length) != (ssize_t)text.length)
+        log_warn("the result can not be told", LOG_S("file", restore->options->result));
+}
+
 /* ---- all of it ---- */
 
 static bool refuse_or(const struct etcd_place_seen *seen, struct error *err)
@@ -306,7 +385,8 @@ static bool undo(struct restore *restore, struct error *err)
     struct etcd_place_seen seen;
     char kept[64];
 
-    restore->wish = (struct etcd_wish){.undo = true, .id = "", .now_ms = clock_now_ms()};
+    restore->wish = (struct etcd_wish){
+        .undo = true, .id = "", .session = restore->options->session, .now_ms = clock_now_ms()};
     if (!open_place(restore, err) || !etcd_place_see(&restore->place, &restore->wish, &seen, err) ||
         !refuse_or(&seen, err))
         return false;
@@ -334,6 +414,8 @@ static void wish_for(struct restore *restore)
     restore->wish.journal.revision = restore->proof.revision;
     snprintf(restore->wish.journal.snapshot, sizeof restore->wish.journal.snapshot, "%s",
              restore->proof.sha256);
+    snprintf(restore->wish.journal.session, sizeof restore->wish.journal.session, "%s",
+             restore->options->session ? restore->options->session : "");
     snprintf(restore->wish.journal.member, sizeof restore->wish.journal.member, "%s",
              restore->options->name);
 }
@@ -347,6 +429,7 @@ static bool redo(struct restore *restore, struct error *err)
     if (!etcd_peer_urls(options->initial_cluster, options->name, &restore->peer_urls, err) ||
         !open_place(restore, err) || !prove(restore, err))
         return false;
+    tell_proof(restore);
     identify(restore);
     wish_for(restore);
     if (!etcd_place_see(&restore->place, &restore->wish, &seen, err) || !refuse_or(&seen, err))
@@ -363,6 +446,23 @@ static bool redo(struct restore *restore, struct error *err)
     return true;
 }
 
+/* Nothing but the snapshot is looked at. */
+static bool only_prove(struct restore *restore, struct error *err)
+{
+    if (!prove(restore, err))
+        return false;
+    tell_proof(restore);
+    say_source(restore);
+    return true;
+}
+
+static bool do_what(struct restore *restore, struct error *err)
+{
+    if (restore->options->prove)
+        return only_prove(restore, err);
+    return restore->options->rollback ? undo(restore, err) : redo(restore, err);
+}
+
 static bool run(const struct etcd_restore_options *options, struct error *err)
 {
     AUTO(restore)
@@ -373,7 +473,11 @@ static bool run(const struct etcd_restore_options *options, struct error *err)
 
     restore.run =
         (struct etcd_run){.children = &restore.children, .stop_fd = -1, .until_ms = INT64_MAX};
-    return options->rollback ? undo(&restore, err) : redo(&restore, err);
+
+    bool good = do_what(&restore, err);
+
+    write_result(&restore, good ? NULL : err);
+    return good;
 }
 
 enum agent_exit etcd_restore_main(int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "agent/etcd_restore_options.h"
 
+#include <string.h>
+
 #include "agent/etcd_member.h"
 #include "agent/etcd_tool.h"
 #include "base/auto.h"
@@ -12,6 +14,7 @@
 
 /* The largest that leaves an int64_t room to count on. */
 #define BUMP_MAX (INT64_MAX / 4)
+#define SESSION_MAX_BYTES 64
 #define KEEP_MAX_MS (3650 * 24 * 3600000L)
 
 static const struct flag rows[] = {
@@ -20,6 +23,7 @@ static const struct flag rows[] = {
     {"repository", FLAG_TEXT, AT(repository), "URL",
      "of restic; password and keys are taken from the environment, as restic does"},
     {"snapshot", FLAG_TEXT, AT(snapshot), "ID", "in the repository (default latest)"},
+    {"fetched", FLAG_TEXT, AT(fetched), "DIR", "or a folder with a snapshot.db in it"},
     {"data-dir", FLAG_TEXT, AT(data_dir), "DIR", "of the member, as etcd has it"},
     {"name", FLAG_TEXT, AT(name), "NAME", "of the member, as etcd has it"},
     {"initial-cluster", FLAG_TEXT, AT(initial_cluster), "LIST",
@@ -36,6 +40,10 @@ static const struct flag rows[] = {
     {"dry-run", FLAG_SWITCH, AT(dry_run), NULL, "proves the snapshot, says what would be done"},
     {"rollback", FLAG_SWITCH, AT(rollback), NULL,
      "brings back what was there before the newest restore, finished or not"},
+    {"prove", FLAG_SWITCH, AT(prove), NULL, "proves the snapshot, and nothing else"},
+    {"session", FLAG_TEXT, AT(session), "UID",
+     "for whom; with --rollback only what this one replaced is brought back"},
+    {"result", FLAG_TEXT, AT(result), "FILE", "is told how it ended, as JSON"},
     {"tools", FLAG_TEXT, AT(tools), "DIR",
      "where etcdctl and etcdutl are, or their folders by version (default /usr/local/bin)"},
     {"scratch", FLAG_TEXT, AT(scratch), "DIR",
@@ -46,7 +54,7 @@ static const struct flag rows[] = {
 
 static bool check_source(const struct etcd_restore_options *options, struct error *err)
 {
-    if (!options->file == !options->repository)
+    if (!!options->file + !!options->repository + !!options->fetched != 1)
         return error_set(err, ERROR_INVALID, "either --file or --repository is needed");
     if (options->snapshot && !options->repository)
         return error_set(err, ERROR_INVALID, "--snapshot is for --repository only");
@@ -61,10 +69,14 @@ static bool check(const struct etcd_restore_options *options, struct error *err)
     AUTO(text) struct text urls = {0};
     struct etcd_version version;
 
+    if (options->session && strlen(options->session) > SESSION_MAX_BYTES)
+        return error_set(err, ERROR_INVALID, "--session: longer than %d", SESSION_MAX_BYTES);
+    if (options->prove)
+        return check_source(options, err);
     if (!options->data_dir)
         return error_set(err, ERROR_INVALID, "--data-dir is needed");
     if (options->rollback)
-        return (!options->file && !options->repository) ||
+        return (!options->file && !options->repository && !options->fetched) ||
                error_set(err, ERROR_INVALID, "--rollback needs no snapshot");
     if (!check_source(options, err))
         return false;

@@ -15,6 +15,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "etcd-restore") == 0)
         return etcd_restore_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "etcd-wait") == 0)
+        return etcd_wait_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "etcd-backup") == 0)
         return etcd_backup_main(argc - 1, argv + 1);
     switch (agent_options_parse(argc, argv, &options, &err)) {

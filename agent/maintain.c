@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/drill.h"
+#include "agent/etcd_fetch.h"
 #include "agent/key_exchange.h"
 #include "agent/secret_folder.h"
 #include "agent/wipe.h"
@@ -229,6 +230,8 @@ static bool do_all(struct run *run, const struct message_work *before,
 {
     AUTO(key_exchange) struct key_exchange exchange = {0};
 
+    if (run->agent->options->fetch)
+        return etcd_fetch_do(run);
     key_exchange_init(&exchange, run, before);
     if (!is_kind(run->agent->options, "wipe"))
         return do_runs(run, is_kind(run->agent->options, "key") ? &exchange : NULL, result);

@@ -97,7 +97,7 @@ static const struct flag rows[] = {
     {"deadline", FLAG_TIME(1000, DEADLINE_MAX_MS), AT(deadline_ms), "DURATION",
      "give up after it (default 10m)"},
     {"kind", FLAG_TEXT, AT(kind), "WORD",
-     "what is done: forget, prune, check, unlock, verify, wipe"},
+     "what is done: forget, prune, check, unlock, verify, wipe, etcd"},
     {"secret", FLAG_TEXT, AT(secret), "DIR", "the storage Secret, a file for each key"},
     {"backend", FLAG_TEXT, AT(backend), "JSON", "of the Repository"},
     {"cluster", FLAG_TEXT, AT(cluster), "UID", "of the cluster that must own the repository"},
@@ -106,6 +106,7 @@ static const struct flag rows[] = {
     {"run", FLAG_BY(take_run), 0, "JSON", "restic's arguments as a list; again for more"},
     {"drill", FLAG_BY(take_drill), 0, "JSON",
      "snapshots that are restored and compared, instead of --run; again for more"},
+    {"fetch", FLAG_TEXT, AT(fetch), "JSON", "the dump of an etcd that is taken out of it"},
     {"restored", FLAG_TEXT, AT(restored), "DIR", "where they are restored to"},
     {"room", FLAG_BYTES(1, INT64_MAX), AT(room_bytes), "BYTES", "that fit in there"},
     {"output-dir", FLAG_TEXT, AT(output), "DIR", "where output.json is"},
@@ -137,6 +138,7 @@ static const unsigned places[COUNT(rows)] = {WORKS | TRIGGER,
                                              INIT,
                                              TRIGGER,
                                              TRIGGER,
+                                             MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
                                              MAINTAIN,
@@ -220,15 +222,20 @@ static bool check_mode(const struct agent_options *options, struct error *err)
 static bool check_maintain(const struct agent_options *options, struct error *err)
 {
     bool wipes = options->kind && strcmp(options->kind, "wipe") == 0;
+    bool fetches = options->kind && strcmp(options->kind, "etcd") == 0;
 
     if (!options->kind || !options->secret || !options->backend ||
-        (!options->run_count && !options->drill_count && !wipes))
+        (!options->run_count && !options->drill_count && !wipes && !fetches))
         return error_set(err, ERROR_INVALID,
                          "maintain needs --kind, --secret, --backend and at least one --run");
     if (options->drill_count > 0 && (!options->restored || options->run_count > 0))
         return error_set(err, ERROR_INVALID, "--drill needs --restored, and no --run beside it");
     if (wipes && (!options->cluster || options->run_count || options->drill_count))
         return error_set(err, ERROR_INVALID, "--kind wipe needs --cluster, and no --run");
+    if (fetches != (options->fetch != NULL) ||
+        (fetches && (!options->restored || options->run_count || options->drill_count)))
+        return error_set(err, ERROR_INVALID,
+                         "--kind etcd and --fetch need each other and --restored, and no --run");
     return true;
 }
 
@@ -298,6 +305,8 @@ void agent_help(FILE *out)
     fputs("\n"
           "usage: granary-agent etcd-backup --help\n"
           "  the step of a Task that takes a snapshot of an etcd\n"
+          "usage: granary-agent etcd-wait --help\n"
+          "  until all members of an etcd that was restored are healthy\n"
           "usage: granary-agent etcd-restore --help\n"
           "  a member of etcd is restored by hand, without Kubernetes\n"
           "\n",

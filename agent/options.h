@@ -56,6 +56,7 @@ struct agent_options {
     size_t run_count;
     const char *drills[DRILLS_MAX]; /* snapshots to be restored and compared, as JSON */
     size_t drill_count;
+    const char *fetch;            /* of --kind etcd: {snapshot, host}, as JSON; NULL: nothing */
     const char *restored;         /* folder that they are restored into */
     int64_t room_bytes;           /* that it has at most; 0: as much as there is */
     const char *output, *interim; /* folders of output.json and of a dump, of a Task's last step */

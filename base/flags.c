@@ -25,7 +25,7 @@ static bool take_number(const struct flag *row, const struct unit *units, const 
 {
     size_t digits = strspn(text, "0123456789");
 
-    if (digits == 0 || digits > 9)
+    if (digits == 0 || digits > (units == plain ? 18 : 9)) /* so nothing overflows */
         return false;
     for (const struct unit *unit = units; unit->name; unit++)
         if (strcmp(text + digits, unit->name) == 0) {

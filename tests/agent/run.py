@@ -12,6 +12,7 @@ import test_client  # noqa: F401
 import test_credentials  # noqa: F401
 import test_drill  # noqa: F401
 import test_etcd_backup  # noqa: F401
+import test_etcd_job  # noqa: F401
 import test_etcd_restore  # noqa: F401
 import test_faults  # noqa: F401
 import test_hooks  # noqa: F401

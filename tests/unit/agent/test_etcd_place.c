@@ -132,6 +132,31 @@ START_TEST(a_restore_and_back)
     }
 END_TEST
 
+/* A session undoes what it has replaced itself, and nothing that was there before it. */
+START_TEST(a_session_undoes_its_own)
+    {
+        struct etcd_wish first = restore_of("a", "first", NOW_MS);
+        struct etcd_wish second = restore_of("b", "second", NOW_MS + 1);
+        struct etcd_wish undo = {.undo = true, .id = "", .session = "s-2", .now_ms = NOW_MS + 2};
+        struct error err = {.message = ""};
+        char kept[64];
+
+        strcpy(first.journal.session, "s-1");
+        strcpy(second.journal.session, "s-2");
+        make_member("data", "old");
+        ck_assert_msg(run(&undo, kept, &err), "%s", err.message);
+        ck_assert_str_eq(content("data/member/snap/db"), "old");
+        ck_assert_msg(run(&first, kept, &err), "%s", err.message);
+        ck_assert_msg(run(&undo, kept, &err), "%s", err.message);
+        ck_assert_str_eq(content("data/member/snap/db"), "first");
+        ck_assert_msg(run(&second, kept, &err), "%s", err.message);
+        ck_assert_msg(run(&undo, kept, &err), "%s", err.message);
+        ck_assert_str_eq(content("data/member/snap/db"), "first");
+        ck_assert_msg(run(&undo, kept, &err), "%s", err.message);
+        ck_assert_str_eq(content("data/member/snap/db"), "first");
+    }
+END_TEST
+
 START_TEST(what_can_not_be_made_changes_nothing)
     {
         struct etcd_wish restore = restore_of("a", NULL, NOW_MS);
@@ -283,6 +308,7 @@ SUITE(agent_etcd_place)
 {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_restore_and_back);
+    tcase_add_test(tests, a_session_undoes_its_own);
     tcase_add_test(tests, what_can_not_be_made_changes_nothing);
     tcase_add_test(tests, a_data_dir_that_is_gone_is_made);
     tcase_add_test(tests, earlier_ones_are_kept_as_long_as_wished);

@@ -47,6 +47,9 @@ static const struct {
     {{.phase = ETCD_BACK, .same = true}, ETCD_DO_REFUSE, false, "a restore is being undone"},
     {{.phase = ETCD_UNDONE, .same = true}, ETCD_DO_KEEP, false, NULL},
     /* undoing */
+    {{.undo = true, .foreign = true, .here = 1}, ETCD_DO_NOTHING, true, NULL},
+    {{.undo = true, .foreign = true, .phase = ETCD_PLACED}, ETCD_DO_NOTHING, true, NULL},
+    {{.undo = true, .foreign = true, .kept = ETCD_PLACED}, ETCD_DO_NOTHING, true, NULL},
     {{.undo = true, .here = 1}, ETCD_DO_REFUSE, false, "no restore was made here"},
     {{.undo = true, .aside = 1}, ETCD_DO_REFUSE, false, "entries were moved aside"},
     {{.undo = true, .kept = ETCD_PLACED}, ETCD_DO_REOPEN, false, NULL},
