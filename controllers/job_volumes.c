@@ -317,6 +317,23 @@ bool job_volumes_make(struct job_volumes *volumes, const struct job_data *data, 
 
 /* ---- the node ---- */
 
+void job_note_attached(json_t *attached, const json_t *pod)
+{
+    const char *node = tree_text(tree_get(pod, "spec"), "nodeName");
+    struct span phase = tree_span(tree_get(pod, "status"), "phase");
+    const json_t *volume;
+    size_t i;
+
+    if (!node || !*node || span_is(phase, "Failed") || span_is(phase, "Succeeded"))
+        return;
+    tree_items (tree_at(pod, "spec.volumes"), i, volume) {
+        const char *claim = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
+
+        if (claim)
+            tree_put_text(attached, claim, node);
+    }
+}
+
 static const json_t *claim_named(const json_t *claims, const char *name)
 {
     const json_t *claim;

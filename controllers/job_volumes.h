@@ -66,6 +66,10 @@ struct job_placing {
     const char *node;       /* where it has to be anyhow, or NULL */
 };
 
+/** Notes in {claim: node} where the claims of a pod are; one that has ended, or has no node yet,
+ * holds none. */
+void job_note_attached(json_t *attached, const json_t *pod);
+
 /**
  * Requires the node where a claim of the pod is attached that only one node can have.
  *

@@ -491,6 +491,13 @@ static json_t *make_job(const struct look *look, const struct maintenance_step *
     AUTO(findings) struct findings findings = {0};
     AUTO(json) json_t *runs = maintenance_runs(&look->seen, step, err);
     AUTO(json) json_t *commands = runs ? commands_of(look, step, err) : NULL;
+    AUTO(json) json_t *claims = NULL;
+    AUTO(json) json_t *attached = NULL;
+
+    if (!commands ||
+        !maintenance_places(look->edge->client, look->sight->repository, &claims, &attached, err))
+        return NULL;
+
     const struct maintenance_job request = {.repository = look->sight->repository,
                                             .kind = step->kind,
                                             .runs = runs,
@@ -499,12 +506,10 @@ static json_t *make_job(const struct look *look, const struct maintenance_step *
                                             .cluster = look->edge->cluster,
                                             .dead = PODS,
                                             .since_s = since_s,
+                                            .claims = claims,
+                                            .attached = attached,
                                             .restricted = look->sight->restricted,
                                             .settings = look->edge->settings};
-
-    if (!commands)
-        return NULL;
-
     json_t *job = maintenance_job_make(&request, &findings);
 
     if (!job)

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
+#include "controllers/job_volumes.h"
 #include "controllers/maintenance_job.h"
 #include "kube/time.h"
 #include "kube/verbs.h"
@@ -94,5 +95,39 @@ bool maintenance_never_starts(const json_t *job, const json_t *pods, int64_t now
     tree_items (pods, i, pod)
         if (has_begun(pod) || !span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))
             return false;
+    return true;
+}
+
+static json_t *list_of(struct kube_client *client, const struct kube_resource *resource,
+                       const char *space, struct error *err)
+{
+    const struct kube_watched watched = {.resource = *resource, .space = space};
+
+    return kube_list(client, &watched, NULL, err);
+}
+
+bool maintenance_places(struct kube_client *client, const json_t *repository, json_t **claims,
+                        json_t **attached, struct error *err)
+{
+    static const struct kube_resource claim_resource = {"", "v1", "persistentvolumeclaims",
+                                                        "PersistentVolumeClaim", true},
+                                      pod_resource = {"", "v1", "pods", "Pod", true};
+    const char *space = tree_text(tree_get(repository, "metadata"), "namespace");
+    const json_t *pod;
+    size_t i;
+
+    *claims = *attached = NULL;
+    if (!tree_at(repository, "spec.backend.local.persistentVolumeClaim"))
+        return true;
+
+    AUTO(json) json_t *found = list_of(client, &claim_resource, space, err);
+    AUTO(json) json_t *all = found ? list_of(client, &pod_resource, space, err) : NULL;
+
+    if (!all)
+        return error_wrap(err, "%s", "where the claim of the repository is");
+    *claims = TAKE(found);
+    *attached = json_object();
+    tree_items (all, i, pod)
+        job_note_attached(*attached, pod);
     return true;
 }

@@ -30,3 +30,13 @@ struct span maintenance_last_word(const json_t *pods);
 
 /** True when its pod still has no node or no image after the time that others may wait for it. */
 bool maintenance_never_starts(const json_t *job, const json_t *pods, int64_t now_s);
+
+/**
+ * Where a Job of a Repository has to be whose backend is a claim: an RWO claim that an application
+ * mounts is on that one node.
+ *
+ * @param claims    Of its namespace; NULL of other backends.
+ * @param attached  {claim: node}, see job_volumes.h; NULL likewise. Both to be released.
+ */
+bool maintenance_places(struct kube_client *client, const json_t *repository, json_t **claims,
+                        json_t **attached, struct error *err) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/job_make.h"
+#include "controllers/job_volumes.h"
 #include "controllers/known.h"
 #include "controllers/session_make.h"
 #include "controllers/target_pods.h"
@@ -110,20 +111,16 @@ static bool is_over(const json_t *pod)
 /* Which node has which claim, and whose files are in the one that is the target. */
 static void note_pod(const struct session_job *what, struct sources *sources, const json_t *pod)
 {
-    const char *node = tree_text(tree_get(pod, "spec"), "nodeName");
     bool is_claim = span_is(tree_span(what->target, "kind"), "PersistentVolumeClaim");
     struct span target = tree_span(what->target, is_claim ? "name" : "");
     const json_t *volume;
     size_t i;
 
+    job_note_attached(sources->attached, pod);
     tree_items (tree_at(pod, "spec.volumes"), i, volume) {
         const char *claim = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
 
-        if (!claim)
-            continue;
-        if (node && *node)
-            tree_put_text(sources->attached, claim, node);
-        if (span_is(target, claim) && !sources->neighbour &&
+        if (claim && span_is(target, claim) && !sources->neighbour &&
             !tree_get(tree_at(pod, "metadata.labels"), LABEL_SESSION))
             sources->neighbour = pod;
     }

@@ -230,10 +230,18 @@ static bool start(const struct look *look, struct error *err)
     AUTO(findings) struct findings findings = {0};
     AUTO(kube_result) struct kube_result result = {0};
     const struct kube_ref ref = {&jobs, meta(repository_of(look), "namespace"), job_of(look), NULL};
+    AUTO(json) json_t *claims = NULL;
+    AUTO(json) json_t *attached = NULL;
+
+    if (!maintenance_places(look->edge->client, repository_of(look), &claims, &attached, err))
+        return false;
+
     const struct maintenance_job request = {.repository = repository_of(look),
                                             .kind = MAINTENANCE_WIPE,
                                             .cluster = look->edge->cluster,
                                             .since_s = look->ledger.holders->list[0].since_s,
+                                            .claims = claims,
+                                            .attached = attached,
                                             .restricted = look->restricted,
                                             .settings = look->edge->settings};
     AUTO(json) json_t *job = maintenance_job_make(&request, &findings);

@@ -904,6 +904,104 @@ START_TEST(test_command_refused)
     }
 END_TEST
 
+/* ---- a repository on a claim ---- */
+
+#define A_POD(name, phase, node, claim)                                                            \
+    "{'apiVersion':'v1','kind':'Pod','metadata':{'name':'" name "','namespace':'shop'},'spec':{"   \
+    "'nodeName':'" node "','volumes':[{'name':'e'},{'name':'v','persistentVolumeClaim':{"          \
+    "'claimName':'" claim "'}}]},'status':{'phase':'" phase "'}}"
+
+static const struct {
+    const char *mode, *pods[3], *node; /* NULL: anywhere */
+    const char *problem;               /* NULL: the Job is made */
+} claim_rows[] = {
+    {"ReadWriteOnce", {A_POD("a", "Running", "n1", "store")}, "n1", NULL},
+    {"ReadWriteOnce", {A_POD("a", "Pending", "n1", "store")}, "n1", NULL},
+    {"ReadWriteMany", {A_POD("a", "Running", "n1", "store")}, NULL, NULL},
+    {"ReadWriteOnce", {NULL}, NULL, NULL},
+    /* it has ended, has no node yet, or has another one */
+    {"ReadWriteOnce",
+     {A_POD("a", "Succeeded", "n1", "store"), A_POD("b", "Pending", "", "store"),
+      A_POD("c", "Running", "n2", "data")},
+     NULL,
+     NULL},
+    {"ReadWriteOnce",
+     {A_POD("a", "Failed", "n1", "store"), A_POD("b", "Running", "n2", "store")},
+     "n2",
+     NULL},
+    {"ReadWriteOncePod", {A_POD("a", "Running", "n1", "store")}, NULL, "ReadWriteOncePod"},
+    {NULL, {NULL}, NULL, "no PersistentVolumeClaim store"},
+};
+
+static void put_claim(struct stand *stand, const char *mode)
+{
+    AUTO(free)
+    char *row = text_format("{'apiVersion':'v1','kind':'PersistentVolumeClaim','metadata':{"
+                            "'name':'store','namespace':'shop'},'spec':{'accessModes':['%s']}}",
+                            mode);
+
+    fake_cluster_put(stand->cluster, "/api/v1/namespaces/shop/persistentvolumeclaims/store",
+                     json_row(row));
+}
+
+/* Where its Jobs can have the claim; what can not be is said, and nobody is kept out. */
+START_TEST(test_claim)
+    {
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+        json_t *repository;
+
+        start(&stand, KEEPS);
+        repository = fake_cluster_get(stand.cluster, REPOSITORY);
+        tree_put_new(json_object_get(repository, "spec"), "backend",
+                     json_row("{'local':{'mountPath':'/repo','persistentVolumeClaim':{'claimName':"
+                              "'store'}},'storageSecretName':'keys'}"));
+        fake_cluster_put(stand.cluster, REPOSITORY, repository);
+        if (claim_rows[_i].mode)
+            put_claim(&stand, claim_rows[_i].mode);
+        for (size_t i = 0; i < 3 && claim_rows[_i].pods[i]; i++) {
+            AUTO(free) char *path = text_format(PODS "/%c", (int)('a' + i));
+
+            fake_cluster_put(stand.cluster, path, json_row(claim_rows[_i].pods[i]));
+        }
+        turn = settle(&stand);
+
+        AUTO(json) json_t *job = job_of(&stand);
+        AUTO(free)
+        char *affinity = tree_format(tree_at(job, "spec.template.spec.affinity"), NULL);
+
+        ck_assert_int_eq(job == NULL, claim_rows[_i].problem != NULL);
+        ck_assert_int_eq(turn.bad, claim_rows[_i].problem != NULL);
+        if (claim_rows[_i].problem)
+            ck_assert_ptr_nonnull(strstr(turn.problem, claim_rows[_i].problem));
+        else if (!claim_rows[_i].node)
+            ck_assert_str_eq(affinity, "");
+        else
+            ck_assert_ptr_nonnull(strstr(affinity, claim_rows[_i].node));
+    }
+END_TEST
+
+/* It is not known where the claim is: that is tried again, and no Job is made meanwhile. */
+START_TEST(test_claim_unknown)
+    {
+        AUTO(stand) struct stand stand;
+        struct maintenance_turn turn;
+        json_t *repository;
+        struct error err;
+
+        start(&stand, KEEPS);
+        repository = fake_cluster_get(stand.cluster, REPOSITORY);
+        tree_put_new(json_object_get(repository, "spec"), "backend",
+                     json_row("{'local':{'mountPath':'/repo','persistentVolumeClaim':{'claimName':"
+                              "'store'}},'storageSecretName':'keys'}"));
+        fake_cluster_put(stand.cluster, REPOSITORY, repository);
+        put_claim(&stand, "ReadWriteOnce");
+        fake_cluster_unserve(stand.cluster, _i ? "pods" : "persistentvolumeclaims");
+        ck_assert(!step(&stand, &turn, &err) || turn.bad);
+        ck_assert_uint_eq(job_count(&stand), 0);
+    }
+END_TEST
+
 /* ---- what the sessions say of it ---- */
 
 /* "type=Status/Reason " of each condition; the caller frees it. */
@@ -1074,6 +1172,8 @@ END_TEST
 
 SUITE(maintenance_edge)
 {
+    suite_rows(tests, test_claim, claim_rows);
+    tcase_add_loop_test(tests, test_claim_unknown, 0, 2);
     tcase_add_loop_test(tests, test_sessions_say, 0, 1 + 4 * 2);
     tcase_add_test(tests, test_sessions_wait);
     tcase_add_test(tests, test_sessions_fail);
