@@ -514,7 +514,7 @@ static const char *namespace_label(const struct planning *planning)
     const json_t *space = cluster_namespace(planning->request->cluster, target_of(planning)->space);
     const char *name = tree_text(tree_at(space, "metadata.labels"), LABEL_BLUEPRINT);
 
-    return name && *name && is_workload(planning) ? name : NULL;
+    return name && *name && (is_workload(planning) || planning->request->bare) ? name : NULL;
 }
 
 /* Claims are not looked for where there is too much to look at. */
@@ -522,7 +522,10 @@ static const char *namespace_blueprint(const struct planning *planning)
 {
     const char *name = namespace_label(planning);
 
-    return name && (is_too_large(planning) || pod_has_claims(&planning->claims)) ? name : NULL;
+    return name && (planning->request->bare || is_too_large(planning) ||
+                    pod_has_claims(&planning->claims))
+               ? name
+               : NULL;
 }
 
 /* The plain name belongs to the blueprint whose Repository already has it, so that a list can be

@@ -96,6 +96,7 @@ struct plan_request {
     const struct cluster *cluster;
     const struct target *target;
     struct text *trace; /* NULL, or told in sentences which rule decided what, one a line */
+    bool bare;          /* a claim that nobody uses: the label of its namespace is for it, too */
 };
 
 /**

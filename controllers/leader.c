@@ -171,6 +171,7 @@ static bool start_loops(struct leader *leader)
         .functions = leader->plan.options->functions,
         .events = leader->plan.events,
         .paused = leader->certificates.mutator_waits,
+        .bare_ms = leader->plan.options->bare_ms,
     };
     struct error err = {.message = ""};
 

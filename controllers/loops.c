@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "base/wait.h"
+#include "controllers/bare_claim.h"
 #include "controllers/progress.h"
 
 #define WORKERS 2
@@ -208,6 +209,8 @@ static struct loops *make(const struct loops_options *options)
     loops->options = *options;
     if (loops->options.sweep_ms <= 0)
         loops->options.sweep_ms = SWEEP_MS;
+    if (loops->options.bare_ms <= 0)
+        loops->options.bare_ms = BARE_AFTER_MS;
     loops->paused = options->paused;
     loops->beside_stash = true;
     pthread_mutex_init(&loops->lock, NULL);
@@ -360,6 +363,11 @@ static struct line *line_of(struct loops *loops, const struct loop *loop)
         if (loops->lines[i].loop == loop)
             return &loops->lines[i];
     return NULL;
+}
+
+int64_t loops_bare_ms(struct loops *loops)
+{
+    return loops->options.bare_ms;
 }
 
 int64_t loops_active_s(struct loops *loops)

@@ -67,6 +67,7 @@ struct loops_options {
     void *context;
     bool paused;                /* at first */
     int64_t sweep_ms;           /* between two looks at everything; 0: ten minutes */
+    int64_t bare_ms;            /* see controllers/bare_claim.h; 0: as there */
     struct queue_limits limits; /* of each queue */
     struct reflector_limits watching;
     bool lists_only;
@@ -96,6 +97,9 @@ const char *loops_functions(struct loops *loops); /* NULL: none */
 
 /** The settings in use, with a reference for the caller: AUTO(settings_held). */
 const struct settings *loops_settings(struct loops *loops);
+
+/** How long no pod has a claim until it is a bare one. */
+int64_t loops_bare_ms(struct loops *loops);
 
 /** Since when our mutator is in force, seconds since 1970; 0: nobody knows. Any thread. */
 int64_t loops_active_s(struct loops *loops);

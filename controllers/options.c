@@ -7,6 +7,7 @@
 #include "base/flags.h"
 #include "base/limits.h"
 #include "controllers/agent_endpoint.h"
+#include "controllers/bare_claim.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
@@ -94,6 +95,8 @@ static const struct flag rows[] = {
      "pause between two looks at the cluster (default 30s)"},
     {"settle", FLAG_TIME(1000, 3600000), AT(settle_ms), "TIME",
      "how long a new CA is everywhere before it signs (default 5m)"},
+    {"bare-after", FLAG_TIME(1000, 86400000), AT(bare_ms), "TIME",
+     "how long no pod has a claim until a namespace's label is for it, too (default 10m)"},
     {"log-format", FLAG_LOG_FORMAT, AT(log_format), "text|json", "form of the log (default text)"},
     {"log-level", FLAG_BY(take_level), AT(log_level), "LEVEL",
      "debug, info, warn or error (default info)"},
@@ -109,6 +112,7 @@ static void defaults(struct controller_options *options)
         .lease_ms = 15000,
         .look_ms = ROTATION_LOOK_S * 1000,
         .settle_ms = ROTATION_PUBLISHED_S * 1000,
+        .bare_ms = BARE_AFTER_MS,
     };
     if (!address_parse(":8080", &options->admin_listen, &err))
         abort();

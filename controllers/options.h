@@ -30,7 +30,7 @@ struct controller_options {
     const char *advertise;              /* where agents find this pod; NULL: as POD_IP says */
     const char *agent_cert, *agent_key; /* files; NULL: made here */
     bool takeover;
-    int64_t lease_ms, look_ms, settle_ms;
+    int64_t lease_ms, look_ms, settle_ms, bare_ms;
     enum log_format log_format;
     enum log_level log_level;
 };

@@ -47,6 +47,36 @@ static bool is_foreign(const json_t *object)
            (target.kind->owned_is_foreign && target_is_controlled(&target));
 }
 
+static bool same_generation(const json_t *a, const json_t *b)
+{
+    return tree_equal(tree_at(a, "metadata.generation"), tree_at(b, "metadata.generation")) &&
+           tree_equal(tree_at(a, "metadata.uid"), tree_at(b, "metadata.uid"));
+}
+
+static void push_targets(json_t *list, json_t *objects_new)
+{
+    const json_t *object;
+    size_t i;
+
+    tree_items (objects_new, i, object)
+        if (!is_foreign(object))
+            push(list, known_target_text(object));
+    json_decref(objects_new);
+}
+
+/* A workload takes claims, or leaves them. */
+static void keys_of_claims(struct known *known, const struct informer_change *change, json_t *list)
+{
+    const json_t *object = change->after ? change->after : change->before;
+    const char *space = tree_text(tree_get(object, "metadata"), "namespace");
+
+    if (change->kind == KNOWN_CLAIM || change->kind == KNOWN_APP || is_foreign(object) ||
+        !is_labelled(known, object))
+        return;
+    if (!change->before || !change->after || !same_generation(change->before, change->after))
+        push_targets(list, known_find(known, KNOWN_CLAIM, KNOWN_BY_SPACE, space));
+}
+
 /* Of a target that is gone, what we made of it says so. */
 static void keys_of_target(struct known *known, const struct informer_change *change, json_t *list)
 {
@@ -61,17 +91,6 @@ static void keys_of_target(struct known *known, const struct informer_change *ch
     if (is_annotated(change->after) || is_annotated(change->before) || json_array_size(made) > 0 ||
         is_labelled(known, object))
         tree_push_text(list, key);
-}
-
-static void push_targets(json_t *list, json_t *objects_new)
-{
-    const json_t *object;
-    size_t i;
-
-    tree_items (objects_new, i, object)
-        if (!is_foreign(object))
-            push(list, known_target_text(object));
-    json_decref(objects_new);
 }
 
 static void push_made(json_t *list, json_t *objects_new)
@@ -120,12 +139,6 @@ static void keys_of_space(struct known *known, const struct informer_change *cha
     push_made(list, known_find(known, KNOWN_CONFIGURATION, KNOWN_BY_SPACE, name));
 }
 
-static bool same_generation(const json_t *a, const json_t *b)
-{
-    return tree_equal(tree_at(a, "metadata.generation"), tree_at(b, "metadata.generation")) &&
-           tree_equal(tree_at(a, "metadata.uid"), tree_at(b, "metadata.uid"));
-}
-
 /* Of what we made; its status is nothing to us. */
 static void keys_of_made(const struct informer_change *change, json_t *list)
 {
@@ -166,9 +179,10 @@ void target_keys(struct known *known, const struct informer_change *change, json
 {
     const json_t *object = change->after ? change->after : change->before;
 
-    if (is_target(change->kind))
+    if (is_target(change->kind)) {
         keys_of_target(known, change, list);
-    else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_REPOSITORY)
+        keys_of_claims(known, change, list);
+    } else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_REPOSITORY)
         keys_of_made(change, list);
     else if (change->kind == KNOWN_RESTORE)
         keys_of_restore(change, list);

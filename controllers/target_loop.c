@@ -140,6 +140,8 @@ static void digest(const struct targeting *targeting, char hex[65])
 
         text_addf(&text, "%s\n", phase ? phase : "");
     }
+    if (target_is_labelled_claim(targeting))
+        target_write_workloads(targeting, &text);
     text_addf(&text, "%lld", (long long)loops_active_s(targeting->loops));
     tree_write(&text, targeting->settings->excluded, true);
     text_sha256((struct span){text_get(&text), text.length}, hex);
@@ -335,13 +337,20 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
                                .cluster = targeting->cluster};
     struct target target;
     bool settled = false;
-    int64_t again_ms;
+    int64_t again_ms, bare_ms = LOOP_RESTS;
     AUTO(plan) struct plan plan = {0};
     AUTO(target_trouble) struct target_trouble trouble = {0};
     struct plan_request request = {
         .settings = targeting->settings, .cluster = targeting->cluster, .target = &target};
 
     find_named(targeting, whole);
+    if (whole && target_is_labelled_claim(targeting)) {
+        bare_ms = target_bare(targeting, whole, &request.bare, err);
+        if (bare_ms == LOOP_FAILED)
+            return LOOP_FAILED;
+        if (!request.bare)
+            targeting->named[0] = NULL; /* nobody asks for it */
+    }
     if (whole && target_of_object(&target, whole, targeting->space)) {
         plan_make(&plan, &request);
         seen.plan = &plan;
@@ -350,6 +359,8 @@ static int64_t plan_and_act(struct targeting *targeting, const json_t *whole, co
     say_way(targeting, seen.plan);
     if (again_ms == LOOP_RESTS)
         again_ms = conclude(targeting, whole, &trouble, err);
+    if (again_ms == LOOP_RESTS)
+        again_ms = bare_ms;
     target_memory_settle(targeting->memory, targeting->key,
                          settled && again_ms == LOOP_RESTS ? hex : NULL);
     return again_ms;

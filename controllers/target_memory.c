@@ -24,6 +24,8 @@ struct target_memory {
     json_t *wholes;   /* key -> the whole object */
     json_t *said;     /* key -> {waits?, way?, was?}: what is said of it */
     json_t *ways;     /* configuration -> key in whose way it stands */
+    json_t *users;    /* namespace -> {of, at, workloads, stems, pods}: who uses its claims */
+    json_t *unused;   /* claim -> when it was first seen without a pod */
     json_t *stamps;   /* key -> {cause, tries}: stamps that had no effect yet */
     int64_t stamp_ms; /* when the next one is allowed */
 };
@@ -36,6 +38,8 @@ struct target_memory *target_memory_make(void)
     memory->settled = json_object();
     memory->written = json_object();
     memory->places = json_object();
+    memory->users = json_object();
+    memory->unused = json_object();
     memory->stamps = json_object();
     memory->said = json_object();
     memory->ways = json_object();
@@ -48,6 +52,8 @@ void target_memory_free(struct target_memory *memory)
     json_decref(memory->settled);
     json_decref(memory->written);
     json_decref(memory->places);
+    json_decref(memory->users);
+    json_decref(memory->unused);
     json_decref(memory->stamps);
     json_decref(memory->said);
     json_decref(memory->ways);
@@ -71,6 +77,7 @@ void target_memory_forget(struct target_memory *memory, const char *key)
     json_object_del(memory->written, key);
     json_object_del(memory->wholes, key);
     json_object_del(memory->settled, key);
+    json_object_del(memory->unused, key);
     leave_way(memory, key);
     json_object_del(memory->said, key);
     pthread_mutex_unlock(&memory->lock);
@@ -326,6 +333,60 @@ char *target_memory_hindered(struct target_memory *memory, const char *configura
     found = key ? text_format("%s", key) : NULL;
     pthread_mutex_unlock(&memory->lock);
     return found;
+}
+
+/* ---- claims ---- */
+
+/* Namespaces whose users are kept; others are read again. */
+#define USERS_MAX 100
+
+bool target_memory_users(struct target_memory *memory, const char *space, const char *workloads,
+                         int64_t max_age_ms, struct claim_users *users)
+{
+    const json_t *kept;
+    bool fresh;
+
+    pthread_mutex_lock(&memory->lock);
+    kept = json_object_get(memory->users, space);
+    fresh = span_is(tree_span(kept, "of"), workloads) &&
+            clock_mono_ms() - tree_int(kept, "at", 0) <= max_age_ms;
+    if (fresh)
+        *users = (struct claim_users){.workloads = tree_share(tree_get(kept, "workloads")),
+                                      .stems = tree_share(tree_get(kept, "stems")),
+                                      .pods = tree_share(tree_get(kept, "pods"))};
+    pthread_mutex_unlock(&memory->lock);
+    return fresh;
+}
+
+void target_memory_keep_users(struct target_memory *memory, const char *space,
+                              const char *workloads, const struct claim_users *users)
+{
+    json_t *kept = json_object();
+
+    tree_put_text(kept, "of", workloads);
+    tree_put_int(kept, "at", clock_mono_ms());
+    tree_put_new(kept, "workloads", tree_share(users->workloads));
+    tree_put_new(kept, "stems", tree_share(users->stems));
+    tree_put_new(kept, "pods", tree_share(users->pods));
+    pthread_mutex_lock(&memory->lock);
+    if (json_object_size(memory->users) >= USERS_MAX)
+        json_object_clear(memory->users);
+    tree_put_new(memory->users, space, kept);
+    pthread_mutex_unlock(&memory->lock);
+}
+
+int64_t target_memory_unused_ms(struct target_memory *memory, const char *key, bool unused)
+{
+    int64_t now_ms = clock_mono_ms(), since_ms;
+
+    pthread_mutex_lock(&memory->lock);
+    since_ms = tree_int(memory->unused, key, now_ms);
+    if (unused)
+        tree_put_int(memory->unused, key, since_ms);
+    else
+        json_object_del(memory->unused, key);
+    pthread_mutex_unlock(&memory->lock);
+    return unused ? now_ms - since_ms : 0;
 }
 
 /* ---- stamps ---- */

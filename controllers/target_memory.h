@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controllers/bare_claim.h"
 #include "controllers/configuration_next.h"
 #include "controllers/target_next.h"
 
@@ -74,6 +75,19 @@ void target_memory_ways(struct target_memory *memory, const char *key, json_t *l
 
 /** The target in whose way a configuration stands; NULL: none. The caller frees it. */
 char *target_memory_hindered(struct target_memory *memory, const char *configuration);
+
+/* ---- claims ---- */
+
+/** Who uses the claims of a namespace, as it was read of late while it had these workloads; false:
+ *  not known. @param users  {0} before. */
+bool target_memory_users(struct target_memory *memory, const char *space, const char *workloads,
+                         int64_t max_age_ms, struct claim_users *users);
+void target_memory_keep_users(struct target_memory *memory, const char *space,
+                              const char *workloads, const struct claim_users *users);
+
+/** Milliseconds since a claim was first seen without a pod, 0: just now. `unused` false: one has
+ *  it. */
+int64_t target_memory_unused_ms(struct target_memory *memory, const char *key, bool unused);
 
 /* ---- stamps ---- */
 

@@ -35,6 +35,23 @@ void target_tell(const struct targeting *targeting, bool warning, const char *re
 /** Keeps what is wrong, and tells it when that is news. `reason` NULL: all is well. */
 void target_blame(const struct targeting *targeting, const char *reason, const char *problem);
 
+/** True when only the label of its namespace asks for a backup of this claim. */
+bool target_is_labelled_claim(const struct targeting *targeting);
+
+/** Appends which workloads its namespace has, in which generation: with others, who uses a claim is
+ *  asked again. */
+void target_write_workloads(const struct targeting *targeting, struct text *out);
+
+/**
+ * Whether such a claim is a bare one.
+ *
+ * @param whole  As it was read.
+ * @param bare   Set, but for a failure.
+ * @return       As a step: when to look again.
+ */
+int64_t target_bare(const struct targeting *targeting, const json_t *whole, bool *bare,
+                    struct error *err);
+
 /** What is wrong about a target at the end of a step. */
 struct target_trouble {
     const char *reason; /* static; NULL: nothing */

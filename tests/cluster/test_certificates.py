@@ -45,6 +45,9 @@ def forget(cluster):
                          cluster.path("configmaps", SYSTEM, AGENTS), cluster.path("leases", SYSTEM, CONTROLLER)]:
         with contextlib.suppress(ApiError):
             cluster.api("DELETE", path)
+    # who makes it waits for one who may still lead; nobody is left here
+    cluster.create("leases", SYSTEM, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {
+        "name": CONTROLLER, "namespace": SYSTEM}, "spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
     cluster.granary_webhook = cluster.granary_whole = None  # what other tests would rely on
     cluster.granary_certificates = False
 
@@ -52,7 +55,8 @@ def forget(cluster):
 def impatient(deployment):
     """The controller's Deployment with short pauses: what takes minutes there takes seconds here."""
     deployment = patient(deployment)
-    deployment["spec"]["template"]["spec"]["containers"][0]["args"] += ["--look-every=500ms", f"--settle={SETTLE_S}s"]
+    deployment["spec"]["template"]["spec"]["containers"][0]["args"] += ["--look-every=500ms", f"--settle={SETTLE_S}s",
+                                                                          "--bare-after=2s"]
     return deployment
 
 

@@ -9,7 +9,7 @@ import time
 import test_certificates as certificates
 from granary import ask
 from harness import ApiError, becomes, check, check_equal, eventually, test
-from installed import ANNOTATION, LABEL, SYSTEM, blueprint, plain, protected, sidecar
+from installed import ANNOTATION, LABEL, SYSTEM, blueprint, claim_of, plain, protected, sidecar
 from test_certificates import CONTROLLER
 
 STASH = "/apis/stash.appscode.com"
@@ -265,6 +265,21 @@ def the_label_of_a_namespace(cluster):
         cluster.patch("namespaces", None, space, {"metadata": {"labels": {"granary.dev/blueprint": None}}})
         eventually(lambda: not found(cluster, "backupconfigurations", space, "deploy-web"), "it goes with the label")
         check(found(cluster, "repositories", space, "deploy-web"), "the Repository is gone")
+
+
+@test("TG9", alone=True)
+def a_claim_that_nobody_uses(cluster):
+    with place(cluster, blueprint("tg"), **{"granary.dev/blueprint": "tg"}) as space:
+        cluster.volumes(space)
+        cluster.create("persistentvolumeclaims", space, claim_of(space))
+        cluster.create("deployments", space, plain(web(), replicas=0))
+        configuration(cluster, space)
+        cluster.delete("deployments", space, "web")
+        configuration(cluster, space, "pvc-data")
+        cluster.create("deployments", space, plain(web(), replicas=0))
+        eventually(lambda: not found(cluster, "backupconfigurations", space, "pvc-data"), "it goes when a workload takes it")
+        check(found(cluster, "repositories", space, "pvc-data"), "the Repository is gone")
+        configuration(cluster, space)
 
 
 @test("TG6", alone=True)

@@ -63,5 +63,5 @@ void plan_row(struct planned *asked, const struct request_row *row)
     ck_assert_msg(settings_parse(&asked->settings, settings, &err), "%s", err.message);
     ck_assert(target_of_object(&asked->target, asked->object, "default"));
     plan_make(&asked->plan, &(struct plan_request){&asked->settings, asked->cluster, &asked->target,
-                                                   &asked->trace});
+                                                   &asked->trace, row->bare});
 }

@@ -70,6 +70,7 @@ struct request_row {
     const char *spec;        /* of a claim or an AppBinding */
     const char *settings;
     const char *objects[OBJECTS_MAX]; /* of the cluster; none: DAILY */
+    bool bare;                        /* see struct plan_request */
 };
 
 /* A request and what it was made of. */

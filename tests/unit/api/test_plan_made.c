@@ -471,8 +471,8 @@ START_TEST(pure)
         plan_row(&again, &row);
         ck_assert(tree_equal(asked.object, again.object));
         ck_assert(tree_equal(asked.objects, again.objects));
-        plan_make(&silent,
-                  &(struct plan_request){&asked.settings, asked.cluster, &asked.target, NULL});
+        plan_make(&silent, &(struct plan_request){&asked.settings, asked.cluster, &asked.target,
+                                                  NULL, false});
         ck_assert(plan_same_carry(&asked.plan, &again.plan));
         ck_assert(plan_same_carry(&asked.plan, &silent));
         ck_assert_str_eq(text_get(&asked.plan.notes), text_get(&silent.notes));

@@ -31,6 +31,7 @@ void stand_lead(struct stand *stand, const struct loop *const *table)
         .settings = stand->settings,
         .space = "granary-system",
         .functions = stand->functions,
+        .bare_ms = stand->bare_ms,
         .limits = {.first_ms = 1, .max_ms = 10, .rate = 1e6, .burst = 1e6},
         .watching = {.backoff_ms = 1, .backoff_max_ms = 4, .short_ms = 1, .missing_ms = 1},
         .lists_only = true,

@@ -9,6 +9,7 @@ struct stand {
     struct settings_store *settings; /* by default */
     struct loops *loops;             /* NULL: nobody leads */
     const char *functions;           /* see struct loops_options; NULL: none */
+    int64_t bare_ms;                 /* likewise; 0: as usual */
 };
 
 /** A cluster without objects, in which nobody leads yet. */

@@ -152,6 +152,42 @@ START_TEST(a_label)
     }
 END_TEST
 
+#define CLAIM_PATH "/api/v1/namespaces/shop/persistentvolumeclaims/a"
+#define CLAIM                                                                                      \
+    "{'apiVersion': 'v1', 'kind': 'PersistentVolumeClaim', 'metadata': {'name': 'a', 'namespace'"  \
+    ": 'shop'}, 'spec': {}, 'status': {'phase': 'Bound'}}"
+
+/* A claim that nobody uses, until a workload takes it; the label goes. */
+START_TEST(a_bare_claim)
+    {
+        struct stand stand;
+
+        prepare(&stand);
+        stand.bare_ms = 20;
+        stand_put(&stand, SHOP, LABELLED);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        stand_put(&stand, CLAIM_PATH, CLAIM);
+        stand_lead(&stand, table);
+        stand_await(&stand, CONFIGURATIONS "/deploy-web", "{'kind': 'BackupConfiguration'}");
+        stand_must_rest(&stand, 0, 1);
+        ck_assert(stand_has(&stand, CONFIGURATIONS "/pvc-a", NULL));
+        fake_cluster_remove(stand.cluster, DEPLOYMENT_PATH("web"));
+        stand_await(&stand, CONFIGURATIONS "/pvc-a",
+                    "{'metadata.labels': {'granary.dev/blueprint': 'daily',"
+                    " 'granary.dev/target-kind': 'PersistentVolumeClaim',"
+                    " 'granary.dev/target-name': 'a'}}");
+        stand_must_rest(&stand, 0, 1);
+        stand_put(&stand, DEPLOYMENT_PATH("web"), DEPLOYMENT("web", ""));
+        stand_await(&stand, CONFIGURATIONS "/pvc-a", NULL);
+        stand_await(&stand, REPOSITORIES "/pvc-a", "{'kind': 'Repository'}");
+        fake_cluster_remove(stand.cluster, DEPLOYMENT_PATH("web"));
+        stand_await(&stand, CONFIGURATIONS "/pvc-a", "{'kind': 'BackupConfiguration'}");
+        stand_put(&stand, SHOP, NAMESPACE(""));
+        stand_await(&stand, CONFIGURATIONS "/pvc-a", NULL);
+        stand_done(&stand);
+    }
+END_TEST
+
 /* 10.1, 2: what somebody wrote himself is never touched. */
 START_TEST(made_by_hand)
     {
@@ -359,6 +395,7 @@ SUITE(controllers_target_loop)
     tcase_add_test(tests, a_life);
     tcase_add_test(tests, a_blueprint_that_comes_and_goes);
     tcase_add_test(tests, a_label);
+    tcase_add_test(tests, a_bare_claim);
     tcase_add_test(tests, made_by_hand);
     tcase_add_test(tests, a_collision);
     tcase_add_test(tests, an_ending_namespace);
