@@ -33,16 +33,23 @@ static size_t read_small(const char *path, char *bytes, size_t room)
     return got > 0 ? (size_t)got : 0;
 }
 
-int64_t memory_limit(void)
+int64_t memory_limit_at(const char *folder)
 {
-    static const char *const paths[] = {"/sys/fs/cgroup/memory.max",
-                                        "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    static const char *const files[] = {"memory.max", "memory/memory.limit_in_bytes"};
     char bytes[64] = "";
     int64_t limit = 0;
 
-    for (size_t i = 0; !limit && i < sizeof paths / sizeof *paths; i++)
-        limit = memory_limit_parse((struct span){bytes, read_small(paths[i], bytes, sizeof bytes)});
+    for (size_t i = 0; !limit && i < sizeof files / sizeof *files; i++) {
+        AUTO(free) char *path = text_format("%s/%s", folder, files[i]);
+
+        limit = memory_limit_parse((struct span){bytes, read_small(path, bytes, sizeof bytes)});
+    }
     return limit;
+}
+
+int64_t memory_limit(void)
+{
+    return memory_limit_at("/sys/fs/cgroup");
 }
 
 int64_t memory_of(pid_t pid)

@@ -11,6 +11,9 @@ int64_t memory_limit_parse(struct span text);
 /** The memory that this container may take, bytes; 0: no limit known. cgroup v2, else v1. */
 int64_t memory_limit(void);
 
+/** The same of what is mounted at a folder, as at /sys/fs/cgroup. */
+int64_t memory_limit_at(const char *folder);
+
 /** Bytes that a process holds and that can not be given back (RssAnon, shared memory too); 0: not
  *  known, it has ended. */
 int64_t memory_of(pid_t pid);

@@ -184,6 +184,47 @@ START_TEST(memory_limits_are_read)
     }
 END_TEST
 
+/* What containers find at /sys/fs/cgroup: v2, v1, and both beside each other. */
+static const struct {
+    const char *v2, *v1; /* NULL: there is no such file */
+    int64_t bytes;
+} hierarchies[] = {
+    {"134217728\n", NULL, 134217728},
+    {"max\n", NULL, 0},
+    {NULL, "67108864\n", 67108864},
+    {NULL, "9223372036854771712\n", 0},
+    /* v2 has no such file at its root, nor where v1 has the memory controller */
+    {NULL, NULL, 0},
+    {"max\n", "67108864\n", 67108864},
+    {"134217728\n", "67108864\n", 134217728},
+    {"", NULL, 0},
+};
+
+static void put_file(const char *folder, const char *name, const char *text)
+{
+    AUTO(free) char *path = text_format("%s/%s", folder, name);
+    AUTO(close) int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    ck_assert_int_eq(write(fd, text, strlen(text)), strlen(text));
+}
+
+START_TEST(cgroups_of_both_kinds_are_read)
+    {
+        char folder[] = "/tmp/granary-cgroup-XXXXXX";
+        AUTO(free) char *inner = NULL;
+
+        ck_assert(mkdtemp(folder) != NULL);
+        inner = text_format("%s/memory", folder);
+        ck_assert_int_eq(mkdir(inner, 0700), 0);
+        if (hierarchies[_i].v2)
+            put_file(folder, "memory.max", hierarchies[_i].v2);
+        if (hierarchies[_i].v1)
+            put_file(inner, "memory.limit_in_bytes", hierarchies[_i].v1);
+        ck_assert_int_eq(memory_limit_at(folder), hierarchies[_i].bytes);
+        scratch_remove(folder);
+    }
+END_TEST
+
 START_TEST(caches_are_bounded)
     {
         char folder[] = "/tmp/granary-cache-XXXXXX";
@@ -220,5 +261,6 @@ SUITE(agent_mark)
     tcase_add_test(tests, emptiness_is_known);
     tcase_add_test(tests, mounts_are_found);
     suite_rows(tests, memory_limits_are_read, limits);
+    suite_rows(tests, cgroups_of_both_kinds_are_read, hierarchies);
     tcase_add_test(tests, caches_are_bounded);
 }
