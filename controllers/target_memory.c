@@ -21,7 +21,7 @@ struct target_memory {
     json_t *written; /* key -> {which object: {mark, at}}: what was written last */
     json_t *places;  /* location of a Repository, or name of an object -> {target, at} */
     int64_t pruned_ms;
-    json_t *wholes;   /* key -> the whole object */
+    json_t *wholes;   /* key -> the whole object as text */
     json_t *said;     /* key -> {waits?, way?, was?}: what is said of it */
     json_t *ways;     /* configuration -> key in whose way it stands */
     json_t *users;    /* namespace -> {of, at, workloads, stems, pods}: who uses its claims */
@@ -109,19 +109,35 @@ void target_memory_settle(struct target_memory *memory, const char *key, const c
 
 json_t *target_memory_whole(struct target_memory *memory, const char *key)
 {
-    json_t *whole;
+    AUTO(json) json_t *kept = NULL;
+    struct span text;
 
     pthread_mutex_lock(&memory->lock);
-    whole = json_incref(json_object_get(memory->wholes, key));
+    kept = json_incref(json_object_get(memory->wholes, key));
     pthread_mutex_unlock(&memory->lock);
-    return whole;
+    text = tree_value(kept);
+    return text.data ? json_loadb(text.data, text.length, JSON_ALLOW_NUL, NULL) : NULL;
+}
+
+/* As text, which takes a tenth of the tree: all targets of a blueprint may wait for their turn at
+ * once, and the trees would leave holes between those that stay. */
+static json_t *kept_new(const json_t *whole)
+{
+    AUTO(json) json_t *copy = json_copy((json_t *)whole);
+    json_t *metadata = json_copy((json_t *)tree_get(whole, "metadata"));
+    AUTO(text) struct text text = {0};
+
+    json_object_del(metadata, "managedFields");
+    tree_put_new(copy, "metadata", metadata);
+    tree_write(&text, copy, false);
+    return json_stringn_nocheck(text_get(&text), text.length);
 }
 
 void target_memory_keep_whole(struct target_memory *memory, const char *key, const json_t *whole)
 {
     pthread_mutex_lock(&memory->lock);
     if (whole)
-        tree_put_new(memory->wholes, key, tree_share(whole));
+        tree_put_new(memory->wholes, key, kept_new(whole));
     else
         json_object_del(memory->wholes, key);
     pthread_mutex_unlock(&memory->lock);

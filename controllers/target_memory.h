@@ -32,7 +32,7 @@ void target_memory_settle(struct target_memory *memory, const char *key, const c
  *  New reference. */
 json_t *target_memory_whole(struct target_memory *memory, const char *key);
 
-/** @param whole  Shared, nobody edits it; NULL: it has to be read anew. */
+/** @param whole  Borrowed, kept without managedFields; NULL: it has to be read anew. */
 void target_memory_keep_whole(struct target_memory *memory, const char *key, const json_t *whole);
 
 /* ---- what was written ---- */
