@@ -1,11 +1,13 @@
 #include "api/settings.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/keys.h"
 #include "api/names.h"
 #include "api/quantity.h"
 #include "api/syntax.h"
+#include "base/limits.h"
 #include "base/tree.h"
 
 #define AGENT_IMAGE "granary-agent:" GRANARY_VERSION
@@ -215,6 +217,17 @@ static bool read_pushgateway(struct settings *settings, const json_t *value, str
     return true;
 }
 
+/* Whether it is a certificate is found when it is used. */
+static bool read_pushgateway_ca(struct settings *settings, const json_t *value, struct error *err)
+{
+    const char *pem = plain(value);
+
+    if (!pem || strlen(pem) > KUBE_PEM_MAX_BYTES || !strstr(pem, "-----BEGIN CERTIFICATE-----"))
+        return wrong(err, "certificates as PEM");
+    replace(&settings->pushgateway_ca, pem);
+    return true;
+}
+
 static bool read_log_level(struct settings *settings, const json_t *value, struct error *err)
 {
     static const char *const words[] = {"debug", "info", "warn", "error", NULL};
@@ -249,6 +262,7 @@ static const struct member {
     {"limits.jobsPerSession", read_session_jobs},
     {"limits.writesPerSecond", read_writes},
     {"pushgateway.url", read_pushgateway},
+    {"pushgateway.caBundle", read_pushgateway_ca},
     {"logLevel", read_log_level},
 };
 
@@ -403,6 +417,7 @@ void settings_done(struct settings *settings)
         free(settings->images[i]);
     free(settings->cluster_name);
     free(settings->pushgateway_url);
+    free(settings->pushgateway_ca);
     json_decref(settings->agent_pull_secrets);
     json_decref(settings->agent_resources);
     json_decref(settings->excluded);

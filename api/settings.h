@@ -30,6 +30,7 @@ struct settings {
     int64_t jobs_per_session;      /* at once */
     int64_t writes_per_second;     /* to the API server */
     char *pushgateway_url;         /* owned; NULL: there is none */
+    char *pushgateway_ca;          /* owned; PEM of who signs its certificate; NULL: the image's */
     enum log_level log_level;
 };
 
@@ -47,7 +48,7 @@ void settings_default(struct settings *settings);
  *   excludedNamespaces: [name]
  *   clusterName: name
  *   limits: {concurrentSessions, concurrentJobs, jobsPerSession, writesPerSecond}
- *   pushgateway: {url}
+ *   pushgateway: {url, caBundle}
  *   logLevel: debug | info | warn | error
  *
  * @param settings  Filled in; release with settings_done().

@@ -22,7 +22,7 @@ struct state {
     int64_t pushes, deletions, failures; /* under the lock */
 
     /* of the one worker */
-    char *url; /* owned; of `gateway` */
+    char *url, *ca; /* owned; of `gateway`; `ca` may be NULL */
     struct pushgateway *gateway;
     json_t *pushed; /* by key: {sha, at} */
 };
@@ -112,18 +112,27 @@ static void close_gateway(struct state *state)
 {
     pushgateway_free(TAKE(state->gateway));
     free(TAKE(state->url));
+    free(TAKE(state->ca));
     json_object_clear(state->pushed);
 }
 
-static bool open_gateway(struct state *state, const char *url, struct error *err)
+static bool is_same(const char *a, const char *b)
 {
-    if (state->url && strcmp(state->url, url) == 0)
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool open_gateway(struct state *state, const struct settings *settings, struct error *err)
+{
+    const char *url = settings->pushgateway_url, *ca = settings->pushgateway_ca;
+
+    if (is_same(state->url, url) && is_same(state->ca, ca))
         return true;
     close_gateway(state);
-    state->gateway = pushgateway_make(url, err);
+    state->gateway = pushgateway_make(url, ca, err);
     if (!state->gateway)
         return false;
     state->url = text_dup(url, strlen(url));
+    state->ca = ca ? text_dup(ca, strlen(ca)) : NULL;
     return true;
 }
 
@@ -199,7 +208,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         close_gateway(state);
         return LOOP_RESTS;
     }
-    if (!open_gateway(state, settings->pushgateway_url, err))
+    if (!open_gateway(state, settings, err))
         return fail(state);
     object = known_get(loops_known(loops), about.kind, about.space, about.name);
     if (!object)

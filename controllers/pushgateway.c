@@ -31,14 +31,18 @@ static char *without_slashes(const char *url)
     return text_dup(url, length);
 }
 
-struct pushgateway *pushgateway_make(const char *url, struct error *err)
+struct pushgateway *pushgateway_make(const char *url, const char *ca, struct error *err)
 {
     AUTO(kube_config) struct kube_config config = {.server = without_slashes(url)};
+    size_t length = ca ? strlen(ca) : 0;
     const struct kube_client_limits limits = {
         .rate = RATE, .burst = BURST, .user_agent = "granary-controller"};
-    struct kube_client *client = kube_client_start(&config, &limits, err);
+    struct kube_client *client;
     struct pushgateway *gateway;
 
+    if (ca)
+        config.ca = (struct kube_pem){.data = text_dup(ca, length), .length = length};
+    client = kube_client_start(&config, &limits, err);
     if (!client)
         return NULL;
     gateway = text_alloc(sizeof *gateway);

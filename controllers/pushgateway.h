@@ -13,9 +13,10 @@ struct pushgateway;
  * Connects to nothing yet.
  *
  * @param url  "http://host:port/prefix" or https, as settings have it.
+ * @param ca   PEM of who signs its certificate; NULL: whoever the image trusts.
  * @return     To be freed by pushgateway_free().
  */
-struct pushgateway *pushgateway_make(const char *url, struct error *err) MUST_CHECK;
+struct pushgateway *pushgateway_make(const char *url, const char *ca, struct error *err) MUST_CHECK;
 
 /** Nobody may be inside. NULL is fine. */
 void pushgateway_free(struct pushgateway *gateway);

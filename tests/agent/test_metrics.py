@@ -207,9 +207,9 @@ def metrics_follow_failures_history_and_deletions():
         check("deploy-new" in controller.admin("/metrics")[1], "the others stay")
 
 
-def settings(url):
+def settings(url, **more):
     path = f"{temporary_folder()}/settings.yaml"
-    write(path, f"pushgateway: {{url: '{url}'}}\n")
+    write(path, json.dumps({"pushgateway": {"url": url, **more}}))
     return path
 
 
@@ -277,14 +277,26 @@ def pushes_that_fail_are_counted_and_change_no_phase():
 
 @test("-")
 def pushes_over_tls_only_to_whom_is_trusted():
+    """An authority of one's own counts when it stands in the settings: at once when it is written there."""
     folder = temporary_folder()
     write(f"{folder}/web.json", json.dumps({"tls_server_config": {"cert_file": harness.WORLD.cert, "key_file": harness.WORLD.key}}))
-    with Gateway(free_port(), f"--web.config.file={folder}/web.json") as gateway, \
-            shop("--settings", settings(f"https://localhost:{gateway.port}")) as (_, controller):
-        known(controller)
-        eventually(lambda: controller.metric("push_failures_total") >= 1, "an unknown authority")
-        check(controller.says("a step failed.*pushes.*certificate"), "why")
-        check_equal(controller.metric("pushes_total"), 0, "pushes")
-        trusting = ssl.create_default_context(cafile=harness.WORLD.ca.cert)
-        with urllib.request.urlopen(f"https://localhost:{gateway.port}/api/v1/metrics", context=trusting) as answer:
-            check_equal(json.load(answer)["data"], [], "groups")
+    with Gateway(free_port(), f"--web.config.file={folder}/web.json") as gateway:
+        url = f"https://localhost:{gateway.port}"
+        path = settings(url)
+        with shop("--settings", path) as (_, controller):
+            known(controller)
+            eventually(lambda: controller.metric("push_failures_total") >= 1, "an unknown authority")
+            check(controller.says("a step failed.*pushes.*certificate"), "why")
+            check_equal(controller.metric("pushes_total"), 0, "pushes")
+            trusting = ssl.create_default_context(cafile=harness.WORLD.ca.cert)
+
+            def groups():
+                with urllib.request.urlopen(f"{url}/api/v1/metrics", context=trusting, timeout=PATIENCE_S) as answer:
+                    return {group["labels"]["job"] for group in json.load(answer)["data"]}
+
+            check_equal(groups(), set(), "groups")
+            with open(harness.WORLD.ca.cert, encoding="ascii") as file:
+                os.rename(settings(url, caBundle=file.read()), path)
+            eventually(lambda: groups() == {"backupconfiguration-shop-deploy-web", "backupconfiguration-shop-deploy-db",
+                                            "restoresession-shop-back"}, "pushed to whom is trusted now")
+            check(controller.metric("pushes_total") >= 3, "pushes are counted")
