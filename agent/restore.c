@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/left_out.h"
 #include "agent/links.h"
 #include "agent/mark.h"
 #include "agent/whole_session.h"
@@ -17,9 +18,49 @@ struct restore {
     const struct words *mounts;
     struct message_report *report;
     struct words *kept;
-    struct words marked; /* roots whose mark says "restoring" */
-    const char *uid;     /* that their mark gets: the session that it comes from, or that asks */
+    struct words marked;  /* roots whose mark says "restoring" */
+    struct left_out left; /* what was written, and not as it was */
+    const char *uid;      /* that their mark gets: the session that it comes from, or that asks */
 };
+
+/* ---- what is said of it ---- */
+
+static bool note(struct restore *restore, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Always true. */
+static bool note(struct restore *restore, const char *format, ...)
+{
+    AUTO(text) struct text text = {0};
+    AUTO(free) char *cut = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text_addv(&text, format, args);
+    va_end(args);
+    cut = text_printable((struct span){text_get(&text), text.length}, MESSAGE_NOTE_MAX_BYTES / 4);
+    log_info("of this restore", LOG_S("note", cut));
+    words_add(restore->kept, cut);
+    restore->report->note = restore->kept->list[restore->kept->count - 1];
+    return true;
+}
+
+/* Behind what was said before, if anything. */
+static void note_left_out(struct restore *restore)
+{
+    const struct left_out *left = &restore->left;
+    const char *before = restore->report->note;
+
+    if (left->count == 0)
+        return;
+    log_warn("owner or mode is not as it was", LOG_N("count", (int64_t)left->count),
+             LOG_S("names", text_get(&left->names)));
+    (void)note(restore,
+               "%s%sowner or mode of %llu files is not as it was, since only root may set it "
+               "(fileAccess: Root): %s%s",
+               before ? before : "", before ? "; " : "", (unsigned long long)left->count,
+               text_get(&left->names), left->count > ITEMS_MAX ? " and more" : "");
+}
 
 static bool list_snapshots(struct run *run, const char *host, const char *path, json_t **list)
 {
@@ -170,6 +211,8 @@ static bool restore_one(struct restore *restore, const json_t *snapshot, const c
                            "%s: nothing of the snapshot matches. What to do: check include and "
                            "exclude of the rule.",
                            doing);
+    if (left_out_can_be())
+        left_out_find(run, id, path, &restore->left);
     return add_snapshot(restore, id, path, &output.summary);
 }
 
@@ -282,26 +325,6 @@ static bool finish(struct restore *restore)
 
 /* ---- when nobody asked for it by name ---- */
 
-static bool note(struct restore *restore, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Always true. */
-static bool note(struct restore *restore, const char *format, ...)
-{
-    AUTO(text) struct text text = {0};
-    AUTO(free) char *cut = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text_addv(&text, format, args);
-    va_end(args);
-    cut = text_printable((struct span){text_get(&text), text.length}, MESSAGE_NOTE_MAX_BYTES / 4);
-    log_info("restore if there is a backup", LOG_S("decision", cut));
-    words_add(restore->kept, cut);
-    restore->report->note = restore->kept->list[restore->kept->count - 1];
-    return true;
-}
-
 /* Its host's newest snapshot, for a person who wonders. */
 static bool note_older(struct restore *restore, const json_t *list, const char *why)
 {
@@ -396,6 +419,8 @@ bool restore_do(struct run *run, const struct words *mounts, struct message_repo
     for (size_t i = 0; good && !newest && i < wanted->rule_count; i++)
         good = restore_rule(&restore, &wanted->rules[i]);
     good = good && finish(&restore);
+    note_left_out(&restore);
+    left_out_done(&restore.left);
     words_done(&restore.marked);
     return good;
 }

@@ -73,6 +73,15 @@ static void put_hooks(json_t *status, const struct message_report *report, int64
     status_put_hook(status, &after, report->hook_after, now_s);
 }
 
+/* For people: what is not as it was. */
+static void put_note(json_t *stat, const char *note)
+{
+    AUTO(free)
+    char *clean = note ? text_printable(span_of(note), CONDITION_MESSAGE_MAX_BYTES / 4) : NULL;
+
+    tree_put_text(stat, "note", clean);
+}
+
 bool restore_status_report(json_t *status, const struct message_report *report, bool proven,
                            int64_t now_s)
 {
@@ -85,6 +94,8 @@ bool restore_status_report(json_t *status, const struct message_report *report, 
 
     progress_leave(status, report->host);
     status_put_duration(stat, "duration", report->duration_ms / 1000);
+    if (!error)
+        put_note(stat, report->note);
     put_hooks(status, report, now_s);
     return true;
 }

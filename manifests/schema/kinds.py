@@ -449,6 +449,8 @@ RESTORE = Kind(
         "stats": listof(obj("", {
             **HOST_MEMBERS,
             "phase": phase("Result of the host.", "Succeeded", "Failed", "Running", "Unknown"),
+            "note": free("What is not as it was: owners and modes that only root may set. An "
+                         "addition of granary.", 1024),
         }), "What each host has done.", 10000),
         "progress": PROGRESS,
         "conditions": CONDITIONS,

@@ -1,11 +1,12 @@
 """Restores before an application starts: what it may start on, and what must never happen to its data."""
 
 import os
+import shutil
 import subprocess
 
 from agent_api import Refuse
-from harness import check, check_equal, eventually, temporary_folder, test
-from running import Agent, api, fails, fill, picture, restic, restore, same, snapshots, succeeds, uid, work
+from harness import check, check_equal, eventually, temporary_folder, test, write
+from running import (RESTIC, Agent, api, fails, fill, give, picture, restic, restore, same, snapshots, succeeds, uid, work)
 
 XATTR = "user.granary.restore"
 
@@ -304,3 +305,53 @@ def a_volume_that_is_too_small():
     finally:
         subprocess.run(["umount", data], check=True)
     check_equal(restic(repository, "check", "--no-lock").returncode, 0, "the repository is valid")
+
+
+USER = 65532
+
+
+def as_user(program):
+    """A copy of restic that anybody may run: the cache of tools may be another user's."""
+    folder = temporary_folder()
+    shutil.copy(program, f"{folder}/restic")
+    give(folder, USER)
+    return f"{folder}/restic"
+
+
+@test("RS13")
+def what_only_root_may_set_is_said():
+    """Who restores as the user that owns the volume can not give a file away: restic passes over that in silence."""
+    data = temporary_folder()
+    for name, mode in (("mine", 0o640), ("theirs", 0o600), ("odd\nname", 0o4755), ("link", None)):
+        if mode is None:
+            os.symlink("mine", f"{data}/{name}")
+        else:
+            write(f"{data}/{name}", name)
+            os.chmod(f"{data}/{name}", mode)
+    give(data, USER)
+    repository, before = backed_up(data), picture(data)
+    for name, user in (("theirs", 1234), ("odd\nname", 0), ("link", 1234)):
+        os.lchown(f"{data}/{name}", user, user)
+    os.chmod(f"{data}/odd\nname", 0o4755)
+    other = backed_up(data)
+    for place in (repository, other):
+        give(place, USER)
+    program = as_user(RESTIC)
+    for place, wanted in ((repository, None), (other, 3)):
+        destroy(data)
+        given = restore(place, {"paths": [data]})
+        mounts = mount_list(data)
+        give(os.path.dirname(mounts.split("=")[1]), USER)
+        words = [*session(given["session"]["uid"]), mounts]
+        with api() as server, Agent("init", *words, addresses=[server.address], user=USER, restic=program) as agent:
+            report = succeeds(server, agent, given)
+            agent.ends(0)
+        if wanted is None:
+            check("note" not in report, f"{report}")
+            same(picture(data), before)
+            continue
+        check(f"owner or mode of {wanted} files" in report["note"] and "fileAccess: Root" in report["note"], f"{report}")
+        for piece in (f"{data}/theirs (1234:1234 0600)", f"{data}/odd?name (0:0 4755)", f"{data}/link (1234:1234 "):
+            check(any(piece in line for line in agent.lines), f"{piece}: {agent.lines[-6:]}")
+        check_equal({name: os.lstat(f"{data}/{name}").st_uid for name in os.listdir(data) if name != ".granary-restore"},
+                    {name: USER for name in ("mine", "theirs", "odd\nname", "link")}, "owners")

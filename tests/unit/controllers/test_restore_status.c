@@ -130,6 +130,7 @@ static const struct {
     int outcome;
     bool unproven, has_error;
     int hook_before, hook_after;
+    const char *note;
     const char *after; /* NULL: nothing is to be written */
 } reports[] = {
     {"{}", MESSAGE_SUCCEEDED,
@@ -140,6 +141,12 @@ static const struct {
     {"{'stats':[{'hostname':'host-0','phase':'Unknown'}]}", MESSAGE_SUCCEEDED, .after = NULL},
     {"{'stats':[{'hostname':'host-0','phase':'Failed'}]}", MESSAGE_SUCCEEDED, .after = NULL},
     {"{'stats':[{'hostname':'host-0','phase':7}]}", MESSAGE_SUCCEEDED, .after = NULL},
+    {"{}", MESSAGE_SUCCEEDED, .note = "owner of\ntwo files",
+     .after = "{'stats':[{'hostname':'host-0','phase':'Succeeded','duration':'1m30s',"
+              "'note':'owner of?two files'}]}"},
+    {"{}", MESSAGE_FAILED, .has_error = true, .note = "owner of two files",
+     .after = "{'stats':[{'hostname':'host-0','phase':'Failed','error':'HookFailed: status 1',"
+              "'duration':'1m30s'}]}"},
     /* success without proof is none */
     {"{}", MESSAGE_SUCCEEDED, .unproven = true,
      .after = "{'stats':[{'hostname':'host-0','phase':'Failed','error':"
@@ -170,6 +177,7 @@ START_TEST(results_of_hosts)
                                           .duration_ms = 90999,
                                           .has_error = reports[_i].has_error,
                                           .error = {"HookFailed", "status 1"},
+                                          .note = reports[_i].note,
                                           .hook_before = reports[_i].hook_before,
                                           .hook_after = reports[_i].hook_after};
         ck_assert_int_eq(restore_status_report(status, report, !reports[_i].unproven, NOW),
