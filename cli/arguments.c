@@ -9,32 +9,46 @@
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
+/* Who has an option: all, all of one side, or those that name it. */
+#define MANIFESTS (1u << SIDE_MANIFESTS)
+#define CLUSTER (1u << SIDE_CLUSTER)
+#define ALL (MANIFESTS | CLUSTER)
+#define ONLY 0
+
 static const struct option_row {
     char letter; /* 0: none */
-    bool common; /* every sub-command has it */
+    unsigned sides;
     const char *name, *argument, *help;
 } rows[] = {
-    {'f', true, "filename", "FILE",
+    {'f', MANIFESTS, "filename", "FILE",
      "manifest, folder of manifests, or - for standard input; may be repeated"},
-    {0, true, "catalog", "DIR", "folder of manifests: what else is known of the cluster"},
-    {0, true, "settings", "FILE", "settings of the installation (default: the built-in ones)"},
-    {'n', true, "namespace", "NS", "for objects that name none (default: default)"},
-    {'o', true, "output", "FORM", NULL},
-    {0, false, "answer", "FILE", "show this recorded AdmissionReview answer, and compare it"},
-    {0, false, "strict", NULL, "count warnings as errors"},
-    {'h', true, "help", NULL, "this text"},
-    {'V', true, "version", NULL, "version and commit"},
+    {0, MANIFESTS, "catalog", "DIR", "folder of manifests: what else is known of the cluster"},
+    {0, MANIFESTS, "settings", "FILE", "settings of the installation (default: the built-in ones)"},
+    {'n', MANIFESTS, "namespace", "NS", "for objects that name none (default: default)"},
+    {'n', CLUSTER, "namespace", "NS", "instead of that of the kubeconfig's context"},
+    {'A', ONLY, "all-namespaces", NULL, "of all namespaces"},
+    {'w', ONLY, "watch", NULL, "show it again when it changes, until Ctrl-C"},
+    {0, ONLY, "wait", NULL, "follow it to its end; Ctrl-C ends the watching only"},
+    {'o', ALL, "output", "FORM", NULL},
+    {0, CLUSTER, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config"},
+    {0, CLUSTER, "context", "NAME", "of the kubeconfig, instead of the current one"},
+    {0, ONLY, "answer", "FILE", "show this recorded AdmissionReview answer, and compare it"},
+    {0, ONLY, "strict", NULL, "count warnings as errors"},
+    {'h', ALL, "help", NULL, "this text"},
+    {'V', ALL, "version", NULL, "version and commit"},
 };
 
 static const char *const form_names[] = {
-    [FORM_YAML] = "yaml", [FORM_JSON] = "json",     [FORM_PATCH] = "patch",
-    [FORM_DIFF] = "diff", [FORM_REVIEW] = "review", [FORM_TEXT] = "text",
+    [FORM_YAML] = "yaml",     [FORM_JSON] = "json", [FORM_PATCH] = "patch", [FORM_DIFF] = "diff",
+    [FORM_REVIEW] = "review", [FORM_TEXT] = "text", [FORM_WIDE] = "wide",
 };
 
 static bool belongs(const struct command *command, const struct option_row *row)
 {
-    if (row->common)
-        return true;
+    if (!strcmp(row->name, "output"))
+        return command->form_count > 0;
+    if (row->sides)
+        return row->sides & (1u << command->side);
     for (const char *const *name = command->only; *name; name++)
         if (!strcmp(*name, row->name))
             return true;
@@ -60,12 +74,12 @@ static void describe_to_getopt(const struct command *command, struct option *lis
     *letters = '\0';
 }
 
-static const struct option_row *row_of(int key)
+static const struct option_row *row_of(const struct command *command, int key)
 {
     if (key >= 256)
         return &rows[key - 256];
     for (size_t i = 0; i < COUNT(rows); i++)
-        if (rows[i].letter && rows[i].letter == key)
+        if (rows[i].letter && rows[i].letter == key && belongs(command, &rows[i]))
             return &rows[i];
     return NULL;
 }
@@ -104,18 +118,25 @@ static bool take_value(const struct command *command, const struct option_row *r
 {
     const struct {
         const char *name, **to;
-    } texts[] = {{"catalog", &arguments->catalog},
-                 {"settings", &arguments->settings},
-                 {"namespace", &arguments->space},
-                 {"answer", &arguments->answer}};
+    } texts[] = {{"catalog", &arguments->catalog},       {"settings", &arguments->settings},
+                 {"namespace", &arguments->space},       {"answer", &arguments->answer},
+                 {"kubeconfig", &arguments->kubeconfig}, {"context", &arguments->context}};
+    const struct {
+        const char *name;
+        bool *to;
+    } switches[] = {{"strict", &arguments->strict},
+                    {"all-namespaces", &arguments->all_spaces},
+                    {"watch", &arguments->watch},
+                    {"wait", &arguments->wait}};
 
     if (row->argument && !*text)
         return error_set(err, ERROR_INVALID, "--%s: its value is empty", row->name);
     for (size_t i = 0; i < COUNT(texts); i++)
         if (!strcmp(texts[i].name, row->name))
             *texts[i].to = text;
-    if (!strcmp(row->name, "strict"))
-        arguments->strict = true;
+    for (size_t i = 0; i < COUNT(switches); i++)
+        if (!strcmp(switches[i].name, row->name))
+            *switches[i].to = true;
     if (!strcmp(row->name, "output"))
         return take_form(command, arguments, text, err);
     return strcmp(row->name, "filename") != 0 || take_file(arguments, text, err);
@@ -143,19 +164,29 @@ static enum arguments_verdict not_understood(const struct command *command, int 
     return ARGUMENTS_BAD;
 }
 
-static enum arguments_verdict check(const struct arguments *arguments, int argc, char **argv,
-                                    struct error *err)
+static bool take_operand(const struct command *command, struct arguments *arguments, int argc,
+                         char **argv, struct error *err)
 {
-    if (optind < argc) {
-        error_set(err, ERROR_INVALID, "\"%s\" is not expected: a file is given as -f FILE",
-                  argv[optind]);
-        return ARGUMENTS_BAD;
-    }
-    if (arguments->file_count == 0) {
-        error_set(err, ERROR_INVALID, "-f FILE is needed (- for standard input)");
-        return ARGUMENTS_BAD;
-    }
-    return ARGUMENTS_RUN;
+    int most = command->operand ? 1 : 0;
+
+    if (argc - optind > most)
+        return error_set(err, ERROR_INVALID, "\"%s\" is not expected%s", argv[optind + most],
+                         command->side == SIDE_MANIFESTS ? ": a file is given as -f FILE" : "");
+    if (optind < argc)
+        arguments->operand = argv[optind];
+    if (command->operand && command->operand[0] != '[' && !arguments->operand)
+        return error_set(err, ERROR_INVALID, "%s is needed", command->operand);
+    return !arguments->operand || *arguments->operand ||
+           error_set(err, ERROR_INVALID, "%s is empty", command->operand);
+}
+
+static bool check(const struct command *command, const struct arguments *arguments,
+                  struct error *err)
+{
+    if (command->side == SIDE_MANIFESTS && arguments->file_count == 0)
+        return error_set(err, ERROR_INVALID, "-f FILE is needed (- for standard input)");
+    return !arguments->all_spaces || !arguments->space ||
+           error_set(err, ERROR_INVALID, "either -n or -A");
 }
 
 enum arguments_verdict arguments_parse(const struct command *command, int argc, char **argv,
@@ -165,12 +196,13 @@ enum arguments_verdict arguments_parse(const struct command *command, int argc, 
     char letters[2 * COUNT(rows) + 2];
     int key;
 
-    *arguments = (struct arguments){.space = "default", .form = command->forms[0]};
+    *arguments = (struct arguments){.space = command->side == SIDE_MANIFESTS ? "default" : NULL,
+                                    .form = command->form_count ? command->forms[0] : FORM_TEXT};
     describe_to_getopt(command, list, letters);
     opterr = 0;
     optind = 0;
     while ((key = getopt_long(argc, argv, letters, list, NULL)) != -1) {
-        const struct option_row *row = row_of(key);
+        const struct option_row *row = row_of(command, key);
 
         if (key == '?' || key == ':')
             return not_understood(command, key, argv, err);
@@ -181,7 +213,9 @@ enum arguments_verdict arguments_parse(const struct command *command, int argc, 
         if (!take_value(command, row, arguments, optarg, err))
             return ARGUMENTS_BAD;
     }
-    return check(arguments, argc, argv, err);
+    return take_operand(command, arguments, argc, argv, err) && check(command, arguments, err)
+               ? ARGUMENTS_RUN
+               : ARGUMENTS_BAD;
 }
 
 void arguments_done(struct arguments *arguments)
@@ -206,7 +240,8 @@ static void help_row(FILE *out, const struct command *command, const struct opti
 
 void arguments_help(FILE *out, const struct command *command)
 {
-    fprintf(out, "kubectl-granary %s: %s\n\n%s\noptions:\n", command->name, command->summary,
+    fprintf(out, "kubectl-granary %s%s%s: %s\n\n%s\noptions:\n", command->name,
+            command->operand ? " " : "", command->operand ? command->operand : "", command->summary,
             command->about);
     for (size_t i = 0; i < COUNT(rows); i++)
         if (belongs(command, &rows[i]))

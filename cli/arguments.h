@@ -8,13 +8,17 @@
 
 /** Exit codes of kubectl-granary. */
 enum exit_status {
-    STATUS_FINE = 0,     /* admission lets it in; warnings may have been shown */
-    STATUS_FINDINGS = 1, /* admission refuses it, or (validate --strict) warns */
-    STATUS_CANNOT = 2,   /* could not run: options, files */
+    STATUS_FINE = 0,     /* admission lets it in; backups are in order */
+    STATUS_FINDINGS = 1, /* admission refuses it, or (validate --strict) warns; a backup is not in
+                            order, or failed */
+    STATUS_CANNOT = 2,   /* could not run: options, files, no answer from the API server */
 };
 
 /** How the result is written. */
-enum form { FORM_YAML, FORM_JSON, FORM_PATCH, FORM_DIFF, FORM_REVIEW, FORM_TEXT };
+enum form { FORM_YAML, FORM_JSON, FORM_PATCH, FORM_DIFF, FORM_REVIEW, FORM_TEXT, FORM_WIDE };
+
+/** What a command asks: manifests, or a cluster. Each has options of its own. */
+enum command_side { SIDE_MANIFESTS, SIDE_CLUSTER };
 
 struct arguments;
 struct output;
@@ -22,6 +26,9 @@ struct output;
 /** One sub-command. */
 struct command {
     const char *name, *summary;
+    enum command_side side;
+    const char *operand;     /* what may stand behind its options: "[NAME]", a must without
+                                brackets; NULL: nothing */
     const char *about;       /* paragraphs of --help; lines of at most 80 characters */
     const char *examples;    /* likewise */
     const char *const *only; /* options beside the common ones, ends with NULL */
@@ -34,9 +41,12 @@ struct command {
 struct arguments {
     const char **files; /* owned list: each -f, in order; "-" is standard input */
     size_t file_count;
-    const char *catalog, *settings, *space, *answer; /* NULL when absent; space: "default" */
+    const char *catalog, *settings, *answer; /* NULL when absent */
+    const char *space;                       /* absent: "default", of a cluster NULL */
+    const char *kubeconfig, *context;        /* NULL when absent */
+    const char *operand;                     /* NULL when absent */
     enum form form;
-    bool strict;
+    bool strict, all_spaces, watch, wait;
 };
 
 enum arguments_verdict { ARGUMENTS_RUN, ARGUMENTS_HELP, ARGUMENTS_VERSION, ARGUMENTS_BAD };

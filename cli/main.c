@@ -9,25 +9,35 @@
 #include "cli/arguments.h"
 #include "cli/explain.h"
 #include "cli/output.h"
+#include "cli/pause.h"
 #include "cli/render.h"
+#include "cli/status.h"
+#include "cli/trigger.h"
 #include "cli/validate.h"
 
-static const struct command *const commands[] = {&command_render, &command_validate,
-                                                 &command_explain};
+static const struct command *const commands[] = {
+    &command_status, &command_trigger,  &command_pause,  &command_resume,
+    &command_render, &command_validate, &command_explain};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
+static void help_side(FILE *out, const char *title, enum command_side side)
+{
+    fprintf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i]->side == side)
+            fprintf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+}
+
 static void help(FILE *out)
 {
-    fputs("kubectl-granary: asks granary's admission, without a cluster.\n"
+    fputs("kubectl-granary: what granary does in a cluster, and what its admission would do.\n"
           "\n"
-          "usage: kubectl-granary COMMAND -f FILE [OPTION...]\n"
-          "       kubectl granary COMMAND -f FILE [OPTION...]   (when it is in PATH)\n"
-          "\n"
-          "commands:\n",
+          "usage: kubectl-granary COMMAND [OPTION...]\n"
+          "       kubectl granary COMMAND [OPTION...]   (when it is in PATH)\n",
           out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+    help_side(out, "in a cluster, with your own rights", SIDE_CLUSTER);
+    help_side(out, "about manifests (-f FILE), without a cluster", SIDE_MANIFESTS);
     fputs("\n"
           "  help COMMAND, COMMAND --help   options and examples of a command\n"
           "  --version                      version and commit\n"

@@ -59,7 +59,7 @@ settings settings|api|kube|base
 webhook webhook|mutators|api|kube|certs|http|settings|base
 controllers controllers|mutators|api|kube|certs|http|settings|base
 agent agent|api|certs|base
-cli cli|webhook|mutators|api|kube|settings|base
+cli cli|controllers|webhook|mutators|api|kube|settings|base
 RULES
 
 echo "$passed passed, $failed failed"

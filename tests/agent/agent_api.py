@@ -129,7 +129,7 @@ class AgentApi:
                 return given if "pass" in given else {"work": given}
         return {}
 
-    def wait(self, path, count=1, seconds=30):
+    def wait(self, path, count=1, seconds=90):
         """The messages of a path, once there are so many."""
         def have():
             return [message for asked, message, _ in self.asked if asked == path]

@@ -91,7 +91,7 @@ class Agent:
         if kind:
             print("".join(self.lines[-30:]), flush=True)
 
-    def says(self, text, seconds=20):
+    def says(self, text, seconds=harness.PATIENCE_S):
         return eventually(lambda: [line for line in self.lines if text in line], text, seconds)
 
     def children(self):
@@ -144,7 +144,7 @@ def locks(folder):
     return [name for name in os.listdir(f"{folder}/locks") if "-tmp-" not in name]
 
 
-def do(server, agent, given, seconds=40):
+def do(server, agent, given, seconds=harness.PATIENCE_S):
     """Hands out one piece of work and returns its report."""
     before = len([1 for path, _, _ in server.asked if path == "/v1/report"])
     server.work.put(given)
@@ -163,7 +163,7 @@ def succeeds(server, agent, given):
     return report
 
 
-def fails(server, agent, given, reason, *words, seconds=40):
+def fails(server, agent, given, reason, *words, seconds=harness.PATIENCE_S):
     report = do(server, agent, given, seconds)
     check_equal((report["outcome"], report.get("error", {}).get("reason")), ("Failed", reason), f"report {report}")
     for word in words:

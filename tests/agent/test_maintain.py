@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import harness
@@ -178,13 +179,20 @@ class Locked:
         self.folder = folder
         self.backend = temporary_folder()
 
-    def __enter__(self):
-        # a prune that reads a pipe nobody writes to would be restic's own affair: stop it instead once its lock is there
-        self.process = subprocess.Popen([RESTIC, "check", "--no-cache", "--read-data", "--limit-download=1"],
+    def _begin(self):
+        """True when it was stopped while it holds the lock; it would end before a slow machine has looked."""
+        self.process = subprocess.Popen([RESTIC, "check", "--no-cache", "--read-data"],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         env={"RESTIC_REPOSITORY": self.folder, "RESTIC_PASSWORD": PASSWORD,
                                              "HOME": "/dev/null/home", "TMPDIR": self.backend})
-        harness.eventually(lambda: locks(self.folder), "a lock", 30)
+        harness.eventually(lambda: locks(self.folder) or self.process.poll() is not None, "a lock")
+        if locks(self.folder):
+            self.process.send_signal(signal.SIGSTOP)
+        return bool(locks(self.folder))
+
+    def __enter__(self):
+        while not self._begin():
+            self.kill()
         return self
 
     def kill(self):

@@ -47,6 +47,7 @@ KUBECTL_LIMIT_S = 400  # longer than kubectl itself waits when told to: --timeou
 ANSWER_S = 120  # the API server itself gives up after 60
 IDLE_S = 30  # of a connection; the API server closes those that are idle for 90 s
 TOLD_LINES, TOLD_COLUMNS = 20, 600  # of a log, when a test failed
+BUILD = os.path.join(tools.ROOT, os.environ.get("BUILD", "build"))
 FOLDER = os.path.join(tools.ROOT, "build", "check-cluster")
 SHELL_IMAGE = node.SHELL_IMAGE
 SYSTEM = "granary-system"  # where our own pods are
@@ -218,6 +219,16 @@ class Cluster:
                               stdin=None if given is not None else subprocess.DEVNULL, timeout=KUBECTL_LIMIT_S)
         check(wanted is None or done.returncode == wanted,
               f"kubectl {' '.join(arguments)}: exit {done.returncode}, wanted {wanted}: {done.stdout}")
+        return done.stdout
+
+    def granary(self, *arguments, wanted=0):
+        """Runs `kubectl granary`; returns its output, both streams together."""
+        done = subprocess.run([self.programs["kubectl"], "granary", *arguments], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              env={**self.environment, "PATH": f"{BUILD}:{self.environment['PATH']}"},
+                              timeout=KUBECTL_LIMIT_S)
+        check(done.returncode == wanted,
+              f"kubectl granary {' '.join(arguments)}: exit {done.returncode}, wanted {wanted}: {done.stdout}")
         return done.stdout
 
     def apply(self, manifest, namespace=None, *arguments, wanted=0):

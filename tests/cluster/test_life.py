@@ -2,7 +2,9 @@
 data, a restore. Nothing is faked: restic runs in the pods, its repository lies on another volume."""
 
 import contextlib
+import json
 import os
+import re
 
 from harness import becomes, check, check_equal, eventually, is_ready, test
 from installed import ANNOTATION, blueprint, claim_of, place, protected, sidecar
@@ -94,6 +96,27 @@ def back_up(cluster, space, configuration, name):
     return it
 
 
+def triggered(cluster, space, configuration):
+    """A session by the command, which follows it to its end."""
+    said = cluster.granary("trigger", "-n", space, "deployment/web", "--wait")
+    name = re.match(rf"backupsession\.{OURS}/({configuration}-\d+) created\n", said).group(1)
+    check("\nSucceeded after " in said and ": snapshot " in said, said)
+    return cluster.get("backupsessions", space, name)
+
+
+def told(cluster, space, configuration, session):
+    """What the command says of a backup that went well; and a pause, which the controller follows."""
+    (row,) = json.loads(cluster.granary("status", "-n", space, "deploy/web", "-o", "json"))
+    check_equal((row["health"], row["lastBackup"], row["sessions"][0]["name"], row["sessions"][0]["phase"]),
+                ("Healthy", session["metadata"]["creationTimestamp"], session["metadata"]["name"], "Succeeded"), f"{row}")
+    check("Deployment/web" in cluster.granary("status", "-A", "-o", "wide"), "in the list of all")
+    cluster.granary("pause", "-n", space, configuration)
+    becomes(lambda: cluster.get("cronjobs", space, f"stash-trigger-{configuration}")["spec"]["suspend"], True, "suspended")
+    check("Paused" in cluster.granary("status", "-n", space), "a pause")
+    cluster.granary("resume", "-n", space, "deployment/web")
+    becomes(lambda: cluster.get("cronjobs", space, f"stash-trigger-{configuration}")["spec"]["suspend"], False, "goes on")
+
+
 def running(cluster, space, app):
     """The one pod of a workload."""
     cluster.ready_replicas("deployments", space, app)
@@ -124,10 +147,11 @@ def a_deployment_comes_back(cluster):
         repository = configuration["spec"]["repository"]["name"]
         session = back_up(cluster, space, configuration["metadata"]["name"], "by-hand")
         sh(cluster, space, pod, "rm -rf /data/* && echo new > /data/new")
-        second = back_up(cluster, space, configuration["metadata"]["name"], "afterwards")
+        second = triggered(cluster, space, configuration["metadata"]["name"])
 
         becomes(lambda: cluster.get("repositories", space, repository)["status"].get("lastBackupTime"),
                 second["metadata"]["creationTimestamp"], "last backup of the Repository")
+        told(cluster, space, configuration["metadata"]["name"], second)
 
         # the session before is what has to come back, not the newest
         snapshot = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]

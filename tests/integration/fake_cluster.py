@@ -18,16 +18,18 @@ KINDS = {
     "tasks": (STASH, "v1beta1", "Task", False),
     "repositories": (STASH, "v1alpha1", "Repository", True),
 }
+# what the webhook does not ask for
+SERVED = {**KINDS, "backupsessions": (STASH, "v1beta1", "BackupSession", True)}
 HISTORY = 1000
 
 
 def api_version(plural):
-    group, version = KINDS[plural][:2]
+    group, version = SERVED[plural][:2]
     return f"{group}/{version}" if group else version
 
 
 def prefix(plural):
-    group, version = KINDS[plural][:2]
+    group, version = SERVED[plural][:2]
     return f"/apis/{group}/{version}" if group else f"/api/{version}"
 
 
@@ -46,6 +48,7 @@ class Request:
         self.plural = self.plural[0] if self.plural else ""
         self.name = dict(enumerate(rest)).get(3 if self.space else 1)
         self.partial = "PartialObjectMetadata" in self.headers.get("accept", "")
+        self.length, self.body = int(self.headers.get("content-length", 0)), b""
 
     def wants(self, stored):
         metadata = stored.metadata
@@ -80,15 +83,16 @@ class FakeCluster:
 
     def __init__(self, token="T0K3N"):
         self.token, self.lock, self.changed = token, threading.Lock(), threading.Condition()
-        self.version, self.objects, self.events = 100, {plural: {} for plural in KINDS}, []
+        self.version, self.objects, self.events = 100, {plural: {} for plural in SERVED}, []
         self.absent, self.forbidden, self.asked, self.log = set(), set(), set(), []
         self.tasks, self.connections, self.listener = [], set(), None
+        self.writes = None  # a list: what is created and merged is carried out, and noted here
         self.port = self._listen(0)
 
     # what is there
 
     def put(self, plural, name, space=None, **body):
-        group, version, kind, namespaced = KINDS[plural]
+        group, version, kind, namespaced = SERVED[plural]
         metadata = {"name": name, **body.pop("metadata", {})}
         if namespaced:
             metadata["namespace"] = space or "demo"
@@ -105,7 +109,7 @@ class FakeCluster:
     def remove(self, plural, name, space=None):
         with self.changed:
             self.version += 1
-            object = self.objects[plural].pop(((space or "demo") if KINDS[plural][3] else None, name)).object
+            object = self.objects[plural].pop(((space or "demo") if SERVED[plural][3] else None, name)).object
             object = Stored({**object, "metadata": {**object["metadata"], "resourceVersion": str(self.version)}})
             self._tell("DELETED", plural, object)
 
@@ -174,7 +178,14 @@ class FakeCluster:
                         return
                     data += piece
                 head, _, data = data.partition(b"\r\n\r\n")
-                if not self._answer(connection, Request(head)):
+                request = Request(head)
+                while len(data) < request.length:
+                    piece = connection.recv(65536)
+                    if not piece:
+                        return
+                    data += piece
+                request.body, data = data[:request.length], data[request.length:]
+                if not self._answer(connection, request):
                     return
         except OSError:
             pass
@@ -199,21 +210,48 @@ class FakeCluster:
             return self._refuse(connection, 401, "Unauthorized")
         verb = "watch" if request.query.get("watch") else "get" if request.name else "list"
         self.log.append((verb, plural))
-        self.asked.add((verb, KINDS.get(plural, ("?",))[0], plural, request.space,
+        self.asked.add((verb, SERVED.get(plural, ("?",))[0], plural, request.space,
                         request.query.get("fieldSelector")))
         if plural in self.forbidden:
             return self._refuse(connection, 403, "Forbidden")
-        if plural not in KINDS or plural in self.absent or request.prefix != prefix(plural):
+        if plural not in SERVED or plural in self.absent or request.prefix != prefix(plural):
             return self._refuse(connection, 404, "NotFound")
+        if self.writes is not None and (request.method != "GET" or verb == "get"):
+            return self._one(connection, request)
         if request.method != "GET" or verb == "get":
             return self._refuse(connection, 405, "MethodNotAllowed")
         return self._watch(connection, request) if verb == "watch" else self._list(connection, request)
+
+    def _one(self, connection, request):
+        """Create, merge patch, get."""
+        with self.changed:
+            stored = self.objects[request.plural].get((request.space, request.name))
+        if request.method == "GET":
+            return self._send(connection, 200, stored.shown(request)) if stored else \
+                self._refuse(connection, 404, "NotFound")
+        sent = json.loads(request.body)
+        self.writes.append((request.method, request.plural, request.name, sent))
+        if request.method == "POST":
+            name = sent["metadata"]["name"]
+            if (request.space, name) in self.objects[request.plural]:
+                return self._refuse(connection, 409, "AlreadyExists")
+            metadata = {**sent["metadata"], "creationTimestamp": "2026-01-01T00:00:00Z"}
+            self.put(request.plural, name, request.space, metadata=metadata, spec=sent["spec"])
+            return self._send(connection, 201, self.objects[request.plural][request.space, name].shown(request))
+        if not stored:
+            return self._refuse(connection, 404, "NotFound")
+        if sent.get("metadata", {}).get("uid", stored.metadata["uid"]) != stored.metadata["uid"]:
+            return self._refuse(connection, 409, "Conflict")
+        body = {key: value for key, value in stored.object.items() if key not in ("apiVersion", "kind")}
+        body["spec"] = {**body["spec"], **sent["spec"]}
+        self.put(request.plural, request.name, request.space, **body)
+        return self._send(connection, 200, self.objects[request.plural][request.space, request.name].shown(request))
 
     def _list(self, connection, request):
         with self.changed:
             items = [each.shown(request) for each in self.objects[request.plural].values() if request.wants(each)]
             version = str(self.version)
-        kind = "PartialObjectMetadata" if request.partial else KINDS[request.plural][2]
+        kind = "PartialObjectMetadata" if request.partial else SERVED[request.plural][2]
         head = encode({"apiVersion": "meta.k8s.io/v1" if request.partial else api_version(request.plural),
                        "kind": kind + "List", "metadata": {"resourceVersion": version}})
         return self._send(connection, 200, b'%s,"items":[%s]}' % (head[:-1], b",".join(items)))
@@ -224,7 +262,7 @@ class FakeCluster:
 
     def _bookmark(self, request, version, annotations=None):
         metadata = {"resourceVersion": str(version), **({"annotations": annotations} if annotations else {})}
-        object = {"apiVersion": api_version(request.plural), "kind": KINDS[request.plural][2], "metadata": metadata}
+        object = {"apiVersion": api_version(request.plural), "kind": SERVED[request.plural][2], "metadata": metadata}
         return event("BOOKMARK", Stored(object).shown(request))
 
     def _watch(self, connection, request):

@@ -21,7 +21,8 @@ class Agent:
 
     def __init__(self, *arguments, shell=None):
         self.identity = temporary_folder()
-        words = [AGENT, *arguments, "--identity", self.identity]
+        # no volumes: those of this machine come and go with other tests
+        words = [AGENT, *arguments, "--identity", self.identity, "--mountinfo", "/dev/null"]
         if shell:  # its children become the agent's
             words = ["/bin/sh", "-c", shell + ' exec "$@"', "sh", *words]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)

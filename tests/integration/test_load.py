@@ -60,23 +60,27 @@ def side_by_side(clients, question):
         return sum(pool.map(question, range(clients)), [])
 
 
+# A client of these tests may wait seconds for its turn on a busy machine, which is not what is tested here.
+PATIENT = ["--handshake-timeout", "60s", "--header-timeout", "60s", "--request-timeout", "60s"]
+
+
 @test("LD1", serial=True)
 def fifty_connections_are_served():
-    with Webhook("--log-level", "info") as webhook:
+    with Webhook("--log-level", "info", *PATIENT) as webhook:
         times = side_by_side(50, lambda _: asked(webhook, 100 * LOAD // SLOW, 20000))
         tell("50 connections, 20 KB", times, check_small(webhook))
 
 
 @test("LD2", serial=True)
 def a_connection_for_each_request_is_served():
-    with Webhook("--log-level", "info") as webhook:
+    with Webhook("--log-level", "info", *PATIENT) as webhook:
         times = side_by_side(8, lambda _: asked(webhook, 60 * LOAD // SLOW, 3000, fresh=True))
         tell("new connections", times, check_small(webhook))
 
 
 @test("LD3", serial=True)
 def large_reviews_are_served():
-    with Webhook("--log-level", "info", "--request-timeout", "60s") as webhook:
+    with Webhook("--log-level", "info", *PATIENT) as webhook:
         times = side_by_side(4, lambda _: asked(webhook, max(1, 10 * LOAD // SLOW), 3 << 20))
         tell("3 MiB", times, check_small(webhook))
 
