@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/own_lock.h"
 #include "base/auto.h"
 #include "base/tree.h"
 
@@ -106,6 +107,7 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
         return failure_set(&run->failure, "DumpFailed", "%s", dump->error);
     if (!repository_open(run, true))
         return false;
+    own_lock_clear(run); /* of a container before this one */
     run->progress.stage = MESSAGE_WORK;
     if (!run_progress(run, true))
         return failure_set(&run->failure, "Cancelled", "the session was ended: %s", run->cancelled);
@@ -113,5 +115,7 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
         return backup_dump(run, dump, report, kept);
     for (size_t i = 0; i < backup->path_count && !stop; i++)
         good = backup_path(run, backup->paths[i], report, kept, &stop) && good;
+    if (!good)
+        own_lock_clear(run);
     return good && message_report_covers(report, backup);
 }

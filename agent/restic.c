@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/memory.h"
+#include "agent/own_lock.h"
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/clock.h"
@@ -405,6 +406,12 @@ static struct child_spec spec_of(struct run *run, struct words *argv)
                                    has && limits->ionice_data > 0 ? (int)limits->ionice_data : 0};
 }
 
+/* Maintenance has a way of its own to say whose lock is left. */
+static bool is_noted(const struct run *run)
+{
+    return run->agent->client && !run->program;
+}
+
 bool restic_run(struct run *run, struct words *argv, enum reading reading, struct output *output)
 {
     struct call call = {.run = run, .output = output, .reading = reading};
@@ -414,6 +421,8 @@ bool restic_run(struct run *run, struct words *argv, enum reading reading, struc
     *output = (struct output){.end = {.message = ""}};
     if (!child_start(run->agent->children, &spec, &call.child, &err))
         return failure_set(&run->failure, "ResticNotStarted", "%s", err.message);
+    if (is_noted(run))
+        own_lock_note(run->place.scratch, call.child.pid);
     while (!call.ended) {
         wait_a_while(&call);
         drain(&call, &call.child.out, false);
@@ -423,6 +432,8 @@ bool restic_run(struct run *run, struct words *argv, enum reading reading, struc
     }
     finish(&call);
     output->end.status = child_end(run->agent->children, &call.child);
+    if (is_noted(run) && !own_lock_may_be_left(output->end.status))
+        own_lock_forget(run->place.scratch, call.child.pid);
     log_info(run->program ? "rclone ended" : "restic ended", LOG_S("command", argv->list[1]),
              LOG_N("status", output->end.status), LOG_S("session", run->work->session.name),
              LOG_S("host", run->work->host));

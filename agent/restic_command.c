@@ -263,6 +263,26 @@ void restic_key_remove(struct words *out, const struct restic_place *place, cons
     words_add(out, id);
 }
 
+void restic_list_locks(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "list");
+    words_add(out, "--no-lock");
+    words_add(out, "locks");
+}
+
+void restic_read_lock(struct words *out, const struct restic_place *place, const char *name)
+{
+    begin(out, place, "cat");
+    words_add(out, "--no-lock");
+    words_add(out, "lock");
+    words_add(out, name);
+}
+
+void restic_unlock(struct words *out, const struct restic_place *place)
+{
+    begin(out, place, "unlock");
+}
+
 void restic_init(struct words *out, const struct restic_place *place)
 {
     begin(out, place, "init");

@@ -89,6 +89,12 @@ void restic_keys(struct words *out, const struct restic_place *place);
 void restic_key_add(struct words *out, const struct restic_place *place);
 void restic_key_remove(struct words *out, const struct restic_place *place, const char *id);
 
+/** The names of all locks, a line each; one of them as JSON; and the removal of those that are
+ * stale: of a process of this host that does not run, or not renewed for half an hour. */
+void restic_list_locks(struct words *out, const struct restic_place *place);
+void restic_read_lock(struct words *out, const struct restic_place *place, const char *name);
+void restic_unlock(struct words *out, const struct restic_place *place);
+
 /** Makes a repository, and the mark of a cluster, which takes over from a mark (NULL: none). */
 void restic_init(struct words *out, const struct restic_place *place);
 void restic_mark_owner(struct words *out, const struct restic_place *place, const char *from);

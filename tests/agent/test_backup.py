@@ -1,5 +1,6 @@
 """Backups with real restic: what is kept, what is called a success, and how each fault is told."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import urllib.request
 import harness
 from agent_api import Refuse
 from harness import check, check_equal, eventually, temporary_folder, test, write
-from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, locks, picture,
+from running import (CLUSTER, PASSWORD, RESTIC, Agent, api, b64, do, fails, fill, free_port, give, locks, on_machine, picture,
                      rest_server, restic, restore, s3_server, same, snapshots, succeeds, work)
 
 USER = 65532
@@ -177,7 +178,7 @@ def ends_of_restic_are_told_apart():
 
 
 @test("RS2 RS9")
-def a_lock_that_was_left_behind():
+def a_lock_of_a_killed_restic_goes():
     repository = temporary_folder()
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, temporary_folder()))
@@ -187,9 +188,76 @@ def a_lock_that_was_left_behind():
             os.kill(child, 9)
         report = server.wait("/v1/report", 2)[-1]
         check_equal(report.get("error", {}).get("reason"), "Killed", "reason")
-        check_equal(len(locks(repository)), 1, "locks that are left")
+        check_equal(locks(repository), [], "locks: its owner is proven to be dead")
+        check_equal(notes(agent), [], "notes")
         succeeds(server, agent, work(repository, fill(temporary_folder())))
-        check_equal(len(locks(repository)), 1, "nobody has proof that its owner is dead")
+
+
+def notes(agent):
+    return [name for name in os.listdir(agent.scratch) if name.startswith("restic-runs-")]
+
+
+def killed_at_work(server, repository, machine="web-0"):
+    """The folder that is left of a container that was killed, with its restic."""
+    scratch = temporary_folder()
+    with Agent("sidecar", addresses=[server.address], machine=machine, scratch=scratch) as agent:
+        server.work.put(work(repository, endless()))
+        eventually(lambda: locks(repository), "a lock", 20)
+        (child,) = agent.children()
+        check_equal(notes(agent), [f"restic-runs-{child}"], "notes")
+        agent.process.kill()
+        agent.process.wait()
+        eventually(lambda: not os.path.exists(f"/proc/{child}/exe"), "restic is gone", 5)
+    return scratch
+
+
+def left_after(server, repository, scratch, machine):
+    """How many locks lie there after the next container's backup."""
+    with Agent("sidecar", addresses=[server.address], machine=machine, scratch=scratch) as agent:
+        succeeds(server, agent, work(repository, fill(temporary_folder())))
+        return len(locks(repository)), len(notes(agent))
+
+
+@contextlib.contextmanager
+def neighbour(repository, machine):
+    """Somebody's restic that is at work on a host of this name."""
+    before = len(locks(repository))
+    process = subprocess.Popen([*on_machine(machine), RESTIC, "backup", "--no-cache", "--stdin", "--quiet"],
+                               stdin=subprocess.PIPE,
+                               env={"RESTIC_REPOSITORY": repository, "RESTIC_PASSWORD": PASSWORD, "HOME": "/dev/null/home"})
+    try:
+        eventually(lambda: len(locks(repository)) > before, "its lock", 20)
+        yield
+    finally:
+        process.communicate(b"data")
+    check_equal(process.returncode, 0, "what the neighbour's restic says")
+
+
+@test("RS2 RS9")
+def the_next_container_removes_what_the_killed_one_left():
+    repository = temporary_folder()
+    with api() as server:
+        with Agent("sidecar", addresses=[server.address]) as agent:
+            succeeds(server, agent, work(repository, temporary_folder()))
+        scratch = killed_at_work(server, repository)
+        # in another pod, or without the note, nobody has proof that its owner is dead
+        check_equal(left_after(server, repository, temporary_folder(), "web-0"), (1, 0), "locks, notes")
+        check_equal(left_after(server, repository, temporary_folder(), "web-1"), (1, 0), "locks, notes")
+        with neighbour(repository, "web-1"):
+            check_equal(left_after(server, repository, scratch, "web-0"), (1, 0), "locks, notes: the neighbour's stays")
+        check_equal(locks(repository), [], "locks")
+
+
+@test("RS2 RS9")
+def a_lock_that_nobody_knows_keeps_all():
+    repository = temporary_folder()
+    with api() as server:
+        with Agent("sidecar", addresses=[server.address]) as agent:
+            succeeds(server, agent, work(repository, temporary_folder()))
+        scratch = killed_at_work(server, repository)
+        with neighbour(repository, "web-0"):
+            check_equal(left_after(server, repository, scratch, "web-0"), (2, 1), "locks, notes")
+        check_equal(left_after(server, repository, scratch, "web-0"), (0, 0), "locks, notes")
 
 
 def big(folder):

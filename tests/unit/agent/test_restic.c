@@ -148,6 +148,12 @@ START_TEST(other_commands_are_called)
         expect(&argv, BEGIN("key") "add|--retry-lock=5m");
         restic_key_remove(&argv, &place, ID);
         expect(&argv, BEGIN("key") "remove|--retry-lock=5m|--|" ID);
+        restic_list_locks(&argv, &place);
+        expect(&argv, BEGIN("list") "--no-lock|locks");
+        restic_read_lock(&argv, &place, ID);
+        expect(&argv, BEGIN("cat") "--no-lock|lock|" ID);
+        restic_unlock(&argv, &place);
+        expect(&argv, "restic|unlock|--json|--no-cache");
         restic_init(&argv, &place);
         expect(&argv, "restic|init|--json|--no-cache");
         restic_mark_owner(&argv, &place, NULL);
