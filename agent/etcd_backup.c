@@ -234,37 +234,29 @@ static bool explain(struct backup *backup, const struct etcd_said *said, const c
     return false;
 }
 
-/* What etcdctl answers. A status of several members fails when one of them does, and tells the
- * others: `partly` takes that. */
-static json_t *ask(struct backup *backup, const char *endpoints, const char *noun, const char *verb,
-                   bool partly, struct error *err)
+/* What etcdctl answers. */
+static json_t *ask(struct backup *backup, const char *endpoint, const char *noun, const char *verb,
+                   struct error *err)
 {
     AUTO(words) struct words argv = {0};
     AUTO(etcd_said) struct etcd_said said = {0};
     AUTO(free) char *doing = text_format("etcdctl %s %s", noun, verb);
 
-    begin_words(backup, endpoints, &argv);
+    begin_words(backup, endpoint, &argv);
     words_add(&argv, noun);
     words_add(&argv, verb);
     words_add(&argv, "--write-out=json");
-
-    bool good = etcd_run(&backup->run, backup->tools.ctl, &argv, &said, err);
-    struct error unread = {.message = ""};
-    AUTO(json)
-    json_t *read = etcd_json((struct span){text_get(&said.out), said.out.length}, &unread);
-
-    if (good ? read != NULL : partly && json_array_size(read) > 0)
-        return TAKE(read);
-    if (good)
-        *err = unread;
-    (void)explain(backup, &said, doing, err);
-    return NULL;
+    if (!etcd_run(&backup->run, backup->tools.ctl, &argv, &said, err)) {
+        (void)explain(backup, &said, doing, err);
+        return NULL;
+    }
+    return etcd_json((struct span){text_get(&said.out), said.out.length}, err);
 }
 
-/* The addresses of all members, as far as they can be asked; else that of the AppBinding. */
-static char *endpoints_of(const struct backup *backup)
+/* The addresses of all members, as far as they can be asked. */
+static json_t *endpoints_of(const struct backup *backup)
 {
-    AUTO(text) struct text all = {0};
+    json_t *all = json_array();
     const json_t *member, *url;
     size_t i, k;
 
@@ -274,9 +266,9 @@ static char *endpoints_of(const struct backup *backup)
 
             if (text && etcd_endpoint_is(text, backup->connection.tls) &&
                 !strstr(text, "://0.0.0.0:") && !strstr(text, "://[::]:"))
-                text_addf(&all, "%s%s", all.length ? "," : "", text);
+                tree_push_text(all, text);
         }
-    return all.length ? text_take(&all) : NULL;
+    return all;
 }
 
 static void replace(json_t **tree, json_t *by)
@@ -285,38 +277,82 @@ static void replace(json_t **tree, json_t *by)
     *tree = by;
 }
 
-static bool take_statuses(struct backup *backup, const char *endpoints, struct error *err)
+/* Each is asked alone: with passwords on, etcdctl asks nobody once one does not answer. */
+static bool take_statuses(struct backup *backup, const json_t *endpoints, struct error *err)
+{
+    const json_t *endpoint, *status;
+    size_t i, k;
+
+    replace(&backup->statuses, json_array());
+    tree_items (endpoints, i, endpoint) {
+        AUTO(json)
+        json_t *read = ask(backup, json_string_value(endpoint), "endpoint", "status", err);
+
+        if (!read && err->code == ERROR_GONE)
+            return false;
+        tree_items (read, k, status)
+            tree_push_new(backup->statuses, tree_copy(status));
+    }
+    if (!json_array_size(backup->statuses))
+        return false;
+    backup->hopeless = false; /* what one of them refuses, another may do */
+    return true;
+}
+
+/* Of the first that says them. They are asked of those that answer: behind the address of the
+ * AppBinding may be one that does not. */
+static bool take_alarms(struct backup *backup, struct error *err)
+{
+    const json_t *status;
+    size_t i;
+
+    replace(&backup->alarms, NULL);
+    tree_items (backup->statuses, i, status) {
+        const char *endpoint = tree_text(status, "Endpoint");
+
+        if (endpoint && etcd_endpoint_is(endpoint, backup->connection.tls))
+            backup->alarms = ask(backup, endpoint, "alarm", "list", err);
+        if (backup->alarms || err->code == ERROR_GONE)
+            break;
+    }
+    if (!backup->alarms && !err->message[0])
+        error_set(err, ERROR_UNAVAILABLE, "no member says where it is");
+    return backup->alarms != NULL;
+}
+
+static bool take_candidates(struct backup *backup, const json_t *endpoints, struct error *err)
 {
     struct etcd_seen seen;
     AUTO(text) struct text why = {0};
 
-    replace(&backup->statuses, ask(backup, endpoints, "endpoint", "status", true, err));
+    if (!take_statuses(backup, endpoints, err) || !take_alarms(backup, err))
+        return false;
     seen = (struct etcd_seen){backup->members, backup->statuses, backup->alarms};
-    backup->count = backup->statuses ? etcd_candidates(&seen, backup->candidates, &why) : 0;
-    if (backup->statuses && !backup->count)
-        error_set(err, ERROR_UNAVAILABLE, "no member is healthy%s%s", why.length ? ": " : "",
-                  text_get(&why));
-    return backup->count > 0;
+    backup->count = etcd_candidates(&seen, backup->candidates, &why);
+    return backup->count > 0 ||
+           error_set(err, ERROR_UNAVAILABLE, "no member is healthy: %s", text_get(&why));
 }
 
 /* A list of members needs a quorum, so it also shows that there is one. */
 static bool look_around(struct backup *backup, struct error *err)
 {
     const char *own = backup->connection.endpoint;
-    AUTO(json) json_t *list = ask(backup, own, "member", "list", false, err);
+    AUTO(json) json_t *list = ask(backup, own, "member", "list", err);
+    AUTO(json) json_t *alone = json_array();
 
+    backup->count = 0;
     if (!list)
         return false;
     replace(&backup->members, etcd_members_read(list, err));
-    replace(&backup->alarms,
-            backup->members ? ask(backup, own, "alarm", "list", false, err) : NULL);
-    if (!backup->alarms)
+    if (!backup->members)
         return false;
 
-    AUTO(free) char *all = endpoints_of(backup);
+    AUTO(json) json_t *all = endpoints_of(backup);
 
     /* what members call themselves need not lead there from here */
-    return (all && take_statuses(backup, all, err)) || take_statuses(backup, own, err);
+    tree_push_text(alone, own);
+    return take_candidates(backup, all, err) ||
+           (err->code != ERROR_GONE && take_candidates(backup, alone, err));
 }
 
 /* ---- the snapshot ---- */
@@ -352,6 +388,13 @@ static bool save(struct backup *backup, const struct etcd_candidate *from, struc
            explain(backup, &said, "etcdctl snapshot save", err);
 }
 
+/* For programs that do not talk to an etcd: no password, no certificate, as long as it takes. */
+static struct etcd_run offline(const struct backup *backup)
+{
+    return (struct etcd_run){
+        .children = backup->run.children, .stop_fd = backup->run.stop_fd, .until_ms = INT64_MAX};
+}
+
 /* The tools that fit the server take and prove it. */
 static bool take_from(struct backup *backup, const struct etcd_candidate *from,
                       struct etcd_proof *proof, struct error *err)
@@ -359,10 +402,9 @@ static bool take_from(struct backup *backup, const struct etcd_candidate *from,
     int64_t seen = etcd_revision(backup->candidates, backup->count);
     /* an etcd that nobody has written to is at 1, and its snapshot at 0 (measured) */
     int64_t least = seen > 1 ? seen : 0;
-    struct etcd_run run = backup->run;
+    struct etcd_run run = offline(backup);
     struct etcd_tools tools = {0};
 
-    run.until_ms = INT64_MAX;
     if (!etcd_tools_find(&run, backup->options->tools, from->version, &tools, err))
         return false;
     etcd_tools_done(&backup->tools);
@@ -521,12 +563,13 @@ static json_t *make(struct backup *backup, struct error *err)
     struct etcd_candidate from = {0};
     struct etcd_proof proof = {0};
     struct words args = {0};
+    struct etcd_run bare = offline(backup);
     bool good = etcd_args_add(backup->options->args, &args, err);
 
     words_done(&args);
     if (!good || !make_place(backup, err) || !connect_to(backup, err) ||
-        !etcd_tools_find(&backup->run, backup->options->tools, (struct etcd_version){0},
-                         &backup->tools, err) ||
+        !etcd_tools_find(&bare, backup->options->tools, (struct etcd_version){0}, &backup->tools,
+                         err) ||
         !take_snapshot(backup, &from, &proof, err))
         return NULL;
 
