@@ -108,7 +108,7 @@ static void put_etcd(json_t *stat, const json_t *etcd)
 {
     static const char *const texts[] = {"sha256",   "serverVersion", "toolVersion",
                                         "endpoint", "member",        "initialCluster"},
-                             *const numbers[] = {"revision", "keys", "size", "hash", "hashKV"};
+                             *const numbers[] = {"revision", "keys", "size", "hash"};
     const json_t *note;
     json_t *made, *notes = json_array();
     size_t i;

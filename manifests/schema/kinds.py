@@ -262,7 +262,6 @@ ETCD_STATS = obj("What is known of a snapshot of an etcd." + ADDITION, {
     "keys": int64("Keys, as etcd's tools count them: before 3.6 with those of etcd's own."),
     "size": int64("Bytes of the database."),
     "hash": int64("Hash of all that is in it, as etcdutl snapshot status has it."),
-    "hashKV": int64("Hash of keys and values, from etcd 3.6 on."),
     "sha256": free("SHA-256 of the database.", 64),
     "serverVersion": free("Version of the member that it was taken from.", 16384),
     "toolVersion": free("Version of the tools that have taken and proven it.", 16384),
