@@ -20,7 +20,7 @@ import tempfile
 
 import node
 import tools
-from harness import LIMIT_S, SHELL_IMAGE, check, check_equal, eventually
+from harness import LIMIT_S, SHELL_IMAGE, ApiError, check, check_equal, eventually
 from installed import processes
 
 PASSWORD = "etcd-pass-word-51e7"
@@ -168,7 +168,7 @@ class EtcdSet:
 
     def __exit__(self, *_):
         for member in self.members:  # what is paused can not end
-            with contextlib.suppress(AssertionError, IndexError):
+            with contextlib.suppress(ApiError, AssertionError):
                 self.resume(member)
         self.certificates.place.cleanup()
 
