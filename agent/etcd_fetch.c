@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/etcd_backup.h"
@@ -61,6 +63,29 @@ static bool restore(struct run *run, const char *id)
                         text_get(&output.names), text_get(&output.message)));
 }
 
+/* Who proves and restores it is another user; the folder is of this pod alone. */
+static bool open_all(struct run *run)
+{
+    char *const roots[] = {(char *)run->agent->options->restored, NULL};
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    bool good = tree != NULL;
+
+    for (FTSENT *entry; good && (entry = fts_read(tree));) {
+        bool folder = entry->fts_info == FTS_D;
+
+        if (folder || entry->fts_info == FTS_F)
+            good = chmod(entry->fts_accpath, folder ? 0755 : 0644) == 0;
+        else
+            good = entry->fts_info == FTS_DP || entry->fts_info == FTS_SL;
+    }
+    if (!good)
+        failure_set(&run->failure, "ScratchUnusable", "%s: %s", run->agent->options->restored,
+                    strerror(errno));
+    if (tree)
+        fts_close(tree);
+    return good;
+}
+
 static bool tell(struct run *run, const json_t *chosen)
 {
     AUTO(free) char *path = text_format("%s/" ETCD_CHOSEN_FILE, run->agent->options->restored);
@@ -89,5 +114,5 @@ bool etcd_fetch_do(struct run *run)
     if (!chosen)
         return false;
     log_info("snapshot is fetched", LOG_S("snapshot", tree_text(chosen, "snapshot")));
-    return restore(run, tree_text(chosen, "snapshot")) && tell(run, chosen);
+    return restore(run, tree_text(chosen, "snapshot")) && tell(run, chosen) && open_all(run);
 }

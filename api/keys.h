@@ -61,6 +61,7 @@
 /* Annotations of people: on a RestoreSession, on a Repository. */
 #define KEY_START_ANYWAY KEY_PREFIX "start-anyway"
 #define KEY_ROLLBACK KEY_PREFIX "rollback"
+#define KEY_DRY_RUN KEY_PREFIX "dry-run" /* of a restore of etcd: only the plan */
 #define KEY_ADOPT KEY_PREFIX "adopt"
 #define KEY_UNLOCK KEY_PREFIX "unlock"
 

@@ -22,12 +22,6 @@ static struct etcd_step scale(int64_t replicas)
     return (struct etcd_step){.action = ETCD_SCALE, .replicas = replicas};
 }
 
-/* One that was at 0 already is to run afterwards: that is what a restore is for. */
-static int64_t wanted(const struct etcd_restore *seen)
-{
-    return seen->recorded > 0 ? seen->recorded : (int64_t)seen->members;
-}
-
 static bool has(const struct etcd_restore *seen, const enum etcd_job *jobs, enum etcd_job state)
 {
     for (size_t i = 0; i < seen->members; i++)
@@ -67,10 +61,23 @@ static struct etcd_step work(const struct etcd_restore *seen, const enum etcd_jo
     return record(then);
 }
 
+static struct etcd_step make(enum etcd_action action)
+{
+    return (struct etcd_step){.action = action};
+}
+
 static struct etcd_step plan(const struct etcd_restore *seen, int64_t now_s)
 {
     if (seen->cannot)
         return fail(seen->cannot);
+    if (seen->stage == ETCD_STAGE_NEW && seen->rollback)
+        return fail("it was called off before anything was done");
+    if (seen->stage == ETCD_STAGE_NEW && seen->proof == ETCD_JOB_NONE)
+        return make(ETCD_PROVE);
+    if (seen->stage == ETCD_STAGE_NEW && seen->proof == ETCD_JOB_RUNS)
+        return wait_for("the snapshot is being proven", now_s);
+    if (seen->stage == ETCD_STAGE_NEW && seen->proof == ETCD_JOB_FAILED)
+        return fail("the snapshot could not be proven: see the Job");
     if (seen->members == 0 || seen->members > ETCD_MEMBERS_MAX)
         return fail("the members of etcd are not known");
     if (seen->stage == ETCD_STAGE_NEW)
@@ -103,18 +110,22 @@ static struct etcd_step restore(const struct etcd_restore *seen, int64_t now_s)
     return work(seen, seen->restore, ETCD_MAKE, ETCD_STAGE_RESTORED, now_s);
 }
 
+/* One that was at 0 already is to run afterwards: that is what a restore is for. */
 static struct etcd_step raise(const struct etcd_restore *seen, int64_t now_s)
 {
     if (seen->rollback)
-        return record(ETCD_STAGE_STOPPING);
+        return seen->health == ETCD_JOB_RUNS ? wait_for("a Job looks at the members", now_s)
+                                             : record(ETCD_STAGE_STOPPING);
     if (seen->replicas == 0)
-        return scale(wanted(seen));
-    if (seen->healthy)
+        return scale((int64_t)seen->members);
+    if (seen->health == ETCD_JOB_NONE)
+        return make(ETCD_ASK);
+    if (seen->health == ETCD_JOB_RUNS)
+        return wait_for("the members are to become healthy", now_s);
+    if (seen->health == ETCD_JOB_DONE)
         return record(ETCD_STAGE_SUCCEEDED);
-    if (now_s >= seen->restored_s + ETCD_HEALTH_S)
-        return fail("the restored members do not become healthy; what was there before is kept: "
-                    "granary.dev/rollback=true brings it back");
-    return wait_for("the members are to become healthy", now_s);
+    return fail("the restored members do not become healthy; what was there before is kept: the "
+                "annotation granary.dev/rollback=true brings it back");
 }
 
 static struct etcd_step undo(const struct etcd_restore *seen, int64_t now_s)
@@ -132,6 +143,15 @@ static struct etcd_step give_back(const struct etcd_restore *seen)
         return scale(seen->recorded);
     return fail(seen->rollback ? "it was rolled back: etcd has the data of before"
                                : "a Job has failed: etcd has the data of before");
+}
+
+/* What was replaced is still there. One that could not be brought back is looked at by a person
+ * first, who deletes its Job. */
+static struct etcd_step ended(const struct etcd_restore *seen)
+{
+    if (seen->rollback && seen->written && !seen->undone && !has(seen, seen->undo, ETCD_JOB_FAILED))
+        return record(ETCD_STAGE_STOPPING);
+    return make(ETCD_END);
 }
 
 struct etcd_step etcd_next(const struct etcd_restore *seen, int64_t now_s)
@@ -153,6 +173,6 @@ struct etcd_step etcd_next(const struct etcd_restore *seen, int64_t now_s)
     case ETCD_STAGE_UNDONE:
         return give_back(seen);
     default:
-        return (struct etcd_step){.action = ETCD_END};
+        return ended(seen);
     }
 }

@@ -7,18 +7,17 @@
 /*
  * The restore of an etcd that runs as a StatefulSet: seven steps, each recorded in the
  * RestoreSession before the next one begins, so that whoever is killed in between goes on from
- * there. Plan; scale to 0; wait until the pods are gone; one Job for each member, on its volume;
- * scale up; wait until the members are healthy; done. Where a Job fails, or a person says so, the
- * Jobs of undoing bring the old data dirs back and the replicas are given back. Nothing of etcd has
- * to be alive. Pure: what is found goes in, one step comes out; each step is one write that may be
- * made again.
+ * there. Prove the snapshot and plan; scale to 0; wait until the pods are gone; one Job for each
+ * member, on its volume; scale up; wait until the members are healthy; done. Where a Job fails, or
+ * a person says so, the Jobs of undoing bring the old data dirs back and the replicas are given
+ * back. Nothing of etcd has to be alive. Pure: what is found goes in, one step comes out; each step
+ * is one write that may be made again.
  */
 
 #define ETCD_MEMBERS_MAX 9u
 
-/* Seconds that restored members may take until they are healthy, and between two looks. */
-#define ETCD_HEALTH_S 900
-#define ETCD_LOOK_S 30
+/* Seconds between two looks. */
+#define ETCD_LOOK_S 5
 
 /** How far the session's status says that it is. */
 enum etcd_stage {
@@ -39,26 +38,28 @@ enum etcd_job { ETCD_JOB_NONE, ETCD_JOB_RUNS, ETCD_JOB_DONE, ETCD_JOB_FAILED };
 /** What is found; texts are borrowed. */
 struct etcd_restore {
     enum etcd_stage stage;
-    const char
-        *cannot;      /* why there is no plan: no volume, a member without a pod; NULL: there is */
-    bool dry_run;     /* only the plan is asked */
-    bool rollback;    /* a person asks for the old data */
-    bool may_scale;   /* the role granary-scale is bound here */
-    int64_t replicas; /* of the StatefulSet now */
-    int64_t recorded; /* in the session, at DOWN; 0: it was down already */
-    size_t pods;      /* of it that exist, those that end too */
+    const char *cannot; /* why there is no plan: no volume, a bad snapshot; NULL: there is */
+    bool dry_run;       /* only the plan is asked */
+    bool rollback;      /* a person asks for the old data */
+    bool may_scale;     /* the role granary-scale is bound here */
+    bool written;       /* DOWN was recorded: something may have been replaced */
+    bool undone;        /* UNDONE was */
+    int64_t replicas;   /* of the StatefulSet now */
+    int64_t recorded;   /* in the session, at DOWN; 0: it was down already */
+    size_t pods;        /* of it that exist, those that end too */
     size_t members;
+    enum etcd_job proof, health;
     enum etcd_job restore[ETCD_MEMBERS_MAX], undo[ETCD_MEMBERS_MAX];
-    bool healthy;       /* all members answer, with the revision that was planned at least */
-    int64_t restored_s; /* when RESTORED was recorded */
 };
 
 enum etcd_action {
     ETCD_WAIT,   /* until something changes, at most until look_s; `message` says for what */
     ETCD_RECORD, /* the stage `stage`; with DOWN the replicas, with FAILED `message` */
     ETCD_SCALE,  /* to `replicas` */
+    ETCD_PROVE,  /* the Job that proves the snapshot */
     ETCD_MAKE,   /* the Job of `member`: it restores */
     ETCD_UNDO, /* the Job of `member`: it brings back what this very session replaced, if it did */
+    ETCD_ASK,  /* the Job that waits until all members are healthy */
     ETCD_END,  /* nothing is left to do */
 };
 

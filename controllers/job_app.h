@@ -19,6 +19,11 @@ struct job_app {
 
 void job_app_done(struct job_app *app);
 
+static inline void auto_job_app(struct job_app *app)
+{
+    job_app_done(app);
+}
+
 /**
  * Makes it.
  *

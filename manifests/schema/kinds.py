@@ -272,6 +272,25 @@ ETCD_STATS = obj("What is known of a snapshot of an etcd." + ADDITION, {
     "notes": listof(free("", 16384), "What one should know before it is needed.", 8),
 })
 
+ETCD_RESTORE = obj("How far the restore of an etcd is: what whoever leads goes on from." + ADDITION, {
+    "stage": free("Planned, Stopping, Restoring, Restored, StoppingAgain, Undoing, Undone, Succeeded or Failed.", 64),
+    "written": flag("Data dirs may have been replaced."),
+    "undone": flag("What was replaced is back."),
+    "replicas": int64("Of the StatefulSet before."),
+    "workload": free("Name of the StatefulSet.", 253),
+    "initialCluster": free("All members with their peer URLs.", 16384),
+    "token": free("Token of the cluster that is made.", 1024),
+    "dataDir": free("As asked by parameter.", 4096),
+    "snapshot": free("ID of the snapshot that all members are restored from.", 64),
+    "time": free("When it was taken.", 64),
+    "newest": free("ID of a newer one that is left out.", 64),
+    "newestTime": free("When that one was taken.", 64),
+    "revision": int64("Revision of the snapshot."),
+    "keys": int64("Keys in it, as etcd's tools count them."),
+    "bump": int64("Revisions that are skipped."),
+    "toolVersion": free("Version of the tools.", 64),
+})
+
 HOST_MEMBERS = {
     "hostname": free("Name under which snapshots are filed.", 253),
     "duration": free("How long it took.", 64),
@@ -452,6 +471,7 @@ RESTORE = Kind(
                          "addition of granary.", 1024),
         }), "What each host has done.", 10000),
         "progress": PROGRESS,
+        "etcd": ETCD_RESTORE,
         "conditions": CONDITIONS,
     }),
     (Column("Repository", ".spec.repository.name"), Column("Phase", ".status.phase"), PERCENT,

@@ -27,11 +27,17 @@ def no_wildcard_no_escalate_bind_impersonate_no_roles_no_tokens():
 
 
 @test("SEC12")
-def commands_run_only_where_somebody_binds_that():
-    (role,) = [role for role in roles() if role["metadata"]["name"] == "granary-hooks"]
-    check_equal(role["rules"], [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}], "rules")
+def commands_and_scaling_only_where_somebody_binds_that():
+    optional = {"granary-hooks": [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get", "create"]}],
+                "granary-scale": [{"apiGroups": ["apps"], "resources": ["statefulsets/scale"], "verbs": ["get", "patch"]}]}
+    for name, rules in optional.items():
+        (role,) = [role for role in roles() if role["metadata"]["name"] == name]
+        check_equal(role["rules"], rules, f"rules of {name}")
     for binding in of_kind(system(), "ClusterRoleBinding", "RoleBinding"):
-        check(binding["roleRef"]["name"] != "granary-hooks", title(binding))
+        check(binding["roleRef"]["name"] not in optional, title(binding))
+    for role in roles():
+        scales = [rule for rule in role["rules"] if any(each.endswith("/scale") for each in rule["resources"])]
+        check(not scales or role["metadata"]["name"] == "granary-scale", title(role))
 
 
 @test("SEC12")
@@ -143,8 +149,8 @@ def webhook_configurations_by_name():
 
 
 @test("SEC12")
-def every_binding_names_a_role_and_serviceaccounts_that_exist_and_every_role_but_two_is_bound():
-    objects, bound = system(), {("ClusterRole", "granary-user"), ("ClusterRole", "granary-hooks")}
+def every_binding_names_a_role_and_serviceaccounts_that_exist_and_every_role_but_three_is_bound():
+    objects, bound = system(), {("ClusterRole", name) for name in ("granary-user", "granary-hooks", "granary-scale")}
     for binding in of_kind(objects, "ClusterRoleBinding", "RoleBinding"):
         reference = binding["roleRef"]
         named(objects, reference["kind"], reference["name"])

@@ -17,9 +17,29 @@ static const struct {
      ETCD_RECORD,
      ETCD_STAGE_FAILED,
      "no volume"},
-    {"no members", {.members = 0}, ETCD_RECORD, ETCD_STAGE_FAILED, "the members"},
-    {"too many", {.members = ETCD_MEMBERS_MAX + 1}, ETCD_RECORD, ETCD_STAGE_FAILED, "the members"},
-    {"a plan", {.members = 3, .replicas = 3}, ETCD_RECORD, ETCD_STAGE_PLANNED, NULL},
+    {"a proof", {.replicas = 3}, ETCD_PROVE, 0, NULL},
+    {"called off", {.rollback = true}, ETCD_RECORD, ETCD_STAGE_FAILED, "it was called off"},
+    {"a proof on its way", {.proof = ETCD_JOB_RUNS}, ETCD_WAIT, 0, "the snapshot is being"},
+    {"no proof",
+     {.proof = ETCD_JOB_FAILED, .members = 3},
+     ETCD_RECORD,
+     ETCD_STAGE_FAILED,
+     "the snapshot could not"},
+    {"no members",
+     {.proof = ETCD_JOB_DONE, .members = 0},
+     ETCD_RECORD,
+     ETCD_STAGE_FAILED,
+     "the members"},
+    {"too many",
+     {.proof = ETCD_JOB_DONE, .members = ETCD_MEMBERS_MAX + 1},
+     ETCD_RECORD,
+     ETCD_STAGE_FAILED,
+     "the members"},
+    {"a plan",
+     {.proof = ETCD_JOB_DONE, .members = 3, .replicas = 3},
+     ETCD_RECORD,
+     ETCD_STAGE_PLANNED,
+     NULL},
     {"only the plan",
      {.stage = ETCD_STAGE_PLANNED, .members = 3, .dry_run = true, .may_scale = true},
      ETCD_WAIT,
@@ -92,24 +112,31 @@ static const struct {
      ETCD_SCALE,
      3,
      NULL},
+    {"it is asked", {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3}, ETCD_ASK, 0, NULL},
     {"not yet healthy",
-     {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .restored_s = NOW_S - 10},
+     {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .health = ETCD_JOB_RUNS},
      ETCD_WAIT,
      0,
      "the members are"},
     {"never healthy",
-     {.stage = ETCD_STAGE_RESTORED,
-      .members = 3,
-      .replicas = 3,
-      .restored_s = NOW_S - ETCD_HEALTH_S},
+     {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .health = ETCD_JOB_FAILED},
      ETCD_RECORD,
      ETCD_STAGE_FAILED,
      "the restored members do not"},
     {"healthy",
-     {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .healthy = true},
+     {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .health = ETCD_JOB_DONE},
      ETCD_RECORD,
      ETCD_STAGE_SUCCEEDED,
      NULL},
+    {"called off while it is asked",
+     {.stage = ETCD_STAGE_RESTORED,
+      .members = 3,
+      .replicas = 3,
+      .rollback = true,
+      .health = ETCD_JOB_RUNS},
+     ETCD_WAIT,
+     0,
+     "a Job looks"},
     {"called off when it runs",
      {.stage = ETCD_STAGE_RESTORED, .members = 3, .replicas = 3, .rollback = true},
      ETCD_RECORD,
@@ -128,7 +155,30 @@ static const struct {
      ETCD_STAGE_FAILED,
      "a Job has failed"},
     {"over", {.stage = ETCD_STAGE_SUCCEEDED, .members = 3}, ETCD_END, 0, NULL},
-    {"over", {.stage = ETCD_STAGE_FAILED, .members = 3, .rollback = true}, ETCD_END, 0, NULL},
+    {"nothing was begun",
+     {.stage = ETCD_STAGE_FAILED, .members = 3, .rollback = true},
+     ETCD_END,
+     0,
+     NULL},
+    {"rolled back afterwards",
+     {.stage = ETCD_STAGE_SUCCEEDED, .members = 3, .rollback = true, .written = true},
+     ETCD_RECORD,
+     ETCD_STAGE_STOPPING,
+     NULL},
+    {"rolled back already",
+     {.stage = ETCD_STAGE_FAILED, .members = 3, .rollback = true, .written = true, .undone = true},
+     ETCD_END,
+     0,
+     NULL},
+    {"a person has to look",
+     {.stage = ETCD_STAGE_FAILED,
+      .members = 3,
+      .rollback = true,
+      .written = true,
+      .undo = {ETCD_JOB_FAILED}},
+     ETCD_END,
+     0,
+     NULL},
 };
 
 START_TEST(the_next_step)
@@ -192,8 +242,12 @@ static void go_on(struct world *world)
         end_job(world, i, true);
         end_job(world, i, false);
     }
-    seen->healthy =
-        (int64_t)seen->pods == seen->replicas && seen->pods > 0 && chance(world, 10) > 1;
+    if (seen->proof == ETCD_JOB_RUNS && chance(world, 2))
+        seen->proof = chance(world, 20) ? ETCD_JOB_DONE : ETCD_JOB_FAILED;
+    if (seen->health == ETCD_JOB_RUNS && chance(world, 2))
+        seen->health = (int64_t)seen->pods == seen->replicas && seen->pods > 0 && chance(world, 5)
+                           ? ETCD_JOB_DONE
+                           : ETCD_JOB_FAILED;
     if (chance(world, 150) == 0)
         seen->rollback = true;
     /* somebody who does not know, while we work */
@@ -211,8 +265,8 @@ static void note(struct world *world, enum etcd_stage stage)
 {
     if (stage == ETCD_STAGE_DOWN)
         world->seen.recorded = world->seen.replicas;
-    if (stage == ETCD_STAGE_RESTORED)
-        world->seen.restored_s = world->now_s;
+    world->seen.written |= stage == ETCD_STAGE_DOWN;
+    world->seen.undone |= stage == ETCD_STAGE_UNDONE;
     world->seen.stage = stage;
 }
 
@@ -231,6 +285,12 @@ static void act(struct world *world, const struct etcd_step *step)
             ck_assert_int_eq(world->is_new[i], world->is_new[0]);
         }
         seen->replicas = step->replicas;
+        break;
+    case ETCD_PROVE:
+        seen->proof = ETCD_JOB_RUNS;
+        break;
+    case ETCD_ASK:
+        seen->health = ETCD_JOB_RUNS;
         break;
     case ETCD_MAKE:
         check_quiet(seen);
@@ -275,7 +335,9 @@ static enum etcd_stage run(unsigned seed)
 
         if (step.action == ETCD_END) {
             check_end(&world);
-            return world.seen.stage;
+            if (world.seen.rollback || chance(&world, 3))
+                return world.seen.stage;
+            world.seen.rollback = true;
         }
         act(&world, &step);
         if (step.action != ETCD_RECORD && chance(&world, 3) == 0)
