@@ -99,7 +99,7 @@ class Etcd:
         for member in range(len(self.ports)):
             self.start(member)
         for member in range(len(self.ports)):
-            eventually(lambda member=member: self.healthy(member), "etcd is healthy", 60)
+            eventually(lambda member=member: self.healthy(member), "etcd is healthy")
         if self.auth:
             self.run("user", "add", f"root:{PASSWORD}")
             self.run("user", "grant-role", "root", "root")

@@ -564,12 +564,12 @@ def come_back(world):
             world.server.work.put(given)
             first = outcome = world.outcome(agent, given)
         if outcome.good:
-            agent.ends(0, 30)
+            agent.ends(0)
         elif outcome.report:
             check(case.reasons is not None and outcome.reason in case.reasons | {"PartlyRestored"},
                   f"{fault.__name__}: {case.reasons} was expected, and the report is {outcome.report}")
             check(agent.process.poll() is None, "the application starts on what was not restored")
-            agent.ends(1, 30, number=15)
+            agent.ends(1, number=15)
     check(not (outcome.good and case.sure), f"it can not have succeeded: {outcome.report}")
     if not outcome.good:
         while not world.server.work.empty():
@@ -592,7 +592,7 @@ def restore_again(world, words, given, wanted):
         outcome = world.outcome(agent, again)
         check(outcome.good or (outcome.report is None and mark(world.folder).startswith("done")),
               f"a restore without a fault: {outcome.report}")
-        agent.ends(0, 30)
+        agent.ends(0)
     while not world.server.work.empty():
         world.server.work.get()
     return outcome

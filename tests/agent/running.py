@@ -102,7 +102,7 @@ class Agent:
                 own += file.read().split()
         return sorted(set(map(int, own)))
 
-    def ends(self, code, seconds=10, number=None):
+    def ends(self, code, seconds=harness.PATIENCE_S, number=None):
         if number:
             self.process.send_signal(number)
         check_equal(self.process.wait(timeout=seconds * harness.SLOW), code, "exit code")
@@ -190,7 +190,7 @@ class Storage:
             return False
 
     def __enter__(self):
-        eventually(self._answers, "the storage answers", 20)
+        eventually(self._answers, "the storage answers")
         return self
 
     def __exit__(self, *_):

@@ -183,7 +183,7 @@ def a_lock_of_a_killed_restic_goes():
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, temporary_folder()))
         server.work.put(work(repository, endless()))
-        eventually(lambda: locks(repository), "a lock", 20)
+        eventually(lambda: locks(repository), "a lock")
         for child in agent.children():
             os.kill(child, 9)
         report = server.wait("/v1/report", 2)[-1]
@@ -319,14 +319,14 @@ def a_pod_that_ends_takes_restic_along():
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         succeeds(server, agent, work(repository, temporary_folder()))
         server.work.put(work(repository, data))
-        eventually(lambda: locks(repository), "a lock", 20)
-        agent.ends(0, 10, number=15)
+        eventually(lambda: locks(repository), "a lock")
+        agent.ends(0, harness.AT_ONCE_S, number=15)
         check_equal(locks(repository), [], "locks")
     # and one that is killed: the next container goes on
     with api() as server:
         with Agent("sidecar", addresses=[server.address]) as agent:
             server.work.put(work(repository, data))
-            eventually(lambda: locks(repository), "a lock", 20)
+            eventually(lambda: locks(repository), "a lock")
             (child,) = agent.children()
             agent.process.kill()
             agent.process.wait()
@@ -383,7 +383,7 @@ def a_report_is_sent_until_it_is_taken():
     with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
         server.once["/v1/report"] = [Refuse(503), None, {"recorded": False}]
         server.work.put(work(repository, data))
-        reports = server.wait("/v1/report", 4, 60)
+        reports = server.wait("/v1/report", 4)
         check(all(report == reports[0] for report in reports), "the same report")
         check_equal(len(snapshots(repository)), 1, "the backup is not made again")
         for code in (404, 409, 410, 422):
@@ -408,7 +408,7 @@ def secrets_stay_in_restic():
     own = {"HTTPS_PROXY": "http://proxy:1", "OTHER_SECRET": "other-secret-22", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     with api() as server, Agent("sidecar", addresses=[server.address], restic=program, environment=own) as agent:
         server.work.put(given)
-        eventually(lambda: os.path.exists(f"{folder}/env"), "restic runs", 20)
+        eventually(lambda: os.path.exists(f"{folder}/env"), "restic runs")
         (child,) = agent.children()
         for process in (agent.process.pid, child):
             with open(f"/proc/{process}/cmdline", "rb") as file:
@@ -465,5 +465,5 @@ def a_restarted_container_begins_anew():
             with Agent("sidecar", addresses=[server.address]) as agent:
                 before = len([1 for path, _, _ in server.asked if path == "/v1/claim"])
                 instances.add(server.wait("/v1/claim", before + 1)[-1]["instance"])
-                agent.ends(0, 2, number=15)
+                agent.ends(0, harness.AT_ONCE_S, number=15)
         check_equal(len(instances), 2, "instances")

@@ -24,7 +24,7 @@ def trigger_asks_until_it_is_answered():
     with api() as server:
         server.once["/v1/trigger"] = [Refuse(503), None, Refuse(401), Refuse(429, after=1), {"nonsense": 1}]
         with Agent("trigger", addresses=[server.address], token=" t \n") as agent:
-            agent.ends(0, 60)
+            agent.ends(0)
         check_equal(len(server.asked), 6, "requests")
         check_equal(server.asked[0][2], "Bearer t", "token")
 
@@ -80,7 +80,7 @@ def what_a_kubelet_renews_is_used():
             old.wait("/v1/trigger")
             agent.put("token", "second")
             agent.put("addresses", new.address)
-            agent.ends(0, 30)
+            agent.ends(0)
         check_equal(new.asked[0][2], "Bearer second", "token")
 
 
@@ -89,7 +89,7 @@ def an_identity_that_comes_late_is_waited_for():
     with api() as server, Agent("trigger", addresses=["nonsense"]) as agent:
         agent.says("a line is not host:port")
         agent.put("addresses", server.address)
-        agent.ends(0, 20)
+        agent.ends(0)
 
 
 @test("-")
@@ -101,7 +101,7 @@ def a_connection_is_kept():
             check_equal(server.connections, 1, "connections")
             check_equal({claim["role"] for claim in claims}, {"sidecar"}, "role")
             check_equal({len(claim["instance"]) for claim in claims}, {32}, "instance")
-            agent.ends(0, 2, number=15)
+            agent.ends(0, harness.AT_ONCE_S, number=15)
 
 
 @test("-")
@@ -116,7 +116,7 @@ def a_controller_that_fails_over_is_found():
             second.once["/v1/claim"] = [{}]
             second.wait("/v1/claim", seconds=30)
             agent.says("the agent API answers")
-        agent.ends(0, 2, number=15)
+        agent.ends(0, harness.AT_ONCE_S, number=15)
 
 
 @test("-")
@@ -128,7 +128,7 @@ def answers_that_make_no_sense_are_survived():
         server.once["/v1/claim"] = [{"work": {"kind": "backup"}}, {"pass": "yes"},
                                     {"new": deep, "padding": "y" * 900000}]
         with Agent("sidecar", addresses=[server.address]) as agent:
-            server.wait("/v1/claim", 4, 60)
+            server.wait("/v1/claim", 4)
             agent.says("no work can be claimed")
             check(agent.process.poll() is None, "it ended")
 

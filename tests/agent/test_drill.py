@@ -254,7 +254,7 @@ def told_to_end_it_ends():
     back_up(url, data)
     process, result = start("verify", local(url), secret_of(), program=lying(f"restore) touch {folder}/begun; exec sleep 1000;;"),
                             words=[f"--drill={json.dumps({'tag': A, 'folder': 'f'})}", "--restored", temporary_folder()])
-    eventually(lambda: os.path.exists(f"{folder}/begun"), "it restores", 20)
+    eventually(lambda: os.path.exists(f"{folder}/begun"), "it restores")
     process.terminate()
     process.communicate(timeout=60)
     with open(result) as file:

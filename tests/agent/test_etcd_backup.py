@@ -190,7 +190,7 @@ def what_the_tools_did_wrong_is_found():
 @test("ET2")
 def who_is_told_to_end_leaves_nothing():
     backup = Backup("http://127.0.0.1:9", wait=60)
-    eventually(lambda: os.path.isdir(f"{backup.scratch}/data"), "it has begun", 10)
+    eventually(lambda: os.path.isdir(f"{backup.scratch}/data"), "it has begun")
     backup.process.send_signal(signal.SIGTERM)
     backup.wait(1)
     check_equal(backup.stat["phase"], "Failed", "phase")

@@ -239,7 +239,7 @@ def a_pod_that_ends_waits_for_no_hook():
         with Agent("sidecar", addresses=[server.address]) as agent:
             server.work.put(work(temporary_folder(), temporary_folder(), hooks={
                 "before": application.get(), "after": application.get()}))
-            eventually(lambda: application.asked, "the hook is under way", 20)
+            eventually(lambda: application.asked, "the hook is under way")
             agent.ends(0, number=15)
         check_equal(len(application.asked), 1, "calls")
 
@@ -288,7 +288,7 @@ def the_controller_runs_commands():
         answers(Refuse(409))
         before = sum("work failed" in line for line in agent.lines)
         server.work.put(given())
-        eventually(lambda: sum("work failed" in line for line in agent.lines) > before, "it ends without a report", 20)
+        eventually(lambda: sum("work failed" in line for line in agent.lines) > before, "it ends without a report")
         check_equal(len(application.asked), 1, "what follows a command that failed is not asked")
 
         # afterwards the end of the session ends no command

@@ -220,7 +220,7 @@ def one_that_is_killed_is_done_again():
     with api() as server:
         with init(server, data) as agent:
             server.work.put(given(repository, data))
-            eventually(lambda: any(name != ".granary-restore" for name in os.listdir(data)), "files", 30)
+            eventually(lambda: any(name != ".granary-restore" for name in os.listdir(data)), "files")
             agent.process.kill()
             agent.process.wait()
         if not mark(data).startswith("done"):  # it may have been quicker than we

@@ -59,7 +59,7 @@ def comes_back(data):
     words = [*session(given["session"]["uid"]), mount_list(data)]
     with api() as server, Agent("init", *words, addresses=[server.address], machine="pod") as agent:
         succeeds_late(server, agent, given)
-        agent.ends(0, 60)
+        agent.ends(0)
     same(picture(data), before)
     return before
 
@@ -109,5 +109,5 @@ def holes_come_back_over_data():
     words = [*session(given["session"]["uid"]), mount_list(data)]
     with api() as server, Agent("init", *words, addresses=[server.address]) as agent:
         succeeds(server, agent, given)
-        agent.ends(0, 60)
+        agent.ends(0)
     same(picture(data), before)

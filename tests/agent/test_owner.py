@@ -89,7 +89,7 @@ def race(repository, data, clusters, adopt):
     def one(cluster):
         with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
             server.work.put(work(repository, data, repository=owned(repository, cluster, adopt)))
-            report = server.wait("/v1/report", 1, 60)[-1]
+            report = server.wait("/v1/report", 1)[-1]
             outcomes[cluster] = report.get("error", {}).get("reason", report["outcome"])
 
     threads = [threading.Thread(target=one, args=(cluster,)) for cluster in clusters]

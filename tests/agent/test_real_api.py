@@ -20,7 +20,7 @@ def the_real_server_hands_out_work():
         eventually(lambda: desk.fact("waiting") == 1, "the claim waits")
         desk.work(POD.format(1), {"work": work(repository, data)})
         desk.tell("wake")
-        eventually(lambda: ["report", POD.format(1), "web"] in desk.seen(), "a report", 40)
+        eventually(lambda: ["report", POD.format(1), "web"] in desk.seen(), "a report")
         desk.tell("work", POD.format(1))
         agent.says("work succeeded")
         check_equal([one["paths"] for one in snapshots(repository)][0], [data], "snapshot")
@@ -30,7 +30,7 @@ def the_real_server_hands_out_work():
         desk.tell("wake")
         agent.says("not the leader")
         check(agent.process.poll() is None, "it goes on")
-        agent.ends(0, 5, number=15)
+        agent.ends(0, harness.AT_ONCE_S, number=15)
 
 
 @test("AG4")

@@ -128,7 +128,7 @@ def a_restore_that_is_killed_is_done_again():
     with api() as server:
         with Agent("init", *words, addresses=[server.address]) as agent:
             server.work.put(given)
-            eventually(lambda: any(name != ".granary-restore" for name in os.listdir(data)), "files", 30)
+            eventually(lambda: any(name != ".granary-restore" for name in os.listdir(data)), "files")
             agent.process.kill()
             agent.process.wait()
         if not mark(data).startswith("done"):  # it may have been quicker than we
@@ -195,7 +195,7 @@ def a_restore_that_failed_holds_the_application():
         for code in (401, 503, 404, 409):
             server.once.setdefault("/v1/claim", []).append(Refuse(code))
         server.work.put({"pass": True})  # somebody said: start anyway
-        agent.ends(0, 60)
+        agent.ends(0)
 
 
 @test("RS13")

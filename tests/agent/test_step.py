@@ -70,7 +70,7 @@ def a_step_outlives_controllers():
         server.once["/v1/report"] = [None, Refuse(503, "not the leader"), {"recorded": False}]
         with step(server) as agent:
             server.work.put(work(repository, data))
-            agent.ends(0, 60)
+            agent.ends(0)
         check_equal(len(snapshots(repository)), 1, "snapshots")
         reports = [message for path, message, _ in server.asked if path == "/v1/report"]
         check(len(reports) >= 4 and all(report == reports[0] for report in reports), f"reports {reports}")
@@ -82,7 +82,7 @@ def a_result_that_nobody_takes_is_no_success():
     with api() as server, step(server) as agent:
         server.answers["/v1/report"] = Refuse(410, "the session has ended")
         server.work.put(work(repository, data))
-        agent.ends(1, 40)
+        agent.ends(1)
         agent.says("nobody took the result")
 
 
@@ -94,4 +94,4 @@ def a_session_that_is_cancelled_ends_its_step():
         server.work.put(work(repository, data))
         report = server.wait("/v1/report")[0]
         check_equal((report["outcome"], report["error"]["reason"]), ("Failed", "Cancelled"), "report")
-        agent.ends(1, 20)
+        agent.ends(1)

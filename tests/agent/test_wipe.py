@@ -89,7 +89,7 @@ def who_works_there_is_not_disturbed():
                               env={"RESTIC_REPOSITORY": folder, "RESTIC_PASSWORD": PASSWORD, "HOME": "/nonexistent"})
     os.close(pipe)
     try:
-        eventually(lambda: locks(folder), "its lock", 30)
+        eventually(lambda: locks(folder), "its lock")
         said = wipe(local(folder), secret_of(), code=1)
         check_equal(said["reason"], "RepositoryLocked", f"{said}")
     finally:
