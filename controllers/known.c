@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/repository_lease.h"
+#include "controllers/repository_place.h"
 #include "controllers/target_lease.h"
 #include "kube/verbs.h"
 
@@ -179,6 +180,11 @@ static void by_secret(const json_t *object, json_t *list)
         push_owned(list, text_format("%s/%s", space_of(object), name));
 }
 
+static void by_place(const json_t *object, json_t *list)
+{
+    push_owned(list, repository_place_of(object));
+}
+
 static const struct store_index of_space[] = {
     {KNOWN_BY_BLUEPRINT, by_blueprint},
     {0},
@@ -195,11 +201,8 @@ static const struct store_index of_configurations[] = {
     {KNOWN_BY_OWNER, by_owner},         {0},
 };
 static const struct store_index of_repositories[] = {
-    {KNOWN_BY_SPACE, by_space},
-    {KNOWN_BY_TARGET, by_target},
-    {KNOWN_BY_BLUEPRINT, by_blueprint},
-    {KNOWN_BY_SECRET, by_secret},
-    {0},
+    {KNOWN_BY_SPACE, by_space},   {KNOWN_BY_TARGET, by_target}, {KNOWN_BY_BLUEPRINT, by_blueprint},
+    {KNOWN_BY_SECRET, by_secret}, {KNOWN_BY_PLACE, by_place},   {0},
 };
 static const struct store_index of_sessions[] = {
     {KNOWN_BY_SPACE, by_space},

@@ -56,6 +56,7 @@ enum known_kind {
 #define KNOWN_BY_INVOKER "invoker" /* "namespace/name" of a BackupSession's configuration */
 #define KNOWN_BY_SESSION "session" /* UID of the session that holds a Lease */
 #define KNOWN_BY_SECRET "secret"   /* "namespace/name" of a Repository's storage Secret */
+#define KNOWN_BY_PLACE "place"     /* where a Repository keeps its data: repository_place.h */
 
 /** Where it comes from and whom to tell. */
 struct known_options {

@@ -131,7 +131,9 @@ static bool look_at(struct look *look, struct error *err)
                                            .configurations = sight->configurations,
                                            .sessions = sight->sessions,
                                            .holders = look->ledger.holders,
-                                           .crowded = sight->crowded};
+                                           .crowded = sight->crowded,
+                                           .taken = sight->taken,
+                                           .beside = sight->beside};
     if (maintenance_held(&look->seen, &look->job, &kind, &look->since_s)) {
         if (!read_job(look, err))
             return false;

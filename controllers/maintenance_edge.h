@@ -39,6 +39,7 @@ struct maintenance_sight {
     const json_t *configurations; /* that may write to it */
     const json_t *sessions;       /* of those */
     bool crowded;                 /* as many drills as may be are at work elsewhere */
+    bool taken, beside;           /* see maintenance_next.h */
     bool restricted;              /* its namespace enforces Pod Security level restricted */
     int64_t now_s;
 };

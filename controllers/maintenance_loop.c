@@ -13,6 +13,7 @@
 #include "controllers/maintenance_next.h"
 #include "controllers/maintenance_pods.h"
 #include "controllers/repository_lease.h"
+#include "controllers/repository_place.h"
 #include "controllers/session_loop.h"
 #include "controllers/session_next.h"
 #include "controllers/session_read.h"
@@ -73,12 +74,31 @@ static void push_owner(const json_t *job, json_t *list)
                                    tree_text(owner, "name")));
 }
 
-static void push_lease(const json_t *lease, json_t *list)
+/* Of others in the same place one may wait for who works here. */
+static void push_others(struct known *known, const char *key, json_t *list)
+{
+    AUTO(free) char *space = NULL;
+    AUTO(free) char *name = NULL;
+    AUTO(json) json_t *others = NULL;
+    AUTO(json) json_t *repository = NULL;
+    const json_t *other;
+    size_t i;
+
+    if (configuration_key_split(key, &space, &name))
+        repository = known_get(known, KNOWN_REPOSITORY, space, name);
+    others = repository_place_others(known, repository);
+    tree_items (others, i, other)
+        push(list, store_key(other));
+}
+
+static void push_lease(struct known *known, const json_t *lease, json_t *list)
 {
     const char *key = lease ? repository_lease_of(lease) : NULL;
 
-    if (key)
-        tree_push_text(list, key);
+    if (!key)
+        return;
+    tree_push_text(list, key);
+    push_others(known, key, list);
 }
 
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
@@ -99,7 +119,7 @@ static void keys(struct known *known, const struct informer_change *change, json
         push_owner(change->after ? change->after : change->before, list);
         break;
     case KNOWN_LEASE:
-        push_lease(change->after ? change->after : change->before, list);
+        push_lease(known, change->after ? change->after : change->before, list);
         break;
     default:
         break;
@@ -235,6 +255,35 @@ static bool sweep_job(struct loops *loops, const char *key, struct holders *hold
     return pods != NULL;
 }
 
+/* Who works there for another Repository of the same place stands in a ledger of its own. */
+static bool is_used(struct loops *loops, const json_t *repository)
+{
+    AUTO(free) char *key = store_key(repository);
+    AUTO(json)
+    json_t *leases = known_find(loops_known(loops), KNOWN_LEASE, KNOWN_BY_REPOSITORY, key);
+    AUTO(repository_ledger) struct repository_ledger ledger = {0};
+    struct error err;
+
+    if (!json_array_size(leases))
+        return false;
+    if (!repository_ledger_take(json_array_get(leases, 0), &ledger, &err))
+        return true; /* nobody can say */
+    (void)holders_sweep(ledger.holders, state_of, loops);
+    return ledger.holders->count > 0;
+}
+
+static bool is_used_beside(struct loops *loops, const json_t *repository)
+{
+    AUTO(json) json_t *others = repository_place_others(loops_known(loops), repository);
+    const json_t *other;
+    bool used = false;
+    size_t i;
+
+    tree_items (others, i, other)
+        used = used || is_used(loops, other);
+    return used;
+}
+
 /* Of a Repository that is gone nothing is kept but who may still work there. */
 static int64_t drop(struct loops *loops, const char *key, const json_t *lease, struct error *err)
 {
@@ -292,8 +341,11 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         .tell = tell,
         .context = loops,
     };
+    AUTO(json) json_t *first = repository_place_first(loops_known(loops), here.repository);
     const struct maintenance_sight sight = {
         .crowded = is_crowded(loops_known(loops), here.repository),
+        .taken = first != NULL,
+        .beside = is_used_beside(loops, here.repository),
         .key = key,
         .repository = here.repository,
         .lease = here.lease,

@@ -110,7 +110,8 @@ static bool find_due(const struct maintenance *seen, int64_t now_s, struct maint
         /* a repository is removed when its Repository has gone: wipe_edge.h */
         int64_t when = due[kind] ? due[kind](seen) : NEVER;
 
-        if (when == NEVER || (seen->deleted && kind != MAINTENANCE_UNLOCK))
+        if (when == NEVER || (seen->deleted && kind != MAINTENANCE_UNLOCK) ||
+            (seen->taken && kind != MAINTENANCE_VERIFY))
             continue;
         when = later(when, not_before(seen, (enum maintenance_kind)kind));
         if (kind == MAINTENANCE_VERIFY && seen->crowded && seen->hold != HOLD_OURS)
@@ -137,6 +138,19 @@ static const char *obstacle(const struct maintenance *seen)
     if (seen->lock == LOCK_OF_LIVING && seen->unlock_asked)
         return "the lock's owner is at work: it is not removed";
     return NULL;
+}
+
+/* Two would remove what the other one needs; a drill only reads. */
+static const char *place_obstacle(const struct maintenance *seen)
+{
+    return seen->taken ? "an older Repository has its place and maintains it: see the condition "
+                         "RepositoryLocationUnique"
+                       : NULL;
+}
+
+static bool must_wait_beside(const struct maintenance *seen, enum maintenance_kind kind)
+{
+    return seen->beside && kind != MAINTENANCE_VERIFY && seen->hold != HOLD_OURS;
 }
 
 /* With a lock of somebody else's in it, restic would refuse. */
@@ -207,7 +221,7 @@ struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t
         return plain(MAINTENANCE_RECORD, seen);
     if (seen->run != RUN_NONE && seen->hold == HOLD_OURS)
         return leave(seen);
-    if (key_due(seen) != NEVER && !seen->refusal_said && !seen->deleted)
+    if (key_due(seen) != NEVER && !seen->refusal_said && !seen->deleted && !seen->taken)
         return plain(MAINTENANCE_REFUSED, seen);
     if (seen->drills && !seen->planned && !seen->deleted)
         return plain(MAINTENANCE_PLAN, seen);
@@ -215,7 +229,11 @@ struct maintenance_step maintenance_next(const struct maintenance *seen, int64_t
     if (why)
         return rest(seen, step, why);
     if (!find_due(seen, now_s, &step))
-        return rest(seen, step, NULL);
+        return rest(seen, step, place_obstacle(seen));
+    if (must_wait_beside(seen, step.kind)) {
+        step.look_s = now_s + BESIDE_WAIT_S;
+        return rest(seen, step, "others work there for another Repository of the same place");
+    }
     why = lock_obstacle(seen, step.kind);
     return why ? rest(seen, step, why) : begin(seen, step);
 }

@@ -29,6 +29,9 @@
 /* Seconds until a drill that has to wait for others is looked at again. */
 #define DRILL_WAIT_S 30
 
+/* Seconds until those who work for another Repository of the same place are looked at again. */
+#define BESIDE_WAIT_S 15
+
 /* Seconds between two looks when nothing tells of a change. */
 #define MAINTENANCE_LOOK_S 300
 
@@ -84,6 +87,8 @@ struct maintenance {
     int64_t
         drill_s;  /* the first slot since then, or since the last that succeeded; below 0: none */
     bool crowded; /* as many drills as may be are at work in the cluster */
+    bool taken;   /* an older Repository has its place, and maintains it */
+    bool beside;  /* others work there for a younger Repository of its place */
     bool unlock_asked; /* a new value of the annotation */
     enum maintenance_lock lock;
     enum maintenance_hold hold;

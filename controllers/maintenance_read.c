@@ -173,6 +173,8 @@ static void read_drills(const struct maintenance_seen *seen, struct maintenance 
     const char *known = maintenance_status_plan(tree_get(seen->repository, "status"), &since_s);
 
     out->crowded = seen->crowded;
+    out->taken = seen->taken;
+    out->beside = seen->beside;
     out->drills = plan != NULL;
     out->planned = plan && strcmp(plan, known) == 0;
     if (out->planned)

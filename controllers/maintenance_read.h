@@ -21,6 +21,7 @@ struct maintenance_seen {
     const struct holders *holders;
     enum maintenance_run run; /* of the Job that its own holder names */
     bool crowded;             /* as many drills as may be are at work elsewhere */
+    bool taken, beside;       /* see maintenance_next.h */
 };
 
 /** True when maintenance of this Repository works there, alone or as a drill beside others; sets

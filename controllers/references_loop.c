@@ -8,6 +8,7 @@
 #include "controllers/configuration_look.h"
 #include "controllers/references.h"
 #include "controllers/repository_owner.h"
+#include "controllers/repository_place.h"
 #include "controllers/repository_times.h"
 #include "controllers/session_next.h"
 #include "controllers/status_send.h"
@@ -15,6 +16,16 @@
 
 /* After somebody else's write. */
 #define LATE_MS 200
+
+static json_t *repository_of(struct known *known, const char *key)
+{
+    AUTO(free) char *space = NULL;
+    AUTO(free) char *name = NULL;
+
+    if (!configuration_key_split(key, &space, &name))
+        return NULL;
+    return known_get(known, KNOWN_REPOSITORY, space, name);
+}
 
 static void push_named(const json_t *object, json_t *list)
 {
@@ -43,6 +54,36 @@ static bool has_ended(const json_t *session)
         session_phase_of(tree_text(tree_get(session, "status"), "phase")));
 }
 
+static void push_key(const json_t *repository, json_t *list)
+{
+    AUTO(free) char *key = repository ? store_key(repository) : NULL;
+
+    if (key)
+        tree_push_text(list, key);
+}
+
+/* Which of them is the first one may have changed. */
+static void push_others(struct known *known, const json_t *repository, json_t *list)
+{
+    AUTO(json) json_t *others = repository_place_others(known, repository);
+    const json_t *other;
+    size_t i;
+
+    tree_items (others, i, other)
+        push_key(other, list);
+}
+
+/* Whether a Repository is written to at all, too. */
+static void push_neighbours(struct known *known, const json_t *object, json_t *list)
+{
+    AUTO(free)
+    char *key = object ? known_reference(object, tree_at(object, "spec.repository")) : NULL;
+    AUTO(json) json_t *repository = key ? repository_of(known, key) : NULL;
+
+    if (repository)
+        push_others(known, repository, list);
+}
+
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
     if (change->kind == KNOWN_SESSION && has_ended(change->after) && !has_ended(change->before))
@@ -50,21 +91,12 @@ static void keys(struct known *known, const struct informer_change *change, json
     else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_RESTORE) {
         push_named(change->before, list);
         push_named(change->after, list);
-    } else if (change->kind == KNOWN_REPOSITORY && change->after) {
-        AUTO(free) char *key = store_key(change->after);
-
-        tree_push_text(list, key);
+        push_neighbours(known, change->before, list);
+        push_neighbours(known, change->after, list);
+    } else if (change->kind == KNOWN_REPOSITORY) {
+        push_key(change->after, list);
+        push_others(known, change->after ? change->after : change->before, list);
     }
-}
-
-static json_t *repository_of(struct known *known, const char *key)
-{
-    AUTO(free) char *space = NULL;
-    AUTO(free) char *name = NULL;
-
-    if (!configuration_key_split(key, &space, &name))
-        return NULL;
-    return known_get(known, KNOWN_REPOSITORY, space, name);
 }
 
 /* Those of all configurations that write to it. New list. */
@@ -83,9 +115,10 @@ static json_t *sessions_of(struct known *known, const json_t *configurations)
     return all;
 }
 
-static void tell_foreign(struct loops *loops, const json_t *repository, const char *message)
+static void tell(struct loops *loops, const json_t *repository, const char *reason,
+                 const char *message)
 {
-    const struct kube_event event = {true, FOREIGN_REPOSITORY, "Backup", message};
+    const struct kube_event event = {true, reason, "Backup", message};
 
     loops_tell(loops, repository, &event);
 }
@@ -105,6 +138,8 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     repository_times_put(status, sessions);
 
     const char *foreign = repository_owner_put(status, sessions, clock_now_s());
+    AUTO(json) json_t *first = repository ? repository_place_first(known, repository) : NULL;
+    AUTO(free) char *taken = repository_place_put(status, repository, first, clock_now_s());
 
     if (!repository || !loops_client(loops) ||
         tree_get(tree_get(repository, "metadata"), "deletionTimestamp"))
@@ -113,7 +148,9 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
                         err)) {
     case STATUS_SENT:
         if (foreign)
-            tell_foreign(loops, repository, foreign);
+            tell(loops, repository, FOREIGN_REPOSITORY, foreign);
+        if (taken)
+            tell(loops, repository, "LocationTaken", taken);
         return LOOP_RESTS;
     case STATUS_SAME:
         return LOOP_RESTS;

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/maintenance_status.h"
+#include "controllers/references_loop.h"
 #include "controllers/repository_lease.h"
+#include "controllers/repository_place.h"
 #include "tests/unit/await.h"
 #include "tests/unit/controllers/stand.h"
 #include "tests/unit/json.h"
@@ -31,10 +33,18 @@ static void succeed(const struct stand *stand)
         "}");
 }
 
-/* `from`: the namespaces that may use the Repository; `more` of the configuration's spec. */
-static void start_with(struct stand *stand, const char *from, const char *more)
+#define KEEPS "'retentionPolicy':{'name':'p','keepLast':2,'prune':false}"
+
+static void lead(struct stand *stand)
 {
     static const struct loop *const table[] = {&maintenance_loop, NULL};
+
+    stand_lead(stand, table);
+}
+
+/* `from`: the namespaces that may use the Repository; `more` of the configuration's spec. */
+static void prepare_with(struct stand *stand, const char *from, const char *more)
+{
     AUTO(free)
     char *repository = text_format(
         "{'apiVersion':'stash.appscode.com/v1alpha1','kind':'Repository','metadata':{'name':'r',"
@@ -58,12 +68,17 @@ static void start_with(struct stand *stand, const char *from, const char *more)
     stand_put(stand, REPOSITORY, repository);
     stand_put(stand, STASH "v1beta1/namespaces/shop/backupconfigurations/c", configuration);
     succeed(stand);
-    stand_lead(stand, table);
+}
+
+static void start_with(struct stand *stand, const char *from, const char *more)
+{
+    prepare_with(stand, from, more);
+    lead(stand);
 }
 
 static void start(struct stand *stand, const char *from)
 {
-    start_with(stand, from, "'retentionPolicy':{'name':'p','keepLast':2,'prune':false}");
+    start_with(stand, from, KEEPS);
 }
 
 /* NULL: there is none. New reference. */
@@ -206,6 +221,96 @@ static bool drill_begins(const struct stand *stand)
     return job != NULL;
 }
 
+/* Another Repository of the same place, and who writes to it; NULL: nobody. */
+static void put_other(const struct stand *stand, const char *name, const char *created,
+                      const char *configuration)
+{
+    AUTO(free) char *path = text_format(STASH "v1alpha1/namespaces/store/repositories/%s", name);
+    AUTO(free)
+    char *row = text_format("{'apiVersion':'stash.appscode.com/v1alpha1','kind':'Repository',"
+                            "'metadata':{'name':'%s','namespace':'store','uid':'u-%s',"
+                            "'creationTimestamp':'%s'},'spec':{'backend':{'s3':{'bucket':'/b/'},"
+                            "'storageSecretName':'others'}}}",
+                            name, name, created);
+
+    stand_put(stand, path, row);
+    if (!configuration)
+        return;
+
+    AUTO(free)
+    char *its =
+        text_format(STASH "v1beta1/namespaces/store/backupconfigurations/%s", configuration);
+    AUTO(free)
+    char *spec = text_format("{'apiVersion':'stash.appscode.com/v1beta1','kind':"
+                             "'BackupConfiguration','metadata':{'name':'%s','namespace':'store'},"
+                             "'spec':{'repository':{'name':'%s'}}}",
+                             configuration, name);
+
+    stand_put(stand, its, spec);
+}
+
+static bool is_taken(const struct stand *stand)
+{
+    AUTO(json) json_t *repository = fake_cluster_get(stand->cluster, REPOSITORY);
+    const json_t *condition =
+        tree_item(tree_at(repository, "status.conditions"), "type", REPOSITORY_PLACE);
+
+    return span_is(tree_span(condition, "status"), "False") &&
+           strstr(tree_text(condition, "message"), "Repository store/first ");
+}
+
+static void place_must_be_taken(struct stand *stand)
+{
+    static const struct loop *const table[] = {&maintenance_loop, &references_loop, NULL};
+
+    stand_lead(stand, table);
+    AWAIT(is_taken(stand), "nobody says that its place is taken");
+}
+
+/* Of two Repositories in one place the older one that is written to maintains it. */
+START_TEST(test_place)
+    {
+        struct stand stand;
+        AUTO(json) json_t *job = NULL;
+
+        prepare_with(&stand, "All", KEEPS);
+        put_other(&stand, "first", "2020-01-01T00:00:00Z", "w");
+        put_other(&stand, "second", "2020-01-02T00:00:00Z", "x");
+        place_must_be_taken(&stand);
+        stand_look_again(&stand, 0, 2);
+        ck_assert_ptr_null(job_of(&stand, "forget"));
+        ck_assert_ptr_null(job_of(&stand, "check"));
+        fake_cluster_remove(stand.cluster, STASH "v1alpha1/namespaces/store/repositories/first");
+        fake_cluster_remove(stand.cluster, STASH "v1alpha1/namespaces/store/repositories/second");
+        job = await_job(&stand, "forget");
+        stand_done(&stand);
+    }
+END_TEST
+
+/* One that only serves restores, or is younger, changes nothing; who works for it is waited for. */
+START_TEST(test_place_of_restores)
+    {
+        const struct repository_worker worker = {"granary-system", "store/younger", "s-2", "p-2"};
+        struct stand stand;
+        AUTO(json) json_t *job = NULL;
+        struct error err;
+        bool in;
+
+        prepare_with(&stand, "All", KEEPS);
+        put_other(&stand, "reader", "2020-01-01T00:00:00Z", NULL);
+        put_other(&stand, "younger", "2099-01-01T00:00:00Z", "x");
+        ck_assert(repository_lease_share(fake_cluster_client(stand.cluster), &worker, clock_now_s(),
+                                         &in, &err));
+        lead(&stand);
+        stand_look_again(&stand, 0, 2);
+        ck_assert_ptr_null(job_of(&stand, "forget"));
+        ck_assert(repository_lease_leave(fake_cluster_client(stand.cluster), &worker, &err));
+        stand_look_again(&stand, 0, 2);
+        job = await_job(&stand, "forget");
+        stand_done(&stand);
+    }
+END_TEST
+
 /* In the whole cluster only so many drills are at work. */
 START_TEST(test_crowded)
     {
@@ -232,6 +337,8 @@ END_TEST
 
 SUITE(maintenance_loop)
 {
+    tcase_add_test(tests, test_place);
+    tcase_add_test(tests, test_place_of_restores);
     tcase_add_test(tests, test_crowded);
     tcase_add_test(tests, test_session);
     tcase_add_test(tests, test_not_allowed);
