@@ -412,7 +412,8 @@ static bool is_noted(const struct run *run)
     return run->agent->client && !run->program;
 }
 
-bool restic_run(struct run *run, struct words *argv, enum reading reading, struct output *output)
+static bool run_once(struct run *run, struct words *argv, enum reading reading,
+                     struct output *output)
 {
     struct call call = {.run = run, .output = output, .reading = reading};
     struct child_spec spec = spec_of(run, argv);
@@ -438,6 +439,41 @@ bool restic_run(struct run *run, struct words *argv, enum reading reading, struc
              LOG_N("status", output->end.status), LOG_S("session", run->work->session.name),
              LOG_S("host", run->work->host));
     return true;
+}
+
+/* The same without waiting for a lock; false: it does not wait. */
+static bool without_wait(const struct words *argv, struct words *out)
+{
+    bool waits = false;
+
+    for (size_t i = 0; i < argv->count; i++) {
+        bool is_it = strcmp(argv->list[i], LOCK_WAIT) == 0;
+
+        waits = waits || is_it;
+        if (!is_it)
+            words_add(out, argv->list[i]);
+    }
+    return waits;
+}
+
+/* restic waits without a word, so it is asked first whether it has to. */
+bool restic_run(struct run *run, struct words *argv, enum reading reading, struct output *output)
+{
+    AUTO(words) struct words first = {0};
+
+    if (!without_wait(argv, &first))
+        return run_once(run, argv, reading, output);
+    if (!run_once(run, &first, reading, output))
+        return false;
+    if (!restic_is_locked(&output->end))
+        return true;
+    log_warn("somebody else has locked the repository: it is waited for", LOG_S("how", LOCK_WAIT),
+             LOG_S("session", run->work->session.name),
+             LOG_S("reason", text_get(&output->message)));
+    output_done(output);
+    if (run->input >= 0)
+        (void)lseek(run->input, 0, SEEK_SET);
+    return run_once(run, argv, reading, output);
 }
 
 bool restic_must(struct run *run, struct words *argv, enum reading reading, struct output *output,

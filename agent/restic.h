@@ -66,7 +66,8 @@ enum reading { READ_LINES, READ_DOCUMENT };
 /**
  * Runs restic to its end: reads what it writes, sends progress, ends it at the deadline, when the
  * controller or a signal says so, and before it outgrows the container's memory: SIGINT, after 30 s
- * SIGKILL, to all of its processes.
+ * SIGKILL, to all of its processes. A command that waits for locks (LOCK_WAIT) is tried without
+ * first: that it has to wait is logged.
  *
  * @param argv  Words; the program is that of the options.
  * @return      False when it could not be started: run->failure is set.

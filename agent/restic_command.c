@@ -53,9 +53,6 @@ static const struct {
 } schemes[] = {{"/", "local"},      {"s3:", "s3"}, {"gs:", "gs"},    {"azure:", "azure"},
                {"swift:", "swift"}, {"b2:", "b2"}, {"rest:", "rest"}};
 
-/* How long a lock of somebody else is waited for. */
-#define LOCK_WAIT "--retry-lock=5m"
-
 /* Room for one more, and the end. */
 static void grow(struct words *words)
 {

@@ -17,6 +17,9 @@
 #define OWNER_HOST "granary"
 #define OWNER_TAG "granary-cluster"
 
+/* How long a lock of somebody else is waited for. */
+#define LOCK_WAIT "--retry-lock=5m"
+
 /* A file that says how far a restore is, where a volume takes no extended attributes. */
 #define MARK_FILE ".granary-restore"
 #define MARK_ATTRIBUTE "user.granary.restore"

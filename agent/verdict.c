@@ -268,16 +268,25 @@ bool rclone_judge(const struct restic_end *end, const char *doing, struct failur
                 failure);
 }
 
-bool restic_proves_absence(const struct restic_end *end)
+static bool ended_with(const struct restic_end *end, int code)
 {
     return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
-           WEXITSTATUS(end->status) == ABSENT;
+           WEXITSTATUS(end->status) == code;
+}
+
+bool restic_proves_absence(const struct restic_end *end)
+{
+    return ended_with(end, ABSENT);
 }
 
 bool restic_refuses_password(const struct restic_end *end)
 {
-    return end->cause == RESTIC_BY_ITSELF && WIFEXITED(end->status) &&
-           WEXITSTATUS(end->status) == NO_KEY;
+    return ended_with(end, NO_KEY);
+}
+
+bool restic_is_locked(const struct restic_end *end)
+{
+    return ended_with(end, LOCKED);
 }
 
 bool restic_found_damage(const struct restic_end *end)

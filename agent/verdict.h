@@ -75,6 +75,9 @@ bool restic_proves_absence(const struct restic_end *end);
 /** True when it says that no key of the repository is of this password: exit status 12. */
 bool restic_refuses_password(const struct restic_end *end);
 
+/** True when it says that a lock of somebody else keeps it out: exit status 11. */
+bool restic_is_locked(const struct restic_end *end);
+
 /** True when errors that a check counts are those of the repository: restic counts as one, too,
  *  that it is locked, or that the storage is not reached. */
 bool restic_found_damage(const struct restic_end *end);

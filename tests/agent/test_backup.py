@@ -260,6 +260,57 @@ def a_lock_that_nobody_knows_keeps_all():
         check_equal(left_after(server, repository, scratch, "web-0"), (0, 0), "locks, notes")
 
 
+class Alone:
+    """Somebody who reads a whole repository, slowly, and lets nobody else write meanwhile."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __enter__(self):
+        self.process = subprocess.Popen([RESTIC, "check", "--no-cache", "--read-data", "--limit-download=1"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={"RESTIC_REPOSITORY": self.folder, "RESTIC_PASSWORD": PASSWORD,
+                                             "HOME": "/dev/null/home", "TMPDIR": temporary_folder()})
+        eventually(lambda: locks(self.folder), "a lock", 30)
+        return self
+
+    def leave(self):
+        """As one who has finished."""
+        self.process.kill()
+        self.process.wait()
+        for name in locks(self.folder):
+            os.unlink(f"{self.folder}/locks/{name}")
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.leave()
+
+
+@test("RS2 RS4")
+def a_backup_waits_for_who_is_alone():
+    """As for a prune of another program: it is said, it is bounded, and then it goes on, or fails with the reason."""
+    repository, data, folder = temporary_folder(), fill(temporary_folder()), temporary_folder()
+    program = f"{folder}/restic"  # nobody waits five minutes here
+    write(program, f'#!/bin/bash\nexec {RESTIC} "${{@/#--retry-lock=5m/--retry-lock=2s}}"\n')
+    os.chmod(program, 0o755)
+    with api() as server, Agent("sidecar", addresses=[server.address]) as agent:
+        succeeds(server, agent, work(repository, data))
+        with Alone(repository) as other:
+            server.work.put(work(repository, data))
+            (line,) = agent.says("it is waited for")
+            check("--retry-lock=5m" in line and "locked exclusively by PID" in line, line)
+            check_equal(len(server.wait("/v1/report")), 1, "reports while it waits")
+            other.leave()
+            report = server.wait("/v1/report", 2, 60)[-1]
+        check_equal((report["outcome"], len(report["snapshots"])), ("Succeeded", 1), f"{report}")
+        nothing_is_left(agent, repository)
+    with api() as server, Agent("sidecar", addresses=[server.address], restic=program) as agent, Alone(repository):
+        fails(server, agent, work(repository, data), "RepositoryLocked", "granary.dev/unlock", "locked exclusively by PID")
+        agent.says("it is waited for")
+        check_equal(len(locks(repository)), 1, "the lock of who is alone stays")
+    check_equal(len(snapshots(repository)), 2, "snapshots")
+
+
 def big(folder):
     for number in range(30):
         with open(f"{folder}/{number}", "wb") as file:

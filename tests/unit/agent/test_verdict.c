@@ -128,8 +128,10 @@ START_TEST(absence_is_proven_by_one_code)
 
             ck_assert_int_eq(restic_proves_absence(&end), code == 10);
             ck_assert_int_eq(restic_refuses_password(&end), code == 12);
+            ck_assert_int_eq(restic_is_locked(&end), code == 11);
             end.cause = RESTIC_DEADLINE;
-            ck_assert(!restic_proves_absence(&end) && !restic_refuses_password(&end));
+            ck_assert(!restic_proves_absence(&end) && !restic_refuses_password(&end) &&
+                      !restic_is_locked(&end));
         }
         ck_assert(!restic_proves_absence(&(struct restic_end){RESTIC_BY_ITSELF, 10, "", NULL}));
     }
