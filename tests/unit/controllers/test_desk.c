@@ -296,6 +296,31 @@ START_TEST(a_cluster_that_is_not_known)
     }
 END_TEST
 
+/* RS7, RS14: the Secret is read anew for each claim, and never what it said before is handed out.
+ */
+START_TEST(a_secret_that_was_changed)
+    {
+        AUTO(stage) struct stage stage = {0};
+        AUTO(agent) struct agent agent = agent_of(&web_a, INSTANCE, MESSAGE_SIDECAR);
+        const struct message_work *work = &agent.granted->work;
+
+        begin(&stage, &agent);
+        ck_assert_str_eq(work->environment[0].value, "hush");
+        ck_assert_uint_eq(work->variable_count, 1);
+        ck_assert(!work->repository.key_exchange);
+        stage_put(&stage, STAGE_SECRET,
+                  "{'apiVersion':'v1','kind':'Secret','metadata':{'name':'key','namespace':'shop'},"
+                  "'data':{'RESTIC_PASSWORD':'bmV3','RESTIC_PASSWORD_OLD':'aHVzaA==',"
+                  "'AWS_ACCESS_KEY_ID':'aWQ=','AWS_SECRET_ACCESS_KEY':'a2V5'}}");
+        ck_assert_int_eq(claim(&stage, &agent), DESK_ANSWERED);
+        ck_assert_uint_eq(work->variable_count, 3);
+        ck_assert_str_eq(work->environment[0].value, "new");
+        ck_assert_str_eq(work->environment[1].value, "id");
+        ck_assert_str_eq(work->environment[2].value, "key");
+        ck_assert(work->repository.key_exchange);
+    }
+END_TEST
+
 START_TEST(a_container_that_was_restarted)
     {
         AUTO(stage) struct stage stage = {0};
@@ -1005,6 +1030,7 @@ SUITE(desk)
     tcase_add_loop_test(tests, a_backup_with_a_failure, 0, BACKUP_WRITES * FAILS_CONFLICT);
     suite_rows(tests, whose_the_repository_is, owner_rows);
     tcase_add_test(tests, a_cluster_that_is_not_known);
+    tcase_add_test(tests, a_secret_that_was_changed);
     tcase_add_test(tests, a_container_that_was_restarted);
     tcase_add_loop_test(tests, a_container_that_was_restarted_for_nothing, 0, 2);
     tcase_add_test(tests, who_asks_anew_leaves_the_repository);
