@@ -56,6 +56,8 @@ class Builder:
         run(["debootstrap", "--variant=minbase", DEBIAN, root], self.log, "debootstrap")
         os.remove(f"{root}/etc/apt/sources.list")
         run(["cp", "-a", "/etc/apt/.", f"{root}/etc/apt/"], self.log, "settings of apt")
+        # and trusts whom this machine trusts, once ca-certificates is there: Go modules may come through a proxy
+        run(["cp", "-a", "/usr/local/share/ca-certificates", f"{root}/usr/local/share/"], self.log, "authorities of this machine")
         container = self("from", "scratch")
         self("add", "--quiet", container, root, "/")
         self("commit", "--quiet", "--rm", container, "localhost/debian:12")
