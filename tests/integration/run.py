@@ -15,6 +15,7 @@ import test_limits  # noqa: F401
 import test_live  # noqa: F401
 import test_load  # noqa: F401
 import test_program  # noqa: F401
+import test_soak  # noqa: F401
 import test_tls  # noqa: F401
 
 if __name__ == "__main__":
