@@ -64,6 +64,7 @@
 #define KEY_DRY_RUN KEY_PREFIX "dry-run" /* of a restore of etcd: only the plan */
 #define KEY_ADOPT KEY_PREFIX "adopt"
 #define KEY_UNLOCK KEY_PREFIX "unlock"
+#define KEY_FORGET_UNTAGGED KEY_PREFIX "forget-untagged"
 
 /* Labels: on a Namespace (protects it) and on what we make; on what we make. */
 #define LABEL_BLUEPRINT KEY_PREFIX "blueprint"

@@ -120,10 +120,14 @@ static bool push_owner(json_t *args, const struct forget_of *of, struct error *e
         push_flag(args, "host", of->host);
     if (tagged && strchr(of->tag, ','))
         return error_set(err, ERROR_INVALID, "a tag holds no comma");
-    if (tagged) {
+    if (tagged)
         push_flag(args, "tag", of->tag);
+    if (of->untagged) /* restic's word for none */
+        push_flag(args, "tag", "");
+    if (tagged && !of->untagged)
         return true;
-    }
+    if (of->untagged && !of->host)
+        return error_set(err, ERROR_INVALID, "no host whose snapshots without tags are meant");
     if (!json_array_size(of->paths))
         return error_set(err, ERROR_INVALID,
                          "neither a tag nor paths say which snapshots of host %.63s are meant",

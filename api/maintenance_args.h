@@ -19,6 +19,7 @@ struct forget_of {
     const char *host; /* NULL: each host of the tag, by itself */
     const char *tag;  /* that only this target's snapshots have; NULL: those of Stash have none */
     const json_t *paths; /* of its backups; needed without a tag */
+    bool untagged;       /* with a tag, a host and paths: also what of those has no tag at all */
 };
 
 /**

@@ -133,7 +133,8 @@ static bool look_at(struct look *look, struct error *err)
                                            .holders = look->ledger.holders,
                                            .crowded = sight->crowded,
                                            .taken = sight->taken,
-                                           .beside = sight->beside};
+                                           .beside = sight->beside,
+                                           .shared = sight->shared};
     if (maintenance_held(&look->seen, &look->job, &kind, &look->since_s)) {
         if (!read_job(look, err))
             return false;

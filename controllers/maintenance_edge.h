@@ -40,6 +40,7 @@ struct maintenance_sight {
     const json_t *sessions;       /* of those */
     bool crowded;                 /* as many drills as may be are at work elsewhere */
     bool taken, beside;           /* see maintenance_next.h */
+    bool shared;                  /* another Repository that is written to has its place */
     bool restricted;              /* its namespace enforces Pod Security level restricted */
     int64_t now_s;
 };

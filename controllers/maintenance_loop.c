@@ -346,6 +346,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         .crowded = is_crowded(loops_known(loops), here.repository),
         .taken = first != NULL,
         .beside = is_used_beside(loops, here.repository),
+        .shared = repository_place_is_shared(loops_known(loops), here.repository),
         .key = key,
         .repository = here.repository,
         .lease = here.lease,

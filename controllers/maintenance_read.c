@@ -15,6 +15,7 @@
 #include "controllers/maintenance_status.h"
 #include "controllers/session_next.h"
 #include "controllers/session_status.h"
+#include "controllers/untagged.h"
 #include "controllers/work_make.h"
 #include "kube/time.h"
 
@@ -205,6 +206,8 @@ static bool push_forgets(const struct maintenance_seen *seen, json_t *runs, stru
     const json_t *configuration;
     size_t i;
 
+    if (!untagged_forgets(seen, runs, err))
+        return false;
     tree_items (seen->configurations, i, configuration) {
         AUTO(free) char *tag = work_tag(configuration);
         const struct forget_of of = {.tag = tag};

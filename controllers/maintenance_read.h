@@ -22,6 +22,7 @@ struct maintenance_seen {
     enum maintenance_run run; /* of the Job that its own holder names */
     bool crowded;             /* as many drills as may be are at work elsewhere */
     bool taken, beside;       /* see maintenance_next.h */
+    bool shared;              /* another Repository that is written to has its place */
 };
 
 /** True when maintenance of this Repository works there, alone or as a drill beside others; sets

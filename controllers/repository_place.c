@@ -100,6 +100,18 @@ json_t *repository_place_first(struct known *known, const json_t *repository)
     return first == repository ? NULL : tree_share(first);
 }
 
+bool repository_place_is_shared(struct known *known, const json_t *repository)
+{
+    AUTO(json) json_t *others = repository_place_others(known, repository);
+    const json_t *other;
+    bool shared = false;
+    size_t i;
+
+    tree_items (others, i, other)
+        shared = shared || is_written(known, other);
+    return shared;
+}
+
 char *repository_place_put(json_t *status, const json_t *repository, const json_t *first,
                            int64_t now_s)
 {

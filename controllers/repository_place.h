@@ -27,6 +27,9 @@ json_t *repository_place_first(struct known *known, const json_t *repository);
 /** The others of its place. New array. */
 json_t *repository_place_others(struct known *known, const json_t *repository);
 
+/** True when another one that is written to has its place. */
+bool repository_place_is_shared(struct known *known, const json_t *repository);
+
 /**
  * Sets the condition.
  *

@@ -117,6 +117,22 @@ def retention_on_an_s3_server():
                                    {**keys, "AWS_DEFAULT_REGION": "us-east-1"})
 
 
+@test("RS13")
+def what_stash_left_is_judged_with_what_followed():
+    """A repository that was taken over: of one host and path old and new snapshots are one row, others stay."""
+    folder = temporary_folder()
+    fill(folder, ("host-0", None), ("host-0", None), ("host-1", None), ("host-0", A), ("host-0", B))
+    (path,) = {one["paths"][0] for one in restic(folder, "snapshots", "--no-lock") if one["hostname"] == "host-0"}
+    restic(folder, "backup", "--host=host-0", os.path.dirname(os.path.realpath(__file__)) + "/rules.mk")
+    both = ["forget", "--json", "--host=host-0", f"--tag={A}", "--tag=", f"--path={path}", "--group-by=host,paths"]
+    said = maintain("forget", local(folder), secret_of(), [*both, "--keep-last=2"], forget(A, "--keep-last=2"), *LOOK)
+    check_equal((said["removed"], said["snapshots"]), (1, 5), f"{said}")
+    others = [("host-1", []), ("host-0", ["session:4"]), ("host-0", [])]  # another's, of another path
+    check_equal(sorted(left(folder)), sorted([("granary", []), ("host-0", []), ("host-0", ["session:3"]), *others]), "kept")
+    said = maintain("forget", local(folder), secret_of(), [*both, "--keep-last=1"], forget(A, "--keep-last=1"), *LOOK)
+    check_equal(sorted(left(folder)), sorted([("granary", []), ("host-0", ["session:3"]), *others]), "kept, when one is")
+
+
 @test("RS12")
 def an_append_only_server_keeps_all():
     """Keys for agents can not forget: maintenance has the other ones."""

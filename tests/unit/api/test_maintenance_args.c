@@ -61,7 +61,7 @@ START_TEST(test_forget)
         AUTO(json) json_t *policy = json_row(forgets[_i].policy);
         AUTO(json) json_t *wanted = forgets[_i].args ? json_row(forgets[_i].args) : NULL;
         AUTO(json) json_t *args = NULL;
-        struct forget_of of = {forgets[_i].host, forgets[_i].tag, paths};
+        struct forget_of of = {forgets[_i].host, forgets[_i].tag, paths, false};
         struct error err = {0};
         bool done = forget_args(&of, policy, &args, &err);
         AUTO(free) char *shown = tree_format(args, NULL);
@@ -70,6 +70,49 @@ START_TEST(test_forget)
         ck_assert_msg(done || strstr(err.message, forgets[_i].error), "%s: %s", forgets[_i].what,
                       err.message);
         ck_assert_msg(tree_equal(args, wanted), "%s: %s", forgets[_i].what,
+                      shown ? shown : "nothing");
+        if (args)
+            ck_assert(forget_has_rules(policy));
+        else if (done)
+            ck_assert(!forget_has_rules(policy));
+    }
+END_TEST
+
+/* Of a repository that was taken over: what has no tag, too. */
+static const struct {
+    const char *what, *host, *tag, *paths, *policy;
+    const char *args, *error; /* both NULL: nothing is to be done */
+} untagged[] = {
+    {"also without a tag", "h", "t", "['/a']", "{'keepLast': 1}",
+     "['forget', '--json', '--host=h', '--tag=t', '--tag=', '--path=/a', '--group-by=host,paths', "
+     "'--keep-last=1']",
+     NULL},
+    {"also without a tag, no rule", "h", "t", "['/a']", "{}", NULL, NULL},
+    {"also without a tag, of any path", "h", "t", "[]", "{'keepLast': 1}", NULL,
+     "neither a tag nor paths"},
+    {"also without a tag, of any host", NULL, "t", "['/a']", "{'keepLast': 1}", NULL,
+     "no host whose snapshots without tags"},
+    {"only without a tag", "h", NULL, "['/a']", "{'keepLast': 1}",
+     "['forget', '--json', '--host=h', '--tag=', '--path=/a', '--group-by=host,paths', "
+     "'--keep-last=1']",
+     NULL},
+};
+
+START_TEST(test_untagged)
+    {
+        AUTO(json) json_t *paths = json_row(untagged[_i].paths);
+        AUTO(json) json_t *policy = json_row(untagged[_i].policy);
+        AUTO(json) json_t *wanted = untagged[_i].args ? json_row(untagged[_i].args) : NULL;
+        AUTO(json) json_t *args = NULL;
+        struct forget_of of = {untagged[_i].host, untagged[_i].tag, paths, true};
+        struct error err = {0};
+        bool done = forget_args(&of, policy, &args, &err);
+        AUTO(free) char *shown = tree_format(args, NULL);
+
+        ck_assert_msg(done == !untagged[_i].error, "%s: %s", untagged[_i].what, err.message);
+        ck_assert_msg(done || strstr(err.message, untagged[_i].error), "%s: %s", untagged[_i].what,
+                      err.message);
+        ck_assert_msg(tree_equal(args, wanted), "%s: %s", untagged[_i].what,
                       shown ? shown : "nothing");
         if (args)
             ck_assert(forget_has_rules(policy));
@@ -125,5 +168,6 @@ SUITE(maintenance_args)
 {
     tcase_add_test(tests, test_look);
     suite_rows(tests, test_forget, forgets);
+    suite_rows(tests, test_untagged, untagged);
     tcase_add_test(tests, test_others);
 }
