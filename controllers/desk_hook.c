@@ -53,8 +53,10 @@ static json_t *command_of(const struct desk_question *question, const json_t *in
     *container = hook_make_container(handler, pod->pod);
     if (pod->job || !*container) {
         error_set(err, ERROR_INVALID,
-                  pod->job ? "a Job's pod has no container of an application to run it in"
-                           : "the pod has no such container of its application");
+                  pod->job ? "a Job's pod has no container of an application to run it in. What to "
+                             "do: httpGet, httpPost or tcpSocket reach the application from there"
+                           : "the pod has no such container of its application. What to do: name "
+                             "one of them in containerName");
         return NULL;
     }
     return hook_make_command(handler, data, err);

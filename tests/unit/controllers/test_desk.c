@@ -451,7 +451,7 @@ static const struct {
 } command_rows[] = {
     {"'exec': {'command': ['true']}", "exec in pod shop/web-1-a"},
     {"'exec': {'command': ['true']}, 'containerName': 'stash'", "no such container"},
-    {"'exec': {'command': ['true']}, 'containerName': 'other'", "no such container"},
+    {"'exec': {'command': ['true']}, 'containerName': 'other'", "one of them in containerName"},
     {"'exec': {'command': ['{{ env }}']}", "command[0]: template"},
     {"'exec': {'command': []}", "no command now"},
     {"'tcpSocket': {'port': 1}", "no command now"},
