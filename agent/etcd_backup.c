@@ -140,36 +140,6 @@ static void auto_secrets(json_t **secrets)
     secret_folder_done(*secrets);
 }
 
-static bool add_secret(const char *folder, const char *name, json_t *secrets, const char *key,
-                       json_t *list)
-{
-    AUTO(free) char *path = text_format("%s/%s", folder, name);
-    struct error err;
-    json_t *read = secret_folder_read(path, &err);
-
-    if (list)
-        tree_push_new(list, read);
-    else
-        tree_put_new(secrets, key, read);
-    return read != NULL;
-}
-
-static json_t *read_secrets(const char *folder)
-{
-    json_t *secrets = json_object(), *from = json_array();
-
-    (void)add_secret(folder, APP_SECRET, secrets, "secret", NULL);
-    (void)add_secret(folder, APP_TLS, secrets, "tls", NULL);
-    for (unsigned i = 0;; i++) {
-        AUTO(free) char *name = text_format(APP_FROM "%u", i);
-
-        if (!add_secret(folder, name, NULL, NULL, from))
-            break;
-    }
-    tree_put_new(secrets, "from", from);
-    return secrets;
-}
-
 static bool add_file(struct backup *backup, const struct text *pem, struct error *err)
 {
     int fd = memory_file((struct span){pem->data, pem->length}, err);
@@ -184,7 +154,7 @@ static bool connect_to(struct backup *backup, struct error *err)
 {
     const char *said = getenv(ENV_APP);
     AUTO(json) json_t *app = said ? json_loads(said, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    AUTO(secrets) json_t *secrets = read_secrets(backup->options->secrets);
+    AUTO(secrets) json_t *secrets = app_secrets_read(backup->options->secrets);
     struct etcd_connection *connection = &backup->connection;
 
     if (!json_is_object(app))

@@ -8,6 +8,7 @@
 
 #include "agent/dir.h"
 #include "api/agent_messages.h"
+#include "api/keys.h"
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/text.h"
@@ -60,6 +61,36 @@ json_t *secret_folder_read(const char *path, struct error *err)
         if (entry->d_name[0] != '.')
             read_key(dirfd(folder), entry->d_name, data);
     return data;
+}
+
+static bool add_secret(const char *folder, const char *name, json_t *secrets, const char *key,
+                       json_t *list)
+{
+    AUTO(free) char *path = text_format("%s/%s", folder, name);
+    struct error err;
+    json_t *read = secret_folder_read(path, &err);
+
+    if (list)
+        tree_push_new(list, read);
+    else
+        tree_put_new(secrets, key, read);
+    return read != NULL;
+}
+
+json_t *app_secrets_read(const char *folder)
+{
+    json_t *secrets = json_object(), *from = json_array();
+
+    (void)add_secret(folder, APP_SECRET, secrets, "secret", NULL);
+    (void)add_secret(folder, APP_TLS, secrets, "tls", NULL);
+    for (unsigned i = 0;; i++) {
+        AUTO(free) char *name = text_format(APP_FROM "%u", i);
+
+        if (!add_secret(folder, name, NULL, NULL, from))
+            break;
+    }
+    tree_put_new(secrets, "from", from);
+    return secrets;
 }
 
 static void wipe(const json_t *value)
