@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "agent/database_work.h"
 #include "agent/own_lock.h"
 #include "base/auto.h"
 #include "base/tree.h"
 
 /* True when restic lists this snapshot as one of our host and path: without that, nothing is
  * called a success. */
-static bool is_listed(struct run *run, const char *id, const char *path)
+bool backup_is_listed(struct run *run, const char *id, const char *path)
 {
     AUTO(words) struct words argv = {0};
     AUTO(output) struct output output = {0};
@@ -32,8 +33,8 @@ static bool is_listed(struct run *run, const char *id, const char *path)
                        "the backup of %s: its snapshot %s is not in the repository", path, id);
 }
 
-static void add_snapshot(struct message_report *report, struct words *kept, const char *path,
-                         const struct restic_line *summary)
+void backup_add(struct message_report *report, struct words *kept, const char *path,
+                const struct restic_line *summary)
 {
     words_add(kept, summary->id);
     report->snapshots[report->snapshot_count++] =
@@ -78,9 +79,9 @@ static bool backup_path(struct run *run, const char *path, struct message_report
     if (!restic_run(run, &argv, READ_LINES, &output))
         return false;
     *stop = output.end.cause != RESTIC_BY_ITSELF;
-    if (!judge(run, &output, path) || !is_listed(run, output.summary.id, path))
+    if (!judge(run, &output, path) || !backup_is_listed(run, output.summary.id, path))
         return false;
-    add_snapshot(report, kept, path, &output.summary);
+    backup_add(report, kept, path, &output.summary);
     return true;
 }
 
@@ -105,6 +106,8 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
 
     if (dump && dump->error[0])
         return failure_set(&run->failure, "DumpFailed", "%s", dump->error);
+    if (run->agent->options->database)
+        return database_backup(run, report, kept);
     if (!repository_open(run, true))
         return false;
     own_lock_clear(run); /* of a container before this one */

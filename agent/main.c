@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "agent/database_options.h"
 #include "agent/etcd_backup.h"
 #include "agent/etcd_restore.h"
 #include "agent/options.h"
@@ -19,6 +20,8 @@ int main(int argc, char **argv)
         return etcd_wait_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "etcd-backup") == 0)
         return etcd_backup_main(argc - 1, argv + 1);
+    if (argc > 1 && database_is_verb(argv[1]))
+        return database_main(argc - 1, argv + 1);
     switch (agent_options_parse(argc, argv, &options, &err)) {
     case AGENT_HELP:
         agent_help(stdout);

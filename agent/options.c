@@ -303,6 +303,8 @@ void agent_help(FILE *out)
     for (size_t i = 0; i < COUNT(modes); i++)
         fprintf(out, "  %-24s %s\n", modes[i].name, modes[i].help);
     fputs("\n"
+          "usage: granary-agent database-backup --help\n"
+          "  the step of a Task that dumps or restores a database\n"
           "usage: granary-agent etcd-backup --help\n"
           "  the step of a Task that takes a snapshot of an etcd\n"
           "usage: granary-agent etcd-wait --help\n"

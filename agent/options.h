@@ -23,6 +23,8 @@ enum agent_exit {
 /* Targets of one drill: a Repository that more of them share has one after the other. */
 #define DRILLS_MAX 64u
 
+struct database_options;
+
 enum agent_mode {
     AGENT_SIDECAR,
     AGENT_INIT,
@@ -65,6 +67,7 @@ struct agent_options {
     const char *restic;    /* path of the program */
     const char *rclone;    /* of this one; only the image for removing repositories has it */
     const char *mountinfo; /* list of mounts */
+    const struct database_options *database; /* of a step that dumps or restores one; NULL: none */
 };
 
 enum agent_verdict { AGENT_RUN, AGENT_HELP, AGENT_VERSION, AGENT_BAD };

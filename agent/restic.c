@@ -140,6 +140,7 @@ void run_done(struct run *run)
         close(run->files[i]);
     words_done(&run->environment);
     failure_done(&run->failure);
+    json_decref(run->facts);
 }
 
 bool run_progress(struct run *run, bool now)
@@ -435,7 +436,7 @@ static bool run_once(struct run *run, struct words *argv, enum reading reading,
     output->end.status = child_end(run->agent->children, &call.child);
     if (is_noted(run) && !own_lock_may_be_left(output->end.status))
         own_lock_forget(run->place.scratch, call.child.pid);
-    log_info(run->program ? "rclone ended" : "restic ended", LOG_S("command", argv->list[1]),
+    log_info(run->program ? "program ended" : "restic ended", LOG_S("command", argv->list[1]),
              LOG_N("status", output->end.status), LOG_S("session", run->work->session.name),
              LOG_S("host", run->work->host));
     return true;

@@ -31,6 +31,7 @@ struct run {
     void (*on_item)(void *context, const char *path);
     void *context;
     struct failure failure;
+    json_t *facts; /* that helpers have said of a database; or NULL */
 };
 
 /** A text in a file without a name, in memory, that nobody changes any more; -1 with err. */

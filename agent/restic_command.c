@@ -344,6 +344,33 @@ bool restic_backup(struct words *out, const struct restic_place *place, const ch
     return true;
 }
 
+void restic_backup_output(struct words *out, const struct restic_place *place, const char *file,
+                          const struct words *argv)
+{
+    const struct message_backup *backup = &place->work->backup;
+
+    begin(out, place, "backup");
+    words_add(out, LOCK_WAIT);
+    words_addf(out, "--host=%s", place->work->host);
+    for (size_t i = 0; i < backup->tag_count; i++)
+        words_addf(out, "--tag=%s", backup->tags[i]);
+    words_addf(out, "--stdin-filename=%s", file);
+    words_add(out, "--stdin-from-command");
+    words_add(out, "--");
+    for (size_t i = 0; i < argv->count; i++)
+        words_add(out, argv->list[i]);
+}
+
+void restic_output(struct words *out, const struct restic_place *place, const char *id,
+                   const char *path)
+{
+    begin(out, place, "dump");
+    words_add(out, LOCK_WAIT);
+    words_add(out, "--");
+    words_add(out, id);
+    words_add(out, path);
+}
+
 void restic_listed(struct words *out, const struct restic_place *place, const char *id)
 {
     begin(out, place, "snapshots");

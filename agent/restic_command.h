@@ -106,6 +106,19 @@ void restic_mark_owner(struct words *out, const struct restic_place *place, cons
 bool restic_backup(struct words *out, const struct restic_place *place, const char *path,
                    struct error *err) MUST_CHECK;
 
+/**
+ * Takes one snapshot of what a program writes, if it ends well: else restic makes none.
+ *
+ * @param file  Its name in the snapshot.
+ * @param argv  The program, by its path, and its words.
+ */
+void restic_backup_output(struct words *out, const struct restic_place *place, const char *file,
+                          const struct words *argv);
+
+/** Writes one file of a snapshot to standard output. */
+void restic_output(struct words *out, const struct restic_place *place, const char *id,
+                   const char *path);
+
 /** Lists one snapshot by its id, as far as it is of this host. */
 void restic_listed(struct words *out, const struct restic_place *place, const char *id);
 

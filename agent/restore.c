@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "agent/database_options.h"
+#include "agent/database_work.h"
 #include "agent/left_out.h"
 #include "agent/links.h"
 #include "agent/mark.h"
@@ -280,10 +282,41 @@ static bool restore_snapshot(struct restore *restore, const json_t *list, const 
     return true;
 }
 
+/* A database gets one dump: that of the snapshot which the rule names, or the newest one. */
+static bool restore_dump(struct restore *restore, const struct message_rule *rule)
+{
+    struct run *run = restore->run;
+    const char *wanted = rule->snapshot_count ? rule->snapshots[0] : "latest";
+    const char *host =
+        rule->source_host && *rule->source_host ? rule->source_host : run->work->host;
+    AUTO(free) char *path = text_format("/%s", run->agent->options->database->kind->dump);
+    AUTO(json) json_t *list = NULL;
+    const struct restic_line nothing = {.kind = RESTIC_SUMMARY};
+    bool newest = strcmp(wanted, "latest") == 0;
+
+    if (rule->snapshot_count > 1)
+        return failure_set(&run->failure, "TooMuch", "the rule names more than one snapshot");
+    if (!list_snapshots(run, newest ? host : NULL, path, &list))
+        return false;
+
+    const json_t *snapshot = newest ? restic_newest(list, rule->as_of) : find(list, wanted);
+    const char *id = tree_text(snapshot, "id");
+
+    if (!id)
+        return failure_set(&run->failure, "NoSnapshot",
+                           "the repository has no dump %s of host %s in its snapshot %s. What to "
+                           "do: check snapshots, sourceHost and asOf of the rule.",
+                           path, host, wanted);
+    return database_restore(run, id, restore->report, restore->kept) &&
+           add_snapshot(restore, id, path, &nothing);
+}
+
 static bool restore_rule(struct restore *restore, const struct message_rule *rule)
 {
     AUTO(json) json_t *list = NULL;
 
+    if (restore->run->agent->options->database)
+        return restore_dump(restore, rule);
     if (rule->snapshot_count > 0 && !list_snapshots(restore->run, NULL, NULL, &list))
         return false;
     for (size_t i = 0; i < rule->snapshot_count; i++)

@@ -20,6 +20,13 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
 bool restore_do(struct run *run, const struct words *mounts, struct message_report *report,
                 struct words *kept) MUST_CHECK;
 
+/** True when restic lists this snapshot as one of our host and path; else run->failure is set. */
+bool backup_is_listed(struct run *run, const char *id, const char *path) MUST_CHECK;
+
+/** Adds a snapshot that was taken to a report. @param path  Lives as long as the report. */
+void backup_add(struct message_report *report, struct words *kept, const char *path,
+                const struct restic_line *summary);
+
 /** Finds out whether there is a repository, and makes none. False: not known. */
 bool repository_find(struct run *run, bool *found) MUST_CHECK;
 

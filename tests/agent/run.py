@@ -10,6 +10,7 @@ import harness
 import test_backup  # noqa: F401
 import test_client  # noqa: F401
 import test_credentials  # noqa: F401
+import test_database  # noqa: F401
 import test_drill  # noqa: F401
 import test_etcd_backup  # noqa: F401
 import test_etcd_job  # noqa: F401

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/lines.h"
+#include "base/error.h"
+#include "base/span.h"
+
+/*
+ * Whether a dump is whole, and what is in it, seen while it passes by. A tool that was cut off says
+ * so by its exit status; that it came to its end, only the dump itself does. Pure.
+ */
+
+enum database_format {
+    DATABASE_SQL_POSTGRES, /* of pg_dump and pg_dumpall, with COPY */
+    DATABASE_SQL_MARIADB,  /* of mariadb-dump */
+    DATABASE_RDB           /* of Redis */
+};
+
+/** One dump. Release with database_proof_done(). */
+struct database_proof {
+    enum database_format format;
+    int64_t bytes, databases, tables, rows; /* so far */
+    bool begun, whole;                      /* its first lines, its end mark were seen */
+    bool cluster;                           /* of PostgreSQL: of all of its databases */
+    /* how far it is */
+    struct lines lines;
+    bool copy, in_rows; /* rows are expected, have begun */
+    uint64_t crc;
+    unsigned char last[16]; /* bytes of an RDB that may be its end */
+    size_t last_count;
+};
+
+void database_proof_init(struct database_proof *proof, enum database_format format);
+void database_proof_done(struct database_proof *proof);
+
+static inline void auto_database_proof(struct database_proof *proof)
+{
+    database_proof_done(proof);
+}
+
+/** Takes the next bytes of it. */
+void database_proof_add(struct database_proof *proof, struct span piece);
+
+/** After all of it: false with ERROR_INVALID when it is cut off, damaged, or none. */
+bool database_proof_end(struct database_proof *proof, struct error *err) MUST_CHECK;
+
+/** True for the line of a pg_dump that rows follow. @param expected  False at first. */
+bool postgres_copy_begins(bool *expected, struct span line);

@@ -1,0 +1,119 @@
+"""Real databases, each a process of its own in a temporary folder, on loopback, not as root."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+
+import harness
+from harness import check, eventually, free_port, temporary_folder, write
+from running import Agent, give
+
+NOBODY = 65534
+POSTGRES = "/usr/lib/postgresql/15/bin"
+PASSWORD = "data-base-pass-44b1"
+
+
+def as_nobody(words, **options):
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, user=NOBODY,
+                          group=NOBODY, extra_groups=[], timeout=90 * harness.SLOW, **options)
+
+
+def own_folder():
+    """A folder of nobody's that nobody can get to."""
+    os.chmod(harness.WORLD.folder, 0o711)
+    folder = temporary_folder()
+    os.chown(folder, NOBODY, NOBODY)
+    return folder
+
+
+@functools.cache
+def fresh_cluster():
+    """The data of a PostgreSQL that was just made; copied for each test."""
+    folder = own_folder()
+    write(f"{folder}/password", PASSWORD)
+    give(folder, NOBODY)
+    done = as_nobody([f"{POSTGRES}/initdb", "--pgdata", f"{folder}/data", "--username", "admin", "--pwfile",
+                      f"{folder}/password", "--auth=scram-sha-256", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"],
+                     env={"HOME": folder, "PATH": "/usr/bin"})
+    check(done.returncode == 0, done.stderr)
+    return f"{folder}/data"
+
+
+class Postgres:
+    """One server. Use as context. tls: only with TLS."""
+
+    def __init__(self, tls=False, password=PASSWORD):
+        self.folder, self.port, self.tls, self.password = own_folder(), free_port(), tls, password
+        self.data = f"{self.folder}/data"
+        shutil.copytree(fresh_cluster(), self.data)
+        kind = "hostssl" if tls else "host"
+        write(f"{self.data}/pg_hba.conf", f"{kind} all all 127.0.0.1/32 scram-sha-256\n")
+        if tls:
+            cert, key = harness.WORLD.ca.issue("postgres")
+            shutil.copy(cert, f"{self.data}/server.crt")
+            shutil.copy(key, f"{self.data}/server.key")
+            os.chmod(f"{self.data}/server.key", 0o600)
+        give(self.folder, NOBODY)
+
+    def start(self):
+        words = [f"{POSTGRES}/postgres", "-D", self.data, "-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}",
+                 "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB",
+                 "-c", f"ssl={'on' if self.tls else 'off'}", "-c", "autovacuum=off"]
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
+                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin"})
+        eventually(lambda: self.psql("SELECT 1", good=False).returncode == 0, "the database answers")
+
+    def psql(self, *statements, database="postgres", good=True):
+        words = [f"{POSTGRES}/psql", "-XqAtw", "-v", "ON_ERROR_STOP=1"]
+        for statement in statements:
+            words += ["-c", statement]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              timeout=90 * harness.SLOW,
+                              env={"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": "admin",
+                                   "PGPASSWORD": self.password, "PGDATABASE": database, "HOME": "/nonexistent"})
+        check(not good or done.returncode == 0, done.stderr)
+        return done.stdout if good else done
+
+    def databases(self):
+        return self.psql("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1").split("\n")[:-1]
+
+    def picture(self, database):
+        """Columns, and a checksum of all rows, by table."""
+        tables = self.psql("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables "
+                           "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1", database=database)
+        return {table: self.psql(f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t",
+                                 f"SELECT string_agg(attname || ' ' || atttypid::regtype, ',' ORDER BY attnum) FROM "
+                                 f"pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0", database=database)
+                for table in tables.split("\n")[:-1]}
+
+    def app(self, **config):
+        return {"namespace": "shop", "clientConfig": {"url": f"postgresql://127.0.0.1:{self.port}", **config}}
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        if kind:
+            with open(f"{self.folder}/log", errors="replace") as log:
+                print(log.read()[-3000:], flush=True)
+
+
+def step(verb, server, app, *words, kind="postgres", secret=None, tools=POSTGRES, wait=5, restic=None):
+    """`granary-agent database-backup` or `database-restore`, as in its Job."""
+    secrets = f"{temporary_folder()}/app"
+    os.makedirs(f"{secrets}/secret")
+    for key, value in ({"username": "admin", "password": PASSWORD} if secret is None else secret).items():
+        write(f"{secrets}/secret/{key}", value)
+    more = {"restic": restic} if restic else {}
+    return Agent(f"database-{verb}", f"--kind={kind}", f"--tools={tools}", f"--app-secrets={secrets}",
+                 f"--wait-timeout={wait}", *words, addresses=[server.address],
+                 environment={"GRANARY_APP": json.dumps(app)}, **more)

@@ -1,0 +1,262 @@
+"""Dumps of real databases that pass through restic, and come back: what is proven, what is refused."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import harness
+from databases import PASSWORD, POSTGRES, Postgres, step
+from harness import check, check_equal, eventually, temporary_folder, test, write
+from running import RESTIC, api, fails, restic, restore, snapshots, succeeds, work
+
+
+def b64(path):
+    with open(path, "rb") as file:
+        return base64.b64encode(file.read()).decode()
+
+
+def fill(postgres):
+    """Data that is hard to keep."""
+    postgres.psql("CREATE ROLE app LOGIN PASSWORD 'app-word'", 'CREATE ROLE "odd-Role" ROLE app',
+                  "CREATE DATABASE shop OWNER app", 'CREATE DATABASE "we""ird db"')
+    postgres.psql(
+        "CREATE TABLE goods (id int PRIMARY KEY, name text, made timestamptz, raw bytea, price numeric)",
+        "INSERT INTO goods SELECT g, E'line\\n\\\\.\\ttab ' || g, now(), decode(md5(g::text), 'hex'), g / 7.0 "
+        "FROM generate_series(1, 2000) g",
+        "INSERT INTO goods VALUES (0, repeat('long ', 40000), NULL, NULL, 'NaN'), (-1, E'\\\\.', NULL, '', NULL)",
+        "CREATE TABLE parts (x int) PARTITION BY RANGE (x)", "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM "
+        "(0) TO (100)", "INSERT INTO parts SELECT generate_series(0, 99)", "CREATE SCHEMA other",
+        'CREATE TABLE other."T t" (a serial, b jsonb)', "INSERT INTO other.\"T t\" (b) VALUES ('{\"a\": [1, null]}')",
+        # what looks like a dump's own lines
+        "CREATE FUNCTION lines() RETURNS void LANGUAGE plpgsql AS $$\nBEGIN\nCREATE TABLE x (a int);\n"
+        "-- PostgreSQL database dump complete\nCOPY x FROM stdin;\nCREATE ROLE admin;\nEND $$",
+        "CREATE VIEW cheap AS SELECT * FROM goods WHERE price < 10", "CREATE TABLE pairs (a bigint, b bigint)",
+        "INSERT INTO pairs VALUES (0, 0)", "GRANT SELECT ON goods TO \"odd-Role\"", database="shop")
+    postgres.psql("CREATE TABLE t (a int)", "INSERT INTO t VALUES (7)", database='we"ird db')
+
+
+@test("DB1")
+def all_databases_come_back():
+    repository = temporary_folder()
+    with Postgres() as first, api() as server:
+        fill(first)
+        with step("backup", server, first.app()) as agent:
+            report = succeeds(server, agent, work(repository, "/stash-tmp/data"))
+            agent.ends(0)
+        facts = report["dump"]["database"]
+        check_equal((facts["kind"], facts["databases"], facts["tables"], facts["rows"]), ("postgres", 3, 6, 2105), "facts")
+        check(facts["serverVersion"].startswith("15.") and "pg_dumpall" in facts["toolVersion"], f"{facts}")
+        check(facts["size"] > 300000, f"{facts}")
+        (snapshot,) = snapshots(repository)
+        check_equal((snapshot["paths"], report["snapshots"][0]["path"], report["snapshots"][0]["totalBytes"]),
+                    (["/dumpfile.sql"], "/dumpfile.sql", facts["size"]), "snapshot")
+        before = {name: first.picture(name) for name in first.databases()}
+    check(len(before["shop"]) == 5, f"{before}")
+    with Postgres() as second, api() as server:
+        second.psql("ALTER ROLE admin PASSWORD 'another-word'")
+        second.password = "another-word"
+        secret = {"POSTGRES_USER": "admin", "POSTGRES_PASSWORD": "another-word"}
+        given = restore(repository, {"paths": ["/stash-tmp/data"]})
+        with step("restore", server, second.app(), secret=secret) as agent:
+            report = succeeds(server, agent, given)
+            agent.ends(0)
+        check("6 tables, 2105 rows" in report["note"], f"{report}")
+        check_equal(second.databases(), ["postgres", "shop", 'we"ird db'], "databases")
+        check_equal({name: second.picture(name) for name in before}, before, "what came back")
+        check_equal(second.psql("SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY 1"), "admin\napp\nodd-Role\n",
+                    "roles")
+        # refused, then wanted
+        second.psql("DELETE FROM goods", "CREATE TABLE newer (a int)", database="shop")
+        second.psql("CREATE DATABASE own", "CREATE TABLE of_postgres (a int)")
+        changed = second.picture("shop")
+        with step("restore", server, second.app(), secret=secret) as agent:
+            fails(server, agent, restore(repository, {"snapshots": ["latest"]}), "DatabaseNotEmpty", "shop", "overwrite")
+            agent.ends(1)
+        check_equal(second.picture("shop"), changed, "nothing was changed")
+        with step("restore", server, second.app(), "--overwrite=true", secret=secret) as agent:
+            succeeds(server, agent, restore(repository, {"snapshots": [snapshot["id"][:10]]}))
+        check_equal({name: second.picture(name) for name in before}, before, "what came back")
+        check("own" in second.databases(), "a database that the dump does not have stays")
+
+
+@test("DB1")
+def one_database_comes_back_in_one_transaction():
+    repository = temporary_folder()
+    words = ["--command=pg_dump", "--database=shop"]
+    with Postgres() as postgres, api() as server:
+        fill(postgres)
+        before = postgres.picture("shop")
+        with step("backup", server, postgres.app(), *words) as agent:
+            report = succeeds(server, agent, work(repository, "/stash-tmp/data"))
+        check_equal([report["dump"]["database"][key] for key in ("databases", "tables", "rows")], [1, 5, 2104], "facts")
+        given = lambda: restore(repository, {"snapshots": ["latest"]})  # noqa: E731
+        with step("restore", server, postgres.app()) as agent:
+            fails(server, agent, given(), "DatabaseNotEmpty")
+        with step("restore", server, postgres.app(), "--overwrite=true") as agent:
+            fails(server, agent, given(), "ArgumentRefused", "parameter database")
+        with step("restore", server, postgres.app(), "--database=copy") as agent:
+            succeeds(server, agent, given())
+        check_equal(postgres.picture("copy"), before, "the copy")
+        postgres.psql("DROP TABLE goods CASCADE", "CREATE TABLE newer (a int)", database="copy")
+        changed = postgres.picture("copy")
+        # a restic that gives half of it, and says that all is well
+        half = temporary_folder() + "/restic"
+        write(half, f"#!/bin/sh\ncase \"$*\" in *' dump '*|dump*) {RESTIC} \"$@\" | head -c 30000;; "
+                    f"*) exec {RESTIC} \"$@\";; esac\n")
+        os.chmod(half, 0o755)
+        with step("restore", server, postgres.app(), "--database=copy", "--overwrite=true", restic=half) as agent:
+            fails(server, agent, given(), "DumpIncomplete", "end mark")
+        check_equal(postgres.picture("copy"), changed, "half a dump is not committed")
+        with step("restore", server, postgres.app(), "--database=copy", "--overwrite=true") as agent:
+            succeeds(server, agent, given())
+        check_equal(postgres.picture("copy"), before, "the copy")
+
+
+@test("DB1")
+def a_dump_under_load_is_of_one_moment():
+    repository = temporary_folder()
+    with Postgres() as postgres, api() as server:
+        fill(postgres)
+        stop = threading.Event()
+
+        def change():
+            while not stop.is_set():
+                postgres.psql("BEGIN", "UPDATE pairs SET a = a + 1", "INSERT INTO goods SELECT max(id) + 1 FROM goods",
+                              "UPDATE pairs SET b = b + 1", "COMMIT", database="shop")
+        thread = threading.Thread(target=change)
+        thread.start()
+        try:
+            eventually(lambda: int(postgres.psql("SELECT a FROM pairs", database="shop")) > 0, "it is changed")
+            with step("backup", server, postgres.app()) as agent:
+                succeeds(server, agent, work(repository, "/stash-tmp/data"))
+        finally:
+            stop.set()
+            thread.join()
+    with Postgres() as postgres, api() as server:
+        with step("restore", server, postgres.app()) as agent:
+            succeeds(server, agent, restore(repository, {"snapshots": ["latest"]}))
+        a, b, rows = postgres.psql("SELECT a, b, (SELECT count(*) FROM goods) FROM pairs", database="shop").split("|")
+        check(int(a) > 0 and a == b and int(rows) == 2002 + int(a), f"{a} {b} {rows}")
+
+
+@test("DB2")
+def tls_and_what_is_refused():
+    repository = temporary_folder()
+    given = lambda: work(repository, "/stash-tmp/data")  # noqa: E731
+    ca = b64(harness.WORLD.ca.cert)
+    with Postgres(tls=True) as postgres, api() as server:
+        # without a CA the server decides whether there is TLS
+        for config in ({"caBundle": ca}, {"insecureSkipTLSVerify": True}, {}):
+            with step("backup", server, postgres.app(**config)) as agent:
+                succeeds(server, agent, given())
+        plain = postgres.app(url=f"postgres://127.0.0.1:{postgres.port}/?sslmode=disable")
+        other = postgres.app(caBundle=b64(harness.WORLD.cert))
+        for app, words, reason, said in (
+                (plain, [], "DatabaseRefused", "no encryption"),
+                (other, [], "DatabaseRefused", "certificate"),
+                (postgres.app(caBundle="*"), [], "DatabaseNotNamed", "caBundle"),
+                (postgres.app(serverName="x.example.com"), [], "DatabaseNotNamed", "serverName"),
+                (postgres.app(), ["--database=absent"], "DatabaseRefused", "does not exist"),
+                (postgres.app(), ["--user=nobody-such"], "DatabaseRefused", "authentication failed"),
+                (postgres.app(), ["--database-args=--file=/etc/passwd"], "ArgumentRefused", "--file"),
+                (postgres.app(), ["--database-args=-f x"], "ArgumentRefused", "-f"),
+                (postgres.app(), ["--command=/bin/sh"], "ArgumentRefused", "/bin/sh"),
+                (postgres.app(), ["--command=pg_dump"], "ArgumentRefused", "database")):
+            with step("backup", server, app, *words, wait=60) as agent:
+                report = fails(server, agent, given(), reason, said)
+                check(PASSWORD not in json.dumps(report), "a secret")
+                agent.ends(1)
+        for secret, reason in (({"username": "admin", "password": "wrong-pass-77"}, "DatabaseRefused"),
+                               ({}, "DatabaseRefused"), ({"password": "x"}, "DatabaseNotNamed")):
+            with step("backup", server, postgres.app(), secret=secret, wait=60) as agent:
+                report = fails(server, agent, given(), reason)
+                check("wrong-pass-77" not in json.dumps(report) + "".join(agent.lines), "a secret")
+        port = postgres.port
+    check_equal(len(snapshots(repository)), 3, "snapshots")
+    with api() as server, step("backup", server, {"clientConfig": {"url": f"postgres://127.0.0.1:{port}"}}, wait=1) as agent:
+        fails(server, agent, given(), "DatabaseUnreachable", "refused")
+
+
+def tools_with(text):
+    """Real tools, but for pg_dumpall, which is a script. $real is the real one."""
+    folder = temporary_folder()
+    for name in ("psql", "pg_dump"):
+        os.symlink(f"{POSTGRES}/{name}", f"{folder}/{name}")
+    write(f"{folder}/pg_dumpall", f"#!/bin/sh\nreal={POSTGRES}/pg_dumpall\ncase $1 in --version) exec $real $1;; esac\n{text}\n")
+    os.chmod(f"{folder}/pg_dumpall", 0o755)
+    return folder
+
+
+@test("DB2")
+def a_dump_that_is_not_whole_is_no_snapshot():
+    repository, seen = temporary_folder(), temporary_folder()
+    given = lambda: work(repository, "/stash-tmp/data")  # noqa: E731
+    with Postgres() as postgres, api() as server:
+        fill(postgres)
+        with step("backup", server, postgres.app()) as agent:
+            succeeds(server, agent, given())
+        (good,) = snapshots(repository)
+        for text, reason, said in (("$real \"$@\" | head -c 100000", "DumpIncomplete", "end mark"),
+                                   ("$real \"$@\" | head -n -8", "DumpIncomplete", "end mark"),
+                                   ("true", "DumpIncomplete", "none"),
+                                   ("echo hello", "DumpIncomplete", "none"),
+                                   ("$real \"$@\"; echo 'pg_dumpall: error: lost it' >&2; exit 1", "DumpFailed", "lost it"),
+                                   ("$real \"$@\" | head -c 100000; kill -9 $$", "DumpFailed", "signal 9"),
+                                   ("kill -9 $PPID; sleep 60", "ResticFailed", "")):
+            with step("backup", server, postgres.app(), tools=tools_with(text)) as agent:
+                report = fails(server, agent, given(), reason, said)
+                check("dump" not in report and not report.get("snapshots"), f"{report}")
+        # what a tool is shown
+        with step("backup", server, postgres.app(),
+                  tools=tools_with(f"env >{seen}/env; echo \"$@\" >{seen}/argv; exec $real \"$@\"")) as agent:
+            succeeds(server, agent, given())
+        with open(f"{seen}/env") as env, open(f"{seen}/argv") as argv:
+            told = env.read()
+            check("RESTIC" not in told and f"PGPASSWORD={PASSWORD}" in told, told)
+            check(PASSWORD not in argv.read(), "a password in argv")
+        # killed in the middle: the database, then the agent
+        wait = tools_with(f"$real \"$@\" | head -c 100000; touch {seen}/half; sleep 600; $real \"$@\" | tail -c +100001")
+        with step("backup", server, postgres.app(), tools=wait) as agent:
+            server.work.put(given())
+            eventually(lambda: os.path.exists(f"{seen}/half"), "half of it")
+            agent.process.kill()
+            agent.process.wait()
+        eventually(lambda: not running(wait), "all of its processes end")
+        os.unlink(f"{seen}/half")
+        with step("backup", server, postgres.app(), tools=wait) as agent:
+            server.work.put(given())
+            eventually(lambda: os.path.exists(f"{seen}/half"), "half of it")
+            before = len([1 for path, _, _ in server.asked if path == "/v1/report"])
+            agent.process.send_signal(signal.SIGTERM)
+            check_equal(server.wait("/v1/report", before + 1)[-1]["error"]["reason"], "PodEnded", "report")
+            agent.ends(1, 40)
+    check_equal(len(snapshots(repository)), 2, "a failure is no snapshot")
+    check_equal(snapshots(repository)[0]["id"], good["id"], "the good one stays")
+
+
+def running(word):
+    done = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if word in line]
+
+
+@test("DB2")
+def a_database_that_dies_meanwhile_and_a_full_disk():
+    repository, mount, seen = temporary_folder(), temporary_folder(), temporary_folder()
+    with Postgres() as postgres, api() as server:
+        fill(postgres)
+        postgres.psql("CREATE TABLE much AS SELECT encode(sha256(g::text::bytea), 'hex') || md5(g::text) a FROM "
+                      "generate_series(1, 150000) g", database="shop")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "granary", mount], check=True)
+        try:
+            with step("backup", server, postgres.app()) as agent:
+                fails(server, agent, work(mount, "/stash-tmp/data"), "DiskFull")
+            check_equal(snapshots(mount), [], "snapshots")
+        finally:
+            subprocess.run(["umount", "-l", mount], check=True)
+        dying = tools_with(f"touch {seen}/begun; kill -9 {postgres.process.pid}; exec $real \"$@\"")
+        with step("backup", server, postgres.app(), tools=dying) as agent:
+            fails(server, agent, work(repository, "/stash-tmp/data"), "DumpFailed", "pg_dumpall")
+    check_equal(snapshots(repository), [], "snapshots")
