@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/dump_file.h"
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/tree.h"
@@ -135,7 +136,7 @@ static const char *const postgres_hopeless[] = {"authentication failed",
 
 static const struct database_kind kinds[] = {
     {.name = "postgres",
-     .dump = "dumpfile.sql",
+     .dump = DUMP_FILE_SQL,
      .folder = "/usr/lib/postgresql/bin",
      .port = 5432,
      .format = DATABASE_SQL_POSTGRES,

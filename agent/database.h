@@ -74,9 +74,6 @@ struct database_kind {
 /** The kind of that name; NULL: there is none. */
 const struct database_kind *database_kind_of(const char *name);
 
-/** True for the name of a file that one of them has in its snapshots, with the slash before it. */
-bool database_dump_is(const char *path);
-
 /**
  * How it is reached, from its AppBinding.
  *

@@ -18,6 +18,7 @@ const char *const task_variable_names[] = {
     "EXCLUDE_PATTERNS",
     "GRANARY_AGENT_IMAGE",
     "GRANARY_ETCD_IMAGE",
+    "GRANARY_POSTGRES_IMAGE",
     "HOSTNAME",
     "INCLUDE_PATTERNS",
     "INTERIM_DATA_DIR",
@@ -316,6 +317,21 @@ static void put_image(json_t *made, const char *image)
     tree_put_text(made, "STASH_IMAGE_TAG", colon ? colon + 1 : NULL);
 }
 
+static void put_images(json_t *made, const struct settings *settings)
+{
+    static const struct {
+        const char *name;
+        enum settings_image which;
+    } rows[] = {{"GRANARY_ETCD_IMAGE", SETTINGS_IMAGE_ETCD},
+                {"GRANARY_POSTGRES_IMAGE", SETTINGS_IMAGE_POSTGRES}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        AUTO(free) char *image = settings_image(settings, rows[i].which);
+
+        tree_put_text(made, rows[i].name, image);
+    }
+}
+
 static void put_running(json_t *made, const struct task_run *run)
 {
     const json_t *spec = spec_of(run->invoker), *settings = tree_get(spec, "runtimeSettings");
@@ -323,10 +339,8 @@ static void put_running(json_t *made, const struct task_run *run)
     bool cache = !tree_true(tree_get(spec, "tempDir"), "disableCaching");
     bool interim = tree_get(spec, "interimVolumeTemplate") != NULL;
 
-    AUTO(free) char *etcd = settings_image(run->settings, SETTINGS_IMAGE_ETCD);
-
     put_image(made, run->settings->agent_image);
-    tree_put_text(made, "GRANARY_ETCD_IMAGE", etcd);
+    put_images(made, run->settings);
     tree_put_text(made, "ENABLE_CACHE", cache ? "true" : "false");
     tree_put_text(made, "INTERIM_DATA_DIR",
                   interim ? TASK_INTERIM_MOUNT "/data"

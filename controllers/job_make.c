@@ -170,11 +170,31 @@ static bool is_agent(const struct making_job *making, const json_t *container)
     return span_is(tree_span(container, "image"), making->request->settings->agent_image);
 }
 
-static bool is_etcd(const struct making_job *making, const json_t *container)
+static bool has_image(const struct making_job *making, const json_t *container,
+                      enum settings_image which)
 {
-    AUTO(free) char *image = settings_image(making->request->settings, SETTINGS_IMAGE_ETCD);
+    AUTO(free) char *image = settings_image(making->request->settings, which);
 
     return span_is(tree_span(container, "image"), image);
+}
+
+static bool is_etcd(const struct making_job *making, const json_t *container)
+{
+    return has_image(making, container, SETTINGS_IMAGE_ETCD);
+}
+
+/* It claims its work and runs restic, like the agent, and the tools of a database. */
+static bool is_database(const struct making_job *making, const json_t *container)
+{
+    return has_image(making, container, SETTINGS_IMAGE_POSTGRES);
+}
+
+/* What is needed to reach the application. One image may be all of ours. */
+static bool takes_app(const struct making_job *making, const json_t *function)
+{
+    const char *word = json_string_value(json_array_get(tree_get(function, "args"), 0));
+
+    return !is_agent(making, function) || (word && strncmp(word, "database-", 9) == 0);
 }
 
 static void overlay(json_t *settings, const char *key, const json_t *theirs)
@@ -293,11 +313,11 @@ static json_t *dressed(const struct making_job *making, const json_t *function, 
     json_object_del(made, "args");
     job_put_chosen(made, function, own);
     append(made, "volumeMounts", function);
-    if (!is_agent(making, function)) {
+    if (!is_agent(making, function) && !is_database(making, function))
         make_foreign(made, settings);
+    if (takes_app(making, function))
         job_app_put(&making->app, made);
-    }
-    if (is_etcd(making, function))
+    if (is_etcd(making, function) || is_database(making, function))
         tree_put_text(made, "imagePullPolicy", making->request->settings->agent_image_pull_policy);
     if (wants_interim(making))
         add_mount(made, JOB_INTERIM_VOLUME, TASK_INTERIM_MOUNT);

@@ -7,9 +7,9 @@
 #include "controllers/progress_status.h"
 #include "controllers/status_parts.h"
 
-/* Bytes of one text about an etcd (a list of 64 members), and how many remarks there are. */
-#define ETCD_TEXT_BYTES 16384u
-#define ETCD_NOTES_MAX 8u
+/* Bytes of one text about a dump (a list of 64 members), and how many remarks there are. */
+#define FACT_TEXT_BYTES 16384u
+#define FACT_NOTES_MAX 8u
 
 #define SHORT_ID_CHARS 8
 
@@ -103,34 +103,55 @@ static void put_snapshots(json_t *stat, const struct message_report *report)
     tree_put_new(stat, "snapshots", list);
 }
 
-/* What an agent says of a dump of etcd, as far as the status has a place for it. */
-static void put_etcd(json_t *stat, const json_t *etcd)
+/* Members of what an agent says of a dump that the status has a place for; lists end with NULL. */
+static json_t *facts_of(const json_t *said, const char *const *texts, const char *const *numbers)
 {
-    static const char *const texts[] = {"sha256",   "serverVersion", "toolVersion",
-                                        "endpoint", "member",        "initialCluster"},
-                             *const numbers[] = {"revision", "keys", "size", "hash"};
+    json_t *made = json_object();
+
+    for (; *texts; texts++)
+        if (tree_span(said, *texts).length && tree_span(said, *texts).length <= FACT_TEXT_BYTES)
+            tree_put_text(made, *texts, tree_text(said, *texts));
+    for (; *numbers; numbers++)
+        if (tree_int(said, *numbers, -1) >= 0)
+            tree_put_int(made, *numbers, tree_int(said, *numbers, 0));
+    return made;
+}
+
+static json_t *notes_of(const json_t *said)
+{
+    json_t *notes = json_array();
     const json_t *note;
-    json_t *made, *notes = json_array();
     size_t i;
 
-    if (!json_is_object(etcd)) {
-        json_decref(notes);
-        return;
-    }
-    made = json_object();
-    for (i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (tree_span(etcd, texts[i]).length && tree_span(etcd, texts[i]).length <= ETCD_TEXT_BYTES)
-            tree_put_text(made, texts[i], tree_text(etcd, texts[i]));
-    for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (tree_int(etcd, numbers[i], -1) >= 0)
-            tree_put_int(made, numbers[i], tree_int(etcd, numbers[i], 0));
-    tree_put_bool(made, "leader", tree_true(etcd, "leader"));
-    tree_items (tree_get(etcd, "notes"), i, note)
-        if (json_string_length(note) && json_string_length(note) <= ETCD_TEXT_BYTES &&
-            json_array_size(notes) < ETCD_NOTES_MAX)
+    tree_items (tree_get(said, "notes"), i, note)
+        if (json_string_length(note) && json_string_length(note) <= FACT_TEXT_BYTES &&
+            json_array_size(notes) < FACT_NOTES_MAX)
             tree_push_new(notes, tree_copy(note));
-    tree_put_new(made, "notes", notes);
+    return notes;
+}
+
+static void put_etcd(json_t *stat, const json_t *etcd)
+{
+    static const char *const texts[] = {"sha256", "serverVersion",  "toolVersion", "endpoint",
+                                        "member", "initialCluster", NULL},
+                             *const numbers[] = {"revision", "keys", "size", "hash", NULL};
+    json_t *made;
+
+    if (!json_is_object(etcd))
+        return;
+    made = facts_of(etcd, texts, numbers);
+    tree_put_bool(made, "leader", tree_true(etcd, "leader"));
+    tree_put_new(made, "notes", notes_of(etcd));
     tree_put_new(stat, "etcd", made);
+}
+
+static void put_database(json_t *stat, const json_t *database)
+{
+    static const char *const texts[] = {"kind", "serverVersion", "toolVersion", NULL},
+                             *const numbers[] = {"size", "databases", "tables", "rows", NULL};
+
+    if (json_is_object(database))
+        tree_put_new(stat, "database", facts_of(database, texts, numbers));
 }
 
 /* Nothing of ours was written to what belongs to another cluster. */
@@ -174,8 +195,10 @@ bool session_status_report(json_t *status, const struct message_report *report, 
     progress_leave(status, report->host);
     status_put_duration(stat, "duration", report->duration_ms / 1000);
     put_snapshots(stat, report);
-    if (!error)
+    if (!error) {
         put_etcd(stat, tree_get(report->dump, "etcd"));
+        put_database(stat, tree_get(report->dump, "database"));
+    }
     put_hooks(target_of(status), report, now_s);
     if (report->initialized)
         (void)condition_set(status_conditions(status), &found, now_s);

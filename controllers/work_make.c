@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/dump_file.h"
 #include "api/keys.h"
 #include "api/restic_access.h"
 #include "api/restic_args.h"
@@ -327,6 +328,9 @@ static bool take_rule(const json_t *rule, const json_t *target, const char *host
         return false;
     if (!out->snapshot_count)
         (void)take_claim(target, out->paths, &out->path_count);
+    /* the step of its Task knows which file is meant */
+    if (!out->snapshot_count && !out->path_count && is_app(target))
+        (void)take_dump(out->paths, &out->path_count);
     out->source_host = source && *source ? source : host;
     out->as_of = as_of && *as_of ? as_of : NULL;
     return out->snapshot_count || out->path_count ||
@@ -422,12 +426,13 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-/* A dump is one snapshot, of a folder that is there for dumps. */
+/* A dump is one snapshot, of a folder that is there for dumps, or of a database. */
 static bool is_dumped(const struct message_report *report)
 {
     const char *path = report->snapshot_count == 1 ? report->snapshots[0].path : "";
 
-    return is_below(path, MOUNT_SCRATCH) || is_below(path, TASK_INTERIM_MOUNT);
+    return is_below(path, MOUNT_SCRATCH) || is_below(path, TASK_INTERIM_MOUNT) ||
+           dump_file_is(path);
 }
 
 static bool is_backed_up(const struct message_report *report, const json_t *invoker)

@@ -106,8 +106,18 @@ def etcd():
     return {f"usr/lib/etcd/{path}": run([tools, "path", name], name).strip() for path, name in names.items()}
 
 
+def postgres():
+    """PostgreSQL's clients of Debian; pg_dumpall calls pg_dump by a shell."""
+    found = {f"usr/lib/postgresql/bin/{name}": f"/usr/lib/postgresql/15/bin/{name}" for name in ("psql", "pg_dump", "pg_dumpall")}
+    missing = [path for path in found.values() if not os.path.exists(path)]
+    if missing:
+        raise Refused(f"{missing[0]} is not there: apt-get install postgresql-client-15")
+    return {**found, "bin/sh": "/bin/dash"}
+
+
 # What --with may name: {path in the image: file}, taken or made.
-TOOLS = {"restic": lambda: {"usr/bin/restic": restic()}, "rclone": lambda: {"usr/bin/rclone": rclone()}, "etcd": etcd}
+TOOLS = {"restic": lambda: {"usr/bin/restic": restic()}, "rclone": lambda: {"usr/bin/rclone": rclone()}, "etcd": etcd,
+         "postgres": postgres}
 
 
 def content(program, tools):
@@ -240,7 +250,7 @@ def describe(tree):
     for below, _, files in os.walk(tree):
         for name in files:
             path = os.path.join(below, name)
-            group = name if below.endswith("/usr/bin") else "etcd" if "/etcd/" in below[len(tree):] else "libraries" if "/lib" in below[len(tree):] else "rest"
+            group = name if below.endswith("/usr/bin") else "etcd" if "/etcd/" in below[len(tree):] else "postgres" if "/postgresql/" in below[len(tree):] else "libraries" if "/lib" in below[len(tree):] else "rest"
             sizes[group] = sizes.get(group, 0) + os.path.getsize(path)
     return ", ".join(f"{group} {size / 1e6:.1f} MB" for group, size in sorted(sizes.items()))
 

@@ -291,6 +291,16 @@ ETCD_RESTORE = obj("How far the restore of an etcd is: what whoever leads goes o
     "toolVersion": free("Version of the tools.", 64),
 })
 
+DATABASE_STATS = obj("What is known of a dump of a database." + ADDITION, {
+    "kind": free("What it is: postgres.", 64),
+    "serverVersion": free("Version of its server.", 16384),
+    "toolVersion": free("The tool that has dumped it, and its version.", 16384),
+    "size": int64("Bytes of the dump."),
+    "databases": int64("Databases in it."),
+    "tables": int64("Tables in it."),
+    "rows": int64("Rows of all of them."),
+})
+
 HOST_MEMBERS = {
     "hostname": free("Name under which snapshots are filed.", 253),
     "duration": free("How long it took.", 64),
@@ -357,6 +367,7 @@ SESSION = Kind(
                 **HOST_MEMBERS,
                 "phase": phase("Result of the host.", "Succeeded", "Failed"),
                 "etcd": ETCD_STATS,
+                "database": DATABASE_STATS,
                 "snapshots": listof(SNAPSHOT_STATS, "Snapshots that were taken, one for each path.",
                                     256),
             }), "What each host has done.", 10000),

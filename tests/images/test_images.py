@@ -18,8 +18,9 @@ from harness import check, check_equal, test
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
 CATALOG = "usr/share/granary/catalog"
-SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-etcd": 110, "granary-wipe": 88}
-TOOLS = {"granary-agent": {"usr/bin/restic"}, "granary-wipe": {"usr/bin/restic", "usr/bin/rclone"}}
+SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-etcd": 110, "granary-wipe": 88, "granary-postgres": 60}
+TOOLS = {"granary-agent": {"usr/bin/restic"}, "granary-wipe": {"usr/bin/restic", "usr/bin/rclone"},
+         "granary-postgres": {"usr/bin/restic"}}
 
 
 def temporary_folder():
@@ -33,7 +34,7 @@ def write(path, content):
 
 def program_of(archive):
     """What is of granary in it: the program of its name, or the agent."""
-    return "usr/bin/" + re.sub("^granary-(etcd|wipe)$", "granary-agent", archive.name)
+    return "usr/bin/" + re.sub("^granary-(etcd|wipe|postgres)$", "granary-agent", archive.name)
 
 
 class Archive:
@@ -73,6 +74,7 @@ def archives():
 @test("image")
 def nothing_is_there_but_program_libraries_authorities_and_accounts():
     wanted = re.compile(r"usr/bin/(NAME|restic|rclone)|usr/lib/etcd/3\.[456]/etcd(ctl|utl)|"
+                        r"usr/lib/postgresql/bin/(psql|pg_dump|pg_dumpall)|bin/sh|"
                         r"lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
                         r"etc/(passwd|group|nsswitch\.conf|ssl/certs/ca-certificates\.crt)")
     for archive in archives():
@@ -86,7 +88,7 @@ def nothing_is_there_but_program_libraries_authorities_and_accounts():
                     {program_of(archive), *TOOLS.get(archive.name, ())}, "programs")
         for name, member in members.items():
             check(member.isdir() or member.isreg(), f"{archive.name}: {name} is neither file nor folder")
-            executable = member.isdir() or name.startswith(("usr/bin/", "usr/lib/etcd/", "lib"))
+            executable = member.isdir() or name.startswith(("usr/bin/", "usr/lib/etcd/", "usr/lib/postgresql/", "bin/", "lib"))
             check_equal((member.mode, member.uid, member.gid, member.mtime),
                         (0o755 if executable else 0o644, 0, 0, 0), f"{archive.name}: mode, owner, time of {name}")
         total = sum(member.size for member in members.values()) / 1e6

@@ -171,24 +171,27 @@ START_TEST(what_is_excluded)
     }
 END_TEST
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
 static const struct {
-    const char *settings, *etcd, *wipe;
+    const char *settings, *etcd, *postgres, *wipe;
 } image_rows[] = {
-    {"{}", "granary-etcd:" GRANARY_VERSION, "granary-wipe:" GRANARY_VERSION},
+    {"{}", "granary-etcd:" GRANARY_VERSION, "granary-postgres:" GRANARY_VERSION,
+     "granary-wipe:" GRANARY_VERSION},
     {"{'agent':{'image':'registry:5000/a/granary-agent:1'}}", "registry:5000/a/granary-etcd:1",
-     "registry:5000/a/granary-wipe:1"},
+     "registry:5000/a/granary-postgres:1", "registry:5000/a/granary-wipe:1"},
     {"{'agent':{'image':'registry:5000/granary-agent'}}", "registry:5000/granary-etcd",
-     "registry:5000/granary-wipe"},
-    {"{'agent':{'image':'granary-agent-x:1'}}", "granary-etcd-x:1", "granary-wipe-x:1"},
+     "registry:5000/granary-postgres", "registry:5000/granary-wipe"},
+    {"{'agent':{'image':'granary-agent-x:1'}}", "granary-etcd-x:1", "granary-postgres-x:1",
+     "granary-wipe-x:1"},
     /* nobody can say what those would be */
-    {"{'agent':{'image':'a/mine:1'}}", "a/mine:1", "a/mine:1"},
-    {"{'agent':{'image':'a/granary-agent@sha256:"
-     "0000000000000000000000000000000000000000000000000000000000000000'}}",
-     "a/granary-agent@sha256:0000000000000000000000000000000000000000000000000000000000000000",
-     "a/granary-agent@sha256:0000000000000000000000000000000000000000000000000000000000000000"},
+    {"{'agent':{'image':'a/mine:1'}}", "a/mine:1", "a/mine:1", "a/mine:1"},
+    {"{'agent':{'image':'a/granary-agent@sha256:" ZEROS "'}}", "a/granary-agent@sha256:" ZEROS,
+     "a/granary-agent@sha256:" ZEROS, "a/granary-agent@sha256:" ZEROS},
     /* what is said counts */
-    {"{'agent':{'image':'a/mine:1'},'etcd':{'image':'b/e:2'}}", "b/e:2", "a/mine:1"},
-    {"{'wipe':{'image':'b/w:2'}}", "granary-etcd:" GRANARY_VERSION, "b/w:2"},
+    {"{'agent':{'image':'a/mine:1'},'etcd':{'image':'b/e:2'}}", "b/e:2", "a/mine:1", "a/mine:1"},
+    {"{'wipe':{'image':'b/w:2'},'postgres':{'image':'b/p:2'}}", "granary-etcd:" GRANARY_VERSION,
+     "b/p:2", "b/w:2"},
 };
 
 START_TEST(images)
@@ -200,9 +203,11 @@ START_TEST(images)
         ck_assert_msg(settings_parse(&settings, tree, &err), "%s", err.message);
 
         AUTO(free) char *etcd = settings_image(&settings, SETTINGS_IMAGE_ETCD);
+        AUTO(free) char *postgres = settings_image(&settings, SETTINGS_IMAGE_POSTGRES);
         AUTO(free) char *wipe = settings_image(&settings, SETTINGS_IMAGE_WIPE);
 
         ck_assert_str_eq(etcd, image_rows[_i].etcd);
+        ck_assert_str_eq(postgres, image_rows[_i].postgres);
         ck_assert_str_eq(wipe, image_rows[_i].wipe);
     }
 END_TEST

@@ -83,8 +83,8 @@ START_TEST(test_valid)
         AUTO(json) json_t *functions = NULL, *tasks = NULL;
 
         read_catalog(&functions, &tasks);
-        ck_assert_uint_eq(json_array_size(functions), 9);
-        ck_assert_uint_eq(json_array_size(tasks), 8);
+        ck_assert_uint_eq(json_array_size(functions), 11);
+        ck_assert_uint_eq(json_array_size(tasks), 22);
         must_be_valid(functions);
         must_be_valid(tasks);
     }
@@ -109,6 +109,8 @@ static const json_t *named(const json_t *objects, const char *name)
     "'dataDir', 'value': '/d'}, {'name': 'workloadKind', 'value': 'Pod'}, {'name': "               \
     "'workloadName', 'value': 'w'}]"
 
+#define DUMP "[{'name': 'backupCmd', 'value': 'pg_dump'}, {'name': 'database', 'value': 'shop'}]"
+
 static const struct {
     const char *task, *kind, *version, *params, *argument;
     bool restore;
@@ -128,6 +130,12 @@ static const struct {
     {"etcd-restore-3.5.0", APP, MEMBERS, "--workload-kind=Pod", true, 2},
     {"etcd-restore-3.6.0", APP, MEMBERS, "--workload-name=w", true, 2},
     {"etcd-restore-3.6.0", APP, MEMBERS, "--source-hostname=host-0", true, 2},
+    {"postgres-backup-9.6.19", APP, TUNING, "--database-args=--x", false, 1},
+    {"postgres-backup-15.1", APP, "[]", "--wait-timeout=300", false, 1},
+    {"postgres-backup-14.0", APP, DUMP, "--command=pg_dump", false, 1},
+    {"postgres-backup-14.0", APP, DUMP, "--database=shop", false, 1},
+    {"postgres-restore-15.1", APP, "[{'name': 'overwrite', 'value': 'true'}]", "--overwrite=true",
+     true, 1},
 };
 
 static json_t *run_variables(size_t row)

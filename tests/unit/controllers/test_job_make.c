@@ -49,7 +49,8 @@
     "'taken-1'}, 'spec': {'steps': [{'name': 'upload'}], 'volumes': [{'name': 'stash-tmp-dir', "   \
     "'emptyDir': {}}]}}, {'metadata': {'name': 'broken-1'}, 'spec': {'steps': [{'name': "          \
     "'nobody'}]}}, {'metadata': {'name': 'pvc-backup'}, 'spec': {'steps': [{'name': "              \
-    "'nobody'}]}}, "                                                                               \
+    "'nobody'}]}}, {'metadata': {'name': 'database-1'}, 'spec': {'steps': [{'name': "              \
+    "'database'}]}}, "                                                                             \
     "{'metadata': {'name': 'pvc-restore', 'labels': {'app.kubernetes.io/name': 'granary'}}, "      \
     "'spec': "                                                                                     \
     "{'steps': [{'name': 'upload'}, {'name': 'nobody'}]}}]"
@@ -57,7 +58,9 @@
     "[{'metadata': {'name': 'dump'}, 'spec': {'image': 'pg:15', 'args': "                          \
     "['--dir=${INTERIM_DATA_DIR}', '${args:=}'], 'volumeMounts': [{'name': 'work', 'mountPath': "  \
     "'/work'}], 'runtimeSettings': {'env': [{'name': 'A', 'value': '1'}]}}}, {'metadata': "        \
-    "{'name': 'upload'}, 'spec': {'image': '${GRANARY_AGENT_IMAGE}', 'args': ['step']}}]"
+    "{'name': 'upload'}, 'spec': {'image': '${GRANARY_AGENT_IMAGE}', 'args': ['step']}}, "         \
+    "{'metadata': {'name': 'database'}, 'spec': {'image': '${GRANARY_POSTGRES_IMAGE}', 'args': "   \
+    "['database-backup']}}]"
 
 #define SPEC "/spec/template/spec"
 #define MAIN SPEC "/containers/0"
@@ -566,6 +569,30 @@ START_TEST(test_name)
     }
 END_TEST
 
+/* It is ours, and is told of the application, too. */
+START_TEST(test_database)
+    {
+        AUTO(scene) struct scene scene;
+        AUTO(job_made) struct job_made made = {0};
+        AUTO(findings) struct findings findings = {0};
+
+        scene_make(&scene, APP("}, 'task': {'name': 'database-1'}"),
+                   "{'metadata': {'namespace': 'shop'}, 'spec': {'secret': {'name': 'word'}}}",
+                   NO_NODE, -1);
+        ck_assert_msg(job_make(&scene.request, &made, &findings), "%s",
+                      findings.count ? findings.items[0].message : "");
+
+        const json_t *mounts = pointer_get(made.job, MAIN "/volumeMounts");
+
+        ck_assert_ptr_nonnull(tree_named(mounts, "granary-identity"));
+        ck_assert_ptr_nonnull(tree_named(mounts, "granary-app-secret"));
+        ck_assert_ptr_nonnull(tree_named(pointer_get(made.job, MAIN "/env"), "GRANARY_APP"));
+        ck_assert(
+            json_is_true(pointer_get(made.job, MAIN "/securityContext/readOnlyRootFilesystem")));
+        ck_assert_ptr_null(pointer_get(made.job, SPEC "/initContainers"));
+    }
+END_TEST
+
 SUITE(job_make)
 {
     suite_rows(tests, test_made, rows);
@@ -576,4 +603,5 @@ SUITE(job_make)
     suite_rows(tests, test_new_claims, new_claims);
     tcase_add_test(tests, test_local);
     tcase_add_test(tests, test_name);
+    tcase_add_test(tests, test_database);
 }

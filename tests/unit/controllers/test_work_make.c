@@ -48,8 +48,40 @@ START_TEST(without_a_target_there_is_none)
     }
 END_TEST
 
+#define APP_TARGET                                                                                 \
+    "'target':{'ref':{'apiVersion':'appcatalog.appscode.com/v1alpha1','kind':'AppBinding','name':" \
+    "'pg'}"
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* Of an application, one snapshot of a dump proves it. */
+static const struct {
+    const char *what, *invoker, *path;
+    bool restore, proven;
+} proofs[] = {
+    {"a folder of a step", "{'spec':{" APP_TARGET "}}}", "/stash-tmp/data", false, true},
+    {"a dump of a database", "{'spec':{" APP_TARGET "}}}", "/dumpfile.sql", false, true},
+    {"something else", "{'spec':{" APP_TARGET "}}}", "/etc/passwd", false, false},
+    {"the newest, back", "{'spec':{" APP_TARGET ",'rules':[{}]}}}", "/dumpfile.sql", true, true},
+    {"one by its id", "{'spec':{" APP_TARGET ",'rules':[{'snapshots':['latest']}]}}}",
+     "/dumpfile.sql", true, true},
+    {"no rule", "{'spec':{" APP_TARGET "}}}", "/dumpfile.sql", true, false},
+};
+
+START_TEST(dumps_of_applications)
+    {
+        AUTO(json) json_t *invoker = json_row(proofs[_i].invoker);
+        AUTO(free) struct message_report *report = text_alloc(sizeof *report);
+
+        *report = (struct message_report){.host = "host-0", .snapshot_count = 1};
+        report->snapshots[0] = (struct message_snapshot){.id = ID, .path = proofs[_i].path};
+        ck_assert_msg(work_is_proven(report, invoker, proofs[_i].restore) == proofs[_i].proven,
+                      "%s", proofs[_i].what);
+    }
+END_TEST
+
 SUITE(controllers_work_make)
 {
+    suite_rows(tests, dumps_of_applications, proofs);
     tcase_add_test(tests, tags_fit);
     tcase_add_test(tests, without_a_target_there_is_none);
 }
