@@ -377,7 +377,7 @@ NEEDED = {
     "busybox": "busybox-static", "gcc": "gcc",
 }
 PACKAGES = sorted({*NEEDED.values(), "containernetworking-plugins", "libc6-dev", "python3", "ca-certificates",
-                   "debian-archive-keyring"})
+                   "debian-archive-keyring", "postgresql-15"})
 
 
 def check_machine():
