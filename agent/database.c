@@ -132,6 +132,121 @@ static const char *const postgres_hopeless[] = {"authentication failed",
                                                 "aborting because of server version mismatch",
                                                 NULL};
 
+/* ---- MariaDB ---- */
+
+/* As an option file has it. Spec: MariaDB, Configuring MariaDB with Option Files. */
+static void put_option(struct text *out, const char *name, const char *value)
+{
+    text_addf(out, "%s=\"", name);
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"')
+            text_putc(out, '\\');
+        text_putc(out, *value);
+    }
+    text_puts(out, "\"\n");
+}
+
+static void put_option_file(struct text *out, const char *name, int file)
+{
+    if (file >= 0)
+        text_addf(out, "%s=/dev/fd/%d\n", name, file);
+}
+
+static void mariadb_config(const struct database_connection *connection,
+                           const struct database_wish *wish, const struct database_files *files,
+                           struct text *out)
+{
+    const struct etcd_connection *base = &connection->base;
+    const char *user = *wish->user ? wish->user : base->user ? base->user : "root";
+
+    text_puts(out, "[client]\nprotocol=tcp\n");
+    put_option(out, "host", connection->host);
+    text_addf(out, "port=%u\n", connection->port);
+    put_option(out, "user", user);
+    if (base->password)
+        put_option(out, "password", base->password);
+    put_option_file(out, "ssl-ca", files->ca);
+    put_option_file(out, "ssl-cert", files->certificate);
+    put_option_file(out, "ssl-key", files->key);
+    if (base->insecure)
+        text_puts(out, "ssl\nskip-ssl-verify-server-cert\n");
+    else if (files->ca >= 0)
+        text_puts(out, "ssl\nssl-verify-server-cert\n");
+}
+
+/* All that it needs is in its file. */
+static void mariadb_environment(const struct database_connection *connection,
+                                const struct database_wish *wish,
+                                const struct database_files *files, struct words *out)
+{
+    (void)connection;
+    (void)wish;
+    (void)files;
+    words_add(out, "MYSQL_HISTFILE=/dev/null");
+}
+
+static void mariadb_dump(const struct database_connection *connection,
+                         const struct database_wish *wish, const struct database_files *files,
+                         struct words *out)
+{
+    (void)connection;
+    (void)wish;
+    words_addf(out, "--defaults-file=/dev/fd/%d", files->config);
+    words_add(out, "--single-transaction");
+    words_add(out, "--quick");
+    words_add(out, "--routines");
+    words_add(out, "--events");
+    words_add(out, "--triggers");
+    words_add(out, "--hex-blob");
+}
+
+static void mariadb_client(const struct database_files *files, struct words *out)
+{
+    words_addf(out, "--defaults-file=/dev/fd/%d", files->config);
+    words_add(out, "--connect-timeout=20");
+    words_add(out, "--batch");
+    words_add(out, "--skip-column-names");
+}
+
+static void mariadb_ask(const struct database_connection *connection,
+                        const struct database_files *files, const char *question, struct words *out)
+{
+    (void)connection;
+    mariadb_client(files, out);
+    words_addf(out, "--execute=%s", question);
+}
+
+/* Commands of the client, such as those that run programs, are off. */
+static void mariadb_load(const struct database_connection *connection,
+                         const struct database_files *files, bool one, struct words *out)
+{
+    (void)connection;
+    (void)one;
+    mariadb_client(files, out);
+    words_add(out, "--binary-mode");
+}
+
+static const char *const mariadb_commands[] = {"mariadb-dump", NULL};
+static const char *const mariadb_options[] = {"--ignore-database=",
+                                              "--ignore-table=",
+                                              "--ignore-table-data=",
+                                              "--max-allowed-packet=",
+                                              "--max-statement-time=",
+                                              "--net-buffer-length=",
+                                              "--skip-events",
+                                              "--skip-routines",
+                                              "--skip-triggers",
+                                              "--skip-tz-utc",
+                                              NULL};
+static const char *const mariadb_hopeless[] = {"Access denied",
+                                               "Unknown database",
+                                               "insecure transport",
+                                               "SSL",
+                                               "certificate",
+                                               "TLS",
+                                               "not allowed to connect",
+                                               NULL};
+
 /* ---- all ---- */
 
 static const struct database_kind kinds[] = {
@@ -152,6 +267,26 @@ static const struct database_kind kinds[] = {
      .dump_words = postgres_dump,
      .ask_words = postgres_ask,
      .load_words = postgres_load},
+    {.name = "mariadb",
+     .dump = DUMP_FILE_SQL,
+     .folder = "/usr/bin",
+     .port = 3306,
+     .format = DATABASE_SQL_MARIADB,
+     .user_key = "MARIADB_USER",
+     .password_key = "MARIADB_PASSWORD",
+     .commands = mariadb_commands,
+     .options = mariadb_options,
+     .hopeless = mariadb_hopeless,
+     .home = "",
+     .client = "mariadb",
+     .version = "SELECT VERSION()",
+     .all = "--all-databases --ignore-database=mysql",
+     .names = true,
+     .environment = mariadb_environment,
+     .config = mariadb_config,
+     .dump_words = mariadb_dump,
+     .ask_words = mariadb_ask,
+     .load_words = mariadb_load},
 };
 
 const struct database_kind *database_kind_of(const char *name)

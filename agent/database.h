@@ -57,10 +57,13 @@ struct database_kind {
     const char *home;                    /* the database that each server has; "" */
     const char *client;                  /* the tool that asks, and that a dump is given */
     const char *version;                 /* what asks it for its version */
+    const char *all;                     /* option for all databases; NULL: none is needed */
+    bool names;                          /* one database is the last word of the tool */
     void (*environment)(const struct database_connection *connection,
                         const struct database_wish *wish, const struct database_files *files,
                         struct words *out);
-    void (*config)(const struct database_connection *connection, const struct database_files *files,
+    void (*config)(const struct database_connection *connection, const struct database_wish *wish,
+                   const struct database_files *files,
                    struct text *out); /* text of a file with secrets; NULL: it needs none */
     void (*dump_words)(const struct database_connection *connection,
                        const struct database_wish *wish, const struct database_files *files,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/database_tool.h"
+#include "agent/mariadb_rewrite.h"
 #include "agent/postgres_rewrite.h"
 #include "base/auto.h"
 #include "base/log.h"
@@ -30,7 +31,8 @@ struct loading {
     int from_status, to_status; /* of waitpid(2) */
     int pipe;                   /* the client's standard input; below 0: closed */
     struct database_proof proof;
-    struct postgres_rewrite rewrite;
+    struct postgres_rewrite postgres;
+    struct mariadb_rewrite mariadb;
     struct text pending, from_errors, to_errors;
     struct lines tags;
     int64_t tables, rows; /* that the client says it has made */
@@ -45,7 +47,8 @@ static void auto_loading(struct loading *loading)
     if (loading->pipe >= 0)
         close(loading->pipe);
     database_proof_done(&loading->proof);
-    postgres_rewrite_done(&loading->rewrite);
+    postgres_rewrite_done(&loading->postgres);
+    mariadb_rewrite_done(&loading->mariadb);
     lines_done(&loading->tags);
     text_done(&loading->pending);
     text_done(&loading->from_errors);
@@ -55,7 +58,23 @@ static void auto_loading(struct loading *loading)
     free(loading->filled);
 }
 
-/* ---- what is there before ---- */
+/* What varies between kinds. */
+struct loader {
+    /* what is there before */
+    bool (*look)(struct loading *loading, struct error *err);
+    /* the dump as it is said to this server */
+    void (*rewrite)(struct loading *loading, struct span piece);
+    void (*end)(struct loading *loading);
+    /* what is said before a dump of one database */
+    void (*first)(struct loading *loading, struct text *out);
+    /* that the server has all of it, after the client ended well */
+    bool (*verify)(struct loading *loading, struct error *err);
+    bool one_is_atomic; /* a dump of one database is a transaction */
+};
+
+static const struct loader *loader_of(const struct loading *loading);
+
+/* ---- PostgreSQL ---- */
 
 static const char relations[] =
     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
@@ -140,7 +159,7 @@ static bool look_at_roles(struct loading *loading, struct error *err)
     return names != NULL;
 }
 
-static bool look(struct loading *loading, struct error *err)
+static bool postgres_look(struct loading *loading, struct error *err)
 {
     AUTO(free) char *server = NULL;
 
@@ -154,11 +173,122 @@ static bool look(struct loading *loading, struct error *err)
     return loading->own && server;
 }
 
+static void rewrite_postgres(struct loading *loading, struct span piece)
+{
+    if (!loading->postgres.out)
+        loading->postgres = (struct postgres_rewrite){.roles = loading->roles,
+                                                      .own = loading->own,
+                                                      .server = loading->server,
+                                                      .clears = loading->filled != NULL,
+                                                      .out = &loading->pending};
+    postgres_rewrite_add(&loading->postgres, piece);
+}
+
+static void end_postgres(struct loading *loading)
+{
+    postgres_rewrite_end(&loading->postgres);
+}
+
+static void first_postgres(struct loading *loading, struct text *out)
+{
+    if (loading->filled)
+        postgres_clear(out, loading->server);
+}
+
+/* Its client has said what it made. */
+static bool verify_postgres(struct loading *loading, struct error *err)
+{
+    (void)loading;
+    (void)err;
+    return true;
+}
+
+/* ---- MariaDB ---- */
+
+static bool mariadb_look(struct loading *loading, struct error *err)
+{
+    const char *only = loading->tool->options->wish.database;
+    AUTO(text) struct text filled = {0};
+    AUTO(free)
+    char *names = database_tool_ask(
+        loading->tool, NULL,
+        "SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_schema NOT IN "
+        "('mysql', 'information_schema', 'performance_schema', 'sys')",
+        err);
+    struct span rest = span_of(names), one;
+
+    while (names && text_split(&rest, '\n', &one))
+        if (one.length && (!*only || span_is(one, only)))
+            text_addf(&filled, "%s%.*s", filled.length ? ", " : "", (int)one.length, one.data);
+    if (filled.length)
+        loading->filled = text_take(&filled);
+    return names != NULL;
+}
+
+static void rewrite_mariadb(struct loading *loading, struct span piece)
+{
+    loading->mariadb.out = &loading->pending;
+    mariadb_rewrite_add(&loading->mariadb, piece);
+}
+
+static void end_mariadb(struct loading *loading)
+{
+    mariadb_rewrite_end(&loading->mariadb);
+}
+
+static void first_mariadb(struct loading *loading, struct text *out)
+{
+    mariadb_begin(out, loading->tool->options->wish.database, loading->filled != NULL);
+}
+
+/* Rows of some tables, added up; below 0: err says why not. */
+static int64_t count_rows(struct loading *loading, const char *question, struct error *err)
+{
+    AUTO(free) char *said = database_tool_ask(loading->tool, NULL, question, err);
+
+    return said ? strtoll(said, NULL, 10) : -1;
+}
+
+/* The server is asked for each table of the dump. */
+static bool verify_mariadb(struct loading *loading, struct error *err)
+{
+    const char *only = loading->tool->options->wish.database;
+    struct span rest = {text_get(&loading->mariadb.tables), loading->mariadb.tables.length};
+    AUTO(text) struct text question = {0};
+
+    for (;;) {
+        bool more = mariadb_question(&question, &rest, only, &loading->tables);
+        int64_t rows = more ? count_rows(loading, text_get(&question), err) : 0;
+
+        if (rows < 0) {
+            loading->tool->reason = "RestoreIncomplete";
+            return false;
+        }
+        if (!more)
+            return true;
+        loading->rows += rows;
+    }
+}
+
+static const struct loader loaders[] = {
+    [DATABASE_SQL_POSTGRES] = {postgres_look, rewrite_postgres, end_postgres, first_postgres,
+                               verify_postgres, true},
+    [DATABASE_SQL_MARIADB] = {mariadb_look, rewrite_mariadb, end_mariadb, first_mariadb,
+                              verify_mariadb, false},
+};
+
+static const struct loader *loader_of(const struct loading *loading)
+{
+    return &loaders[loading->tool->kind->format];
+}
+
+/* ---- may it be done ---- */
+
 static bool may_load(struct loading *loading, struct error *err)
 {
     struct database_tool *tool = loading->tool;
 
-    if (!look(loading, err)) {
+    if (!loader_of(loading)->look(loading, err)) {
         tool->reason = "DatabaseRefused";
         return false;
     }
@@ -180,6 +310,7 @@ static void keep_errors(struct text *errors, const char *piece, size_t length)
     text_add(errors, piece, length < room ? length : room);
 }
 
+/* Of PostgreSQL's client; MariaDB's says nothing. */
 static void take_tag(void *context, struct span line, bool first, bool last)
 {
     struct loading *loading = context;
@@ -195,7 +326,7 @@ static void take_tag(void *context, struct span line, bool first, bool last)
 static void take_dump(struct loading *loading, struct span piece)
 {
     database_proof_add(&loading->proof, piece);
-    postgres_rewrite_add(&loading->rewrite, piece);
+    loader_of(loading)->rewrite(loading, piece);
 }
 
 enum source { FROM_RESTIC, FROM_RESTIC_ERRORS, FROM_TAGS, FROM_ERRORS };
@@ -385,10 +516,10 @@ static bool begin(struct loading *loading, struct error *err)
         return true; /* how it ended says why */
     if (!check_kind(loading, err))
         return false;
-    if (!loading->proof.cluster && loading->filled) {
+    if (!loading->proof.cluster) {
         AUTO(text) struct text first = {0};
 
-        postgres_clear(&first, loading->server);
+        loader_of(loading)->first(loading, &first);
         text_add(&first, text_get(&loading->pending), loading->pending.length);
         loading->pending.length = 0;
         text_add(&loading->pending, first.data, first.length);
@@ -431,18 +562,20 @@ static bool judge_client(struct loading *loading, struct error *err)
 {
     const char *client = loading->tool->kind->client;
     AUTO(free) char *words = first_error(loading, &loading->to_errors);
-    const char *left = loading->proof.cluster
+    const char *left = loading->proof.cluster || !loader_of(loading)->one_is_atomic
                            ? "What was restored before stays; a second try needs overwrite=true"
                            : "Nothing was changed";
 
     if (!ended_well(loading->to_status))
         return database_tool_fail(loading->tool, "RestoreFailed", err, ERROR_INTERNAL, "%s: %s. %s",
                                   client, *words ? words : "it failed", left);
+    if (!loader_of(loading)->verify(loading, err))
+        return false;
     if (loading->tables == loading->proof.tables && loading->rows == loading->proof.rows)
         return true;
     return database_tool_fail(
         loading->tool, "RestoreIncomplete", err, ERROR_INTERNAL,
-        "the dump has %lld tables and %lld rows, the server says that it made %lld and %lld",
+        "the dump has %lld tables and %lld rows, the server says that it has %lld and %lld",
         (long long)loading->proof.tables, (long long)loading->proof.rows,
         (long long)loading->tables, (long long)loading->rows);
 }
@@ -459,7 +592,7 @@ static bool give(struct loading *loading, struct error *err)
                                   "%s ended before it had all", loading->tool->kind->client);
     if (!judge_dump(loading, err))
         return false;
-    postgres_rewrite_end(&loading->rewrite);
+    loader_of(loading)->end(loading);
     while (!loading->to_ended && loading->pending.length)
         turn(loading);
     if (loading->pipe >= 0)
@@ -501,11 +634,6 @@ bool database_load(struct database_tool *tool, struct error *err)
     database_proof_init(&loading.proof, tool->kind->format);
     if (!may_load(&loading, err))
         return false;
-    loading.rewrite = (struct postgres_rewrite){.roles = loading.roles,
-                                                .own = loading.own,
-                                                .server = loading.server,
-                                                .clears = loading.filled != NULL,
-                                                .out = &loading.pending};
     if (!start_restic(&loading, err))
         return false;
     good = begin(&loading, err);

@@ -111,10 +111,10 @@ static bool take_overwrite(const char *text, void *member, struct error *detail)
 
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct database_options, member)
-    {"kind", FLAG_BY(take_kind), 0, "KIND", "of database: postgres"},
+    {"kind", FLAG_BY(take_kind), 0, "KIND", "of database: postgres, mariadb"},
     {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until it answers (default 300)"},
     {"database-args", FLAG_BY(take_args), 0, "OPTIONS", "for the tool that dumps"},
-    {"command", FLAG_BY(take_command), 0, "TOOL", "that dumps: pg_dumpall (default), pg_dump"},
+    {"command", FLAG_BY(take_command), 0, "TOOL", "that dumps, instead of the usual one: pg_dump"},
     {"user", FLAG_BY(take_user), 0, "NAME", "instead of the Secret's"},
     {"database", FLAG_BY(take_database), 0, "NAME", "this one alone"},
     {"overwrite", FLAG_BY(take_overwrite), 0, "BOOL", "a restore may replace what is there"},

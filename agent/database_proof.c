@@ -73,6 +73,18 @@ static bool in_copy(struct database_proof *proof, struct span line)
     return true;
 }
 
+bool mariadb_name_begins(bool *expected, const char *comment, const char *statement,
+                         struct span line)
+{
+    bool named = *expected && begins(line, statement);
+
+    if (begins(line, comment))
+        *expected = true;
+    else if (named)
+        *expected = false;
+    return named;
+}
+
 static void take_postgres(struct database_proof *proof, struct span line)
 {
     if (in_copy(proof, line))
@@ -92,18 +104,35 @@ static void take_postgres(struct database_proof *proof, struct span line)
     proof->in_rows = postgres_copy_begins(&proof->copy, line);
 }
 
+/* "-- Host: a    Database: b": behind it is none when it is of all. */
+static void begin_mariadb(struct database_proof *proof, struct span line)
+{
+    static const char word[] = "Database:";
+    const char *found = memmem(line.data, line.length, word, sizeof word - 1);
+    size_t behind = found ? (size_t)(found - line.data) + sizeof word - 1 : line.length;
+
+    proof->begun = true;
+    proof->cluster = text_trim((struct span){line.data + behind, line.length - behind}).length == 0;
+}
+
 /* Each row of an INSERT is a line of its own: "(1,'a')," or "(1,'a');". */
 static void take_mariadb(struct database_proof *proof, struct span line)
 {
     if (begins(line, "-- MariaDB dump ") || begins(line, "-- MySQL dump "))
-        proof->begun = true;
+        proof->named = true;
+    else if (proof->named && !proof->begun && begins(line, "-- Host: "))
+        begin_mariadb(proof, line);
     else if (begins(line, "-- Dump completed"))
         proof->whole = true;
     else if (!says_nothing(line))
         proof->whole = false;
-    proof->databases += begins(line, "USE `");
-    proof->tables += begins(line, "CREATE TABLE `");
-    if (begins(line, "INSERT INTO `"))
+    proof->databases +=
+        mariadb_name_begins(&proof->database, "-- Current Database: `", "CREATE DATABASE ", line);
+    proof->tables +=
+        mariadb_name_begins(&proof->copy, "-- Table structure for table `", "CREATE TABLE `", line);
+    if (begins(line, "-- ") || is(line, "UNLOCK TABLES;\n"))
+        proof->data = begins(line, "-- Dumping data for table `");
+    if (proof->data && begins(line, "INSERT INTO `"))
         proof->in_rows = true;
     else if (proof->in_rows && begins(line, "("))
         proof->rows++;

@@ -23,10 +23,11 @@ struct database_proof {
     enum database_format format;
     int64_t bytes, databases, tables, rows; /* so far */
     bool begun, whole;                      /* its first lines, its end mark were seen */
-    bool cluster;                           /* of PostgreSQL: of all of its databases */
+    bool cluster;                           /* of all databases of a server */
+    bool named;                             /* its first line was seen */
     /* how far it is */
     struct lines lines;
-    bool copy, in_rows; /* rows are expected, have begun */
+    bool database, copy, data, in_rows; /* what is expected; rows have begun */
     uint64_t crc;
     unsigned char last[16]; /* bytes of an RDB that may be its end */
     size_t last_count;
@@ -45,6 +46,11 @@ void database_proof_add(struct database_proof *proof, struct span piece);
 
 /** After all of it: false with ERROR_INVALID when it is cut off, damaged, or none. */
 bool database_proof_end(struct database_proof *proof, struct error *err) MUST_CHECK;
+
+/** True for the line of a mariadb-dump that makes what the comment before has named.
+ *  @param expected  False at first. */
+bool mariadb_name_begins(bool *expected, const char *comment, const char *statement,
+                         struct span line);
 
 /** True for the line of a pg_dump that rows follow. @param expected  False at first. */
 bool postgres_copy_begins(bool *expected, struct span line);

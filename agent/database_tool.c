@@ -81,7 +81,7 @@ static bool add_files(struct database_tool *tool, struct error *err)
                 add_pem(tool, &base->key, &tool->files.key, err);
 
     if (good && tool->kind->config)
-        tool->kind->config(&tool->connection, &tool->files, &config);
+        tool->kind->config(&tool->connection, &tool->options->wish, &tool->files, &config);
     good = good && add_pem(tool, &config, &tool->files.config, err);
     if (config.data)
         explicit_bzero(config.data, config.room);
@@ -356,17 +356,29 @@ static void put_counts(json_t *facts, const struct database_proof *proof)
     tree_put_int(facts, "rows", proof->rows);
 }
 
+static void add_split(struct words *argv, const char *text)
+{
+    struct span rest = span_of(text), word;
+
+    while (text_split(&rest, ' ', &word))
+        if (word.length)
+            words_addf(argv, "%.*s", (int)word.length, word.data);
+}
+
 /* Its path is its first word: it looks there for the others. */
 static void dump_words(const struct database_tool *tool, const char *path, struct words *argv)
 {
     const struct database_wish *wish = &tool->options->wish;
-    struct span rest = span_of(wish->args), word;
 
     words_add(argv, path);
     tool->kind->dump_words(&tool->connection, wish, &tool->files, argv);
-    while (text_split(&rest, ' ', &word))
-        if (word.length)
-            words_addf(argv, "%.*s", (int)word.length, word.data);
+    add_split(argv, wish->args);
+    if (!*wish->database && tool->kind->all)
+        add_split(argv, tool->kind->all);
+    if (*wish->database && tool->kind->names) {
+        words_add(argv, "--");
+        words_add(argv, wish->database);
+    }
 }
 
 static bool dump(struct database_tool *tool, struct error *err)

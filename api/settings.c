@@ -62,6 +62,11 @@ static bool read_etcd_image(struct settings *settings, const json_t *value, stru
     return read_reference(&settings->images[SETTINGS_IMAGE_ETCD], value, err);
 }
 
+static bool read_mariadb_image(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_reference(&settings->images[SETTINGS_IMAGE_MARIADB], value, err);
+}
+
 static bool read_postgres_image(struct settings *settings, const json_t *value, struct error *err)
 {
     return read_reference(&settings->images[SETTINGS_IMAGE_POSTGRES], value, err);
@@ -258,6 +263,7 @@ static const struct member {
     {"agent.resources.requests.memory", read_request_memory},
     {"agent.resources.limits.cpu", read_limit_cpu},
     {"agent.resources.limits.memory", read_limit_memory},
+    {"mariadb.image", read_mariadb_image},
     {"postgres.image", read_postgres_image},
     {"wipe.image", read_wipe_image},
     {"enforcement", read_enforcement},
@@ -450,6 +456,7 @@ char *settings_image(const struct settings *settings, enum settings_image which)
 {
     static const char agent[] = "granary-agent";
     static const char *const names[] = {[SETTINGS_IMAGE_ETCD] = "granary-etcd",
+                                        [SETTINGS_IMAGE_MARIADB] = "granary-mariadb",
                                         [SETTINGS_IMAGE_POSTGRES] = "granary-postgres",
                                         [SETTINGS_IMAGE_WIPE] = "granary-wipe"};
     const char *image = settings->agent_image, *slash = strrchr(image, '/');

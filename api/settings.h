@@ -10,6 +10,7 @@
 /** Images that have the agent and programs of others beside it. */
 enum settings_image {
     SETTINGS_IMAGE_ETCD,     /* etcd's, for Tasks of etcd */
+    SETTINGS_IMAGE_MARIADB,  /* MariaDB's, likewise */
     SETTINGS_IMAGE_POSTGRES, /* PostgreSQL's tools and restic, for Tasks of it */
     SETTINGS_IMAGE_WIPE,     /* rclone, for Jobs that remove a repository */
     SETTINGS_IMAGES
@@ -44,6 +45,7 @@ void settings_default(struct settings *settings);
  *   agent: {image, imagePullPolicy, imagePullSecrets: [{name}],
  *           resources: {requests: {cpu, memory}, limits: {cpu, memory}}}
  *   etcd: {image}
+ *   mariadb: {image}
  *   postgres: {image}
  *   wipe: {image}
  *   enforcement: Warn | Deny

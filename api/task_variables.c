@@ -18,6 +18,7 @@ const char *const task_variable_names[] = {
     "EXCLUDE_PATTERNS",
     "GRANARY_AGENT_IMAGE",
     "GRANARY_ETCD_IMAGE",
+    "GRANARY_MARIADB_IMAGE",
     "GRANARY_POSTGRES_IMAGE",
     "HOSTNAME",
     "INCLUDE_PATTERNS",
@@ -323,6 +324,7 @@ static void put_images(json_t *made, const struct settings *settings)
         const char *name;
         enum settings_image which;
     } rows[] = {{"GRANARY_ETCD_IMAGE", SETTINGS_IMAGE_ETCD},
+                {"GRANARY_MARIADB_IMAGE", SETTINGS_IMAGE_MARIADB},
                 {"GRANARY_POSTGRES_IMAGE", SETTINGS_IMAGE_POSTGRES}};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

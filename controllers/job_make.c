@@ -186,7 +186,8 @@ static bool is_etcd(const struct making_job *making, const json_t *container)
 /* It claims its work and runs restic, like the agent, and the tools of a database. */
 static bool is_database(const struct making_job *making, const json_t *container)
 {
-    return has_image(making, container, SETTINGS_IMAGE_POSTGRES);
+    return has_image(making, container, SETTINGS_IMAGE_POSTGRES) ||
+           has_image(making, container, SETTINGS_IMAGE_MARIADB);
 }
 
 /* What is needed to reach the application. One image may be all of ours. */

@@ -115,9 +115,18 @@ def postgres():
     return {**found, "bin/sh": "/bin/dash"}
 
 
+def mariadb():
+    """MariaDB's clients of Debian."""
+    found = {f"usr/bin/{name}": f"/usr/bin/{name}" for name in ("mariadb", "mariadb-dump")}
+    missing = [path for path in found.values() if not os.path.exists(path)]
+    if missing:
+        raise Refused(f"{missing[0]} is not there: apt-get install mariadb-client")
+    return found
+
+
 # What --with may name: {path in the image: file}, taken or made.
 TOOLS = {"restic": lambda: {"usr/bin/restic": restic()}, "rclone": lambda: {"usr/bin/rclone": rclone()}, "etcd": etcd,
-         "postgres": postgres}
+         "postgres": postgres, "mariadb": mariadb}
 
 
 def content(program, tools):

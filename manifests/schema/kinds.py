@@ -292,7 +292,7 @@ ETCD_RESTORE = obj("How far the restore of an etcd is: what whoever leads goes o
 })
 
 DATABASE_STATS = obj("What is known of a dump of a database." + ADDITION, {
-    "kind": free("What it is: postgres.", 64),
+    "kind": free("What it is: postgres or mariadb.", 64),
     "serverVersion": free("Version of its server.", 16384),
     "toolVersion": free("The tool that has dumped it, and its version.", 16384),
     "size": int64("Bytes of the dump."),

@@ -107,6 +107,69 @@ class Postgres:
                 print(log.read()[-3000:], flush=True)
 
 
+@functools.cache
+def fresh_mariadb():
+    folder = own_folder()
+    done = as_nobody(["/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db",
+                      "--auth-root-authentication-method=normal", "--skip-name-resolve"],
+                     env={"HOME": folder, "PATH": "/usr/bin:/usr/sbin"})
+    check(done.returncode == 0, done.stderr)
+    return f"{folder}/data"
+
+
+class MariaDB:
+    """One server. Use as context."""
+
+    def __init__(self):
+        self.folder, self.port = own_folder(), free_port()
+        self.data = f"{self.folder}/data"
+        shutil.copytree(fresh_mariadb(), self.data)
+        shutil.copy(harness.WORLD.cert, f"{self.folder}/cert")
+        shutil.copy(harness.WORLD.key, f"{self.folder}/key")
+        write(f"{self.folder}/init", f"CREATE USER admin@'%' IDENTIFIED BY '{PASSWORD}';\n"
+                                     "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n")
+        give(self.folder, NOBODY)
+
+    def __enter__(self):
+        words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.folder}/socket",
+                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve",
+                 f"--init-file={self.folder}/init", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
+                 f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
+                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin"})
+        try:
+            eventually(lambda: self.ask("SELECT 1", good=False).returncode == 0, "the database answers")
+        except AssertionError as why:
+            self.__exit__(type(why))
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.kill()
+        self.process.wait()
+        if kind:
+            with open(f"{self.folder}/log", errors="replace") as log:
+                print(log.read()[-3000:], flush=True)
+
+    def ask(self, statements, database="mysql", good=True):
+        done = subprocess.run(["/usr/bin/mariadb", "--no-defaults", "--batch", "--skip-column-names", f"--port={self.port}",
+                               "--host=127.0.0.1", "--protocol=tcp", "--user=admin", f"--execute={statements}", database],
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              timeout=90 * harness.SLOW, env={"MYSQL_PWD": PASSWORD})
+        check(not good or done.returncode == 0, done.stderr)
+        return done.stdout if good else done
+
+    def picture(self, database):
+        tables = self.ask("SELECT table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND "
+                          f"table_schema = '{database}' ORDER BY 1").split()
+        return {table: self.ask(f"CHECKSUM TABLE `{table}`; SHOW CREATE TABLE `{table}`; SELECT COUNT(*) FROM `{table}`",
+                                database).split("\t", 1)[1] for table in tables}
+
+    def app(self, **config):
+        return {"namespace": "shop", "clientConfig": {"url": f"mysql://127.0.0.1:{self.port}", **config}}
+
+
 def step(verb, server, app, *words, kind="postgres", secret=None, tools=POSTGRES, wait=5, restic=None):
     """`granary-agent database-backup` or `database-restore`, as in its Job."""
     secrets = f"{temporary_folder()}/app"

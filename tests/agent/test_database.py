@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 import harness
-from databases import PASSWORD, POSTGRES, Postgres, step
+from databases import PASSWORD, POSTGRES, MariaDB, Postgres, step
 from harness import check, check_equal, eventually, temporary_folder, test, write
 from running import RESTIC, api, fails, restic, restore, snapshots, succeeds, work
 
@@ -260,3 +260,52 @@ def a_database_that_dies_meanwhile_and_a_full_disk():
         with step("backup", server, postgres.app(), tools=dying) as agent:
             fails(server, agent, work(repository, "/stash-tmp/data"), "DumpFailed", "pg_dumpall")
     check_equal(snapshots(repository), [], "snapshots")
+
+
+@test("DB1 DB2")
+def a_mariadb_comes_back():
+    repository = temporary_folder()
+    rows = ",".join(f"({i}, 'line\\n(x);', x'00ff{i:04x}')" for i in range(1, 2000))
+    how = {"kind": "mariadb", "tools": "/usr/bin"}
+    given = lambda: restore(repository, {"snapshots": ["latest"]})  # noqa: E731
+    with MariaDB() as mariadb, api() as server:
+        mariadb.ask("CREATE DATABASE shop; CREATE DATABASE `we``ird db`; CREATE TABLE `we``ird db`.t (a int);"
+                    "INSERT INTO `we``ird db`.t VALUES (7)")
+        mariadb.ask(f"CREATE TABLE goods (id int PRIMARY KEY, name text, raw blob); INSERT INTO goods VALUES {rows};"
+                    "CREATE TABLE none (a int); CREATE VIEW v AS SELECT id FROM goods;"
+                    "CREATE TRIGGER tr BEFORE INSERT ON none FOR EACH ROW SET NEW.a = 1", "shop")
+        mariadb.ask("DELIMITER //\nCREATE PROCEDURE p() BEGIN\nCREATE TABLE `x` (a int);\nINSERT INTO `x` VALUES\n(1);\nEND//\n",
+                    "shop")
+        before = mariadb.picture("shop")
+        check_equal(len(before), 2, f"{before}")
+        for config in ({}, {"caBundle": b64(harness.WORLD.ca.cert)}, {"insecureSkipTLSVerify": True}):
+            with step("backup", server, mariadb.app(**config), **how) as agent:
+                facts = succeeds(server, agent, work(repository, "/stash-tmp/data"))["dump"]["database"]
+        check_equal([facts[key] for key in ("kind", "databases", "tables", "rows")], ["mariadb", 2, 3, 2000], "facts")
+        for app, secret, reason, said in (
+                (mariadb.app(), {"username": "admin", "password": "wrong-pass-77"}, "DatabaseRefused", "Access denied"),
+                (mariadb.app(caBundle=b64(harness.WORLD.cert)), None, "DatabaseRefused", "certificate"),
+                (mariadb.app(url="mysql://127.0.0.1:9"), None, "DatabaseUnreachable", "connect")):
+            with step("backup", server, app, secret=secret, wait=1, **how) as agent:
+                fails(server, agent, work(repository, "/stash-tmp/data"), reason, said)
+        # over what is there, then into nothing
+        mariadb.ask("DELETE FROM goods; CREATE TABLE newer (a int)", "shop")
+        with step("restore", server, mariadb.app(), **how) as agent:
+            fails(server, agent, given(), "DatabaseNotEmpty", "shop")
+        with step("restore", server, mariadb.app(), "--overwrite=true", **how) as agent:
+            check("3 tables, 2000 rows" in succeeds(server, agent, given())["note"], "note")
+        check_equal(mariadb.picture("shop"), before, "what came back")
+        # one of them, under another name
+        with step("backup", server, mariadb.app(), "--database=shop", **how) as agent:
+            succeeds(server, agent, work(repository, "/stash-tmp/data"))
+        with step("restore", server, mariadb.app(), "--database=copy", **how) as agent:
+            succeeds(server, agent, given())
+        check_equal(mariadb.picture("copy"), before, "the copy")
+    with MariaDB() as other, api() as server:
+        with step("restore", server, other.app(), **how) as agent:
+            fails(server, agent, given(), "ArgumentRefused", "parameter database")
+        with step("restore", server, other.app(), **how) as agent:
+            succeeds(server, agent, restore(repository, {"snapshots": [snapshots(repository)[2]["id"]]}))
+        check_equal(other.picture("shop"), before, "what came back")
+        check_equal(other.ask("SELECT a FROM t", "we`ird db"), "7\n", "the other one")
+    check_equal(len(snapshots(repository)), 4, "snapshots")

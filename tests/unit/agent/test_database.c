@@ -6,6 +6,7 @@
 
 #include "agent/database.h"
 #include "agent/database_proof.h"
+#include "agent/mariadb_rewrite.h"
 #include "agent/postgres_rewrite.h"
 #include "base/auto.h"
 #include "base/tree.h"
@@ -23,7 +24,17 @@
     "stdin;\n"
 #define CLUSTER "--\n-- PostgreSQL database cluster dump\n--\n\n"
 #define CLUSTER_END "--\n-- PostgreSQL database cluster dump complete\n--\n\n"
-#define MARIA "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib 10.11.6\n"
+#define MARIA_OF(name)                                                                             \
+    "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib 10.11.6\n--\n"      \
+    "-- Host: localhost    Database: " name "\n"
+#define MARIA MARIA_OF("")
+#define MARIA_DATABASE                                                                             \
+    "--\n-- Current Database: `a`\n--\n\nCREATE DATABASE /*!32312 IF NOT EXISTS*/ `a`;\n\nUSE "    \
+    "`a`;\n"
+#define MARIA_TABLE                                                                                \
+    "--\n-- Table structure for table `t`\n--\n\nCREATE TABLE `t` (\n);\n\n--\n-- Dumping data "   \
+    "for "                                                                                         \
+    "table `t`\n--\n\nINSERT INTO `t` VALUES\n(1,'a;'),\n(2,'(');\nUNLOCK TABLES;\n"
 #define MARIA_END "-- Dump completed on 2026-01-02  3:04:05\n"
 
 static const struct {
@@ -56,12 +67,16 @@ static const struct {
     {"nothing", DATABASE_SQL_POSTGRES, "", false, 0, 0, 0},
     {"something else", DATABASE_SQL_POSTGRES, "<html>\n" END, false, 0, 0, 0},
     {"of another database", DATABASE_SQL_POSTGRES, MARIA MARIA_END, false, 0, 0, 0},
-    {"MariaDB's", DATABASE_SQL_MARIADB,
-     MARIA
-     "USE `a`;\nCREATE TABLE `t` (\n);\nINSERT INTO `t` VALUES\n(1,'a;'),\n(2,'(');\n" MARIA_END,
-     true, 1, 1, 2},
-    {"MariaDB's, cut", DATABASE_SQL_MARIADB, MARIA "INSERT INTO `t` VALUES\n(1,'a'),\n", false, 0,
-     0, 0},
+    {"MariaDB's", DATABASE_SQL_MARIADB, MARIA MARIA_DATABASE MARIA_TABLE MARIA_END, true, 1, 1, 2},
+    {"MariaDB's, one", DATABASE_SQL_MARIADB, MARIA_OF("a") MARIA_TABLE MARIA_END, true, 0, 1, 2},
+    {"MariaDB's, cut", DATABASE_SQL_MARIADB, MARIA MARIA_TABLE, false, 0, 0, 0},
+    {"MariaDB's, cut in rows", DATABASE_SQL_MARIADB,
+     MARIA "-- Dumping data for table `t`\n--\n\nINSERT INTO `t` VALUES\n(1,'a'),\n" MARIA_END,
+     false, 0, 0, 0},
+    {"a routine that looks like a dump", DATABASE_SQL_MARIADB,
+     MARIA MARIA_TABLE "CREATE PROCEDURE p()\nBEGIN\nCREATE TABLE `x` (a int);\nINSERT INTO `x` "
+                       "VALUES\n(1);\nEND ;;\n" MARIA_END,
+     true, 0, 1, 2},
 };
 
 static void add_in_pieces(struct database_proof *proof, const char *text, size_t length,
@@ -204,6 +219,55 @@ START_TEST(what_a_dump_says_to_a_server_that_is_not_new)
     }
 END_TEST
 
+/* Of MariaDB: databases are made anew, and what is counted afterwards is known. */
+START_TEST(what_a_dump_says_to_a_mariadb)
+    {
+        AUTO(text) struct text out = {0}, question = {0};
+        struct mariadb_rewrite rewrite = {.out = &out};
+        struct span rest;
+        int64_t count = 0;
+
+        mariadb_rewrite_add(&rewrite, span_of(MARIA MARIA_DATABASE MARIA_TABLE
+                                              "CREATE TABLE `no` (\nUSE `b``c`;\n" MARIA_TABLE));
+        mariadb_rewrite_end(&rewrite);
+        ck_assert_ptr_nonnull(strstr(text_get(&out), "\nDROP DATABASE IF EXISTS `a`;\nCREATE "));
+        ck_assert_str_eq(text_get(&rewrite.tables), "`a`.`t`\n`b``c`.`t`\n");
+        rest = (struct span){text_get(&rewrite.tables), rewrite.tables.length};
+        ck_assert(mariadb_question(&question, &rest, "", &count));
+        ck_assert_str_eq(text_get(&question), "SELECT 0 + (SELECT COUNT(*) FROM `a`.`t`) + (SELECT "
+                                              "COUNT(*) FROM `b``c`.`t`)");
+        ck_assert(!mariadb_question(&question, &rest, "", &count));
+        ck_assert_int_eq(count, 2);
+        mariadb_rewrite_done(&rewrite);
+        out.length = 0;
+        mariadb_begin(&out, "x`y", true);
+        ck_assert_str_eq(text_get(&out), "DROP DATABASE IF EXISTS `x``y`;\nCREATE DATABASE IF NOT "
+                                         "EXISTS `x``y`;\nUSE `x``y`;\n");
+    }
+END_TEST
+
+/* No value of an option file becomes another option. */
+START_TEST(an_option_file_of_mariadb)
+    {
+        const struct database_kind *kind = database_kind_of("mariadb");
+        AUTO(json)
+        json_t *app = json_row("{'clientConfig':{'url':'mysql://db','caBundle':'YQ=='}}");
+        AUTO(json) json_t *secrets = json_row("{'secret':{'username':'YQ==','password':'Ilwj'}}");
+        AUTO(database_connection) struct database_connection made = {.port = 0};
+        AUTO(text) struct text out = {0};
+        struct database_wish wish = {"", "", "", "", false};
+        struct database_files files = {10, -1, -1, -1};
+        struct error err = {.message = ""};
+
+        ck_assert_msg(database_connection_make(kind, app, secrets, &made, &err), "%s", err.message);
+        kind->config(&made, &wish, &files, &out);
+        ck_assert_str_eq(
+            text_get(&out),
+            "[client]\nprotocol=tcp\nhost=\"db\"\nport=3306\nuser=\"a\"\n"
+            "password=\"\\\"\\\\#\"\nssl-ca=/dev/fd/10\nssl\nssl-verify-server-cert\n");
+    }
+END_TEST
+
 START_TEST(the_database_postgres_is_emptied)
     {
         AUTO(text) struct text out = {0};
@@ -291,5 +355,7 @@ SUITE(database)
     tcase_add_test(tests, an_rdb_has_a_checksum);
     suite_rows(tests, what_a_dump_says_to_a_server_that_is_not_new, rewrites);
     tcase_add_test(tests, the_database_postgres_is_emptied);
+    tcase_add_test(tests, what_a_dump_says_to_a_mariadb);
+    tcase_add_test(tests, an_option_file_of_mariadb);
     suite_rows(tests, how_it_is_reached, places);
 }

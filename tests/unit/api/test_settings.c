@@ -212,9 +212,28 @@ START_TEST(images)
     }
 END_TEST
 
+START_TEST(image_of_mariadb)
+    {
+        AUTO(settings) struct settings usual = {0}, said = {0};
+        AUTO(json)
+        json_t *nothing = json_row("{}"),
+               *tree = json_row("{'mariadb':{'image':'b/m:2'}}");
+        struct error err = {.message = ""};
+
+        ck_assert(settings_parse(&usual, nothing, &err) && settings_parse(&said, tree, &err));
+
+        AUTO(free) char *first = settings_image(&usual, SETTINGS_IMAGE_MARIADB);
+        AUTO(free) char *second = settings_image(&said, SETTINGS_IMAGE_MARIADB);
+
+        ck_assert_str_eq(first, "granary-mariadb:" GRANARY_VERSION);
+        ck_assert_str_eq(second, "b/m:2");
+    }
+END_TEST
+
 SUITE(api_settings)
 {
     suite_rows(tests, images, image_rows);
+    tcase_add_test(tests, image_of_mariadb);
     suite_rows(tests, good, good_rows);
     suite_rows(tests, bad, bad_rows);
     tcase_add_test(tests, without_a_file);

@@ -83,8 +83,8 @@ START_TEST(test_valid)
         AUTO(json) json_t *functions = NULL, *tasks = NULL;
 
         read_catalog(&functions, &tasks);
-        ck_assert_uint_eq(json_array_size(functions), 11);
-        ck_assert_uint_eq(json_array_size(tasks), 22);
+        ck_assert_uint_eq(json_array_size(functions), 13);
+        ck_assert_uint_eq(json_array_size(tasks), 24);
         must_be_valid(functions);
         must_be_valid(tasks);
     }
@@ -130,6 +130,8 @@ static const struct {
     {"etcd-restore-3.5.0", APP, MEMBERS, "--workload-kind=Pod", true, 2},
     {"etcd-restore-3.6.0", APP, MEMBERS, "--workload-name=w", true, 2},
     {"etcd-restore-3.6.0", APP, MEMBERS, "--source-hostname=host-0", true, 2},
+    {"mariadb-backup-10.5.8", APP, TUNING, "--database-args=--x", false, 1},
+    {"mariadb-restore-10.5.8", APP, "[]", "--overwrite=", true, 1},
     {"postgres-backup-9.6.19", APP, TUNING, "--database-args=--x", false, 1},
     {"postgres-backup-15.1", APP, "[]", "--wait-timeout=300", false, 1},
     {"postgres-backup-14.0", APP, DUMP, "--command=pg_dump", false, 1},
