@@ -216,8 +216,7 @@ START_TEST(image_of_mariadb)
     {
         AUTO(settings) struct settings usual = {0}, said = {0};
         AUTO(json)
-        json_t *nothing = json_row("{}"),
-               *tree = json_row("{'mariadb':{'image':'b/m:2'}}");
+        json_t *nothing = json_row("{}"), *tree = json_row("{'mariadb':{'image':'b/m:2'}}");
         struct error err = {.message = ""};
 
         ck_assert(settings_parse(&usual, nothing, &err) && settings_parse(&said, tree, &err));
