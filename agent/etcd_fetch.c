@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 
+/* Retention or a check may be at it: that is waited for. */
 static bool list_snapshots(struct run *run, json_t **list)
 {
     AUTO(words) struct words argv = {0};
@@ -23,6 +24,7 @@ static bool list_snapshots(struct run *run, json_t **list)
     struct error err = {.message = ""};
 
     tree_push_text(vector, "snapshots");
+    tree_push_text(vector, LOCK_WAIT);
     if (!restic_maintenance(&argv, &run->place, vector, &err))
         return failure_set(&run->failure, "ArgumentRefused", "%s", err.message);
     if (!restic_must(run, &argv, READ_DOCUMENT, &output, "listing the snapshots"))

@@ -257,6 +257,17 @@ static const char *source_of(const struct look *look)
     return source && *source ? source : host_of(look);
 }
 
+/* What would be passed over in silence. */
+static void refuse_others(struct look *look)
+{
+    const json_t *spec = tree_get(look->seen->session, "spec");
+
+    if (tree_get(spec, "hooks"))
+        can_not(look, "hooks are not run around the restore of an etcd");
+    if (tree_get(spec, "timeOut"))
+        can_not(look, "the restore of an etcd has no timeOut: it is not broken off halfway");
+}
+
 static bool read_asked(struct look *look, struct error *err)
 {
     struct error why = {.message = ""};
@@ -266,6 +277,7 @@ static bool read_asked(struct look *look, struct error *err)
         return false;
     if (!look->app)
         can_not(look, "the AppBinding is not there");
+    refuse_others(look);
     look->params = task_params(look->seen->session, look->app, true);
     if (!etcd_asked_read(look->params, &look->asked, &why))
         can_not(look, why.message);

@@ -423,19 +423,35 @@ START_TEST(a_pod_of_somebody_else_has_the_claim)
     }
 END_TEST
 
-START_TEST(the_repository_is_elsewhere)
+/* Merged into the spec: why it can not be, before anything is begun. */
+static const struct {
+    const char *spec, *why;
+} refused[] = {
+    {"{'repository':{'name':'repo','namespace':'storage'}}", "the Repository is in another"},
+    {"{'hooks':{'preRestore':{}}}", "hooks are not run"},
+    {"{'timeOut':'1h'}", "has no timeOut"},
+    {"{'task':{'name':'etcd-restore-3.5.0','params':[{'name':'args','value':'--x'}]}}",
+     "parameter args is not known"},
+    {"{'target':{'ref':{'apiVersion':'appcatalog.appscode.com/v1alpha1','kind':'AppBinding','name':"
+     "'etcd'},'rules':[{'snapshots':['a','b']}]}}",
+     "several are asked for"},
+    {"{'target':{'ref':{'apiVersion':'appcatalog.appscode.com/v1alpha1','kind':'AppBinding','name':"
+     "'other'},'rules':[{'snapshots':['a']}]}}",
+     "the AppBinding is not there"},
+};
+
+START_TEST(what_can_not_be)
     {
         AUTO(place) struct place place;
-        json_t *session;
+        AUTO(json) json_t *more = json_row(refused[_i].spec);
+        json_t *session = json_row(THE_SESSION);
 
         start(&place);
-        session = json_row(THE_SESSION);
-        tree_put_text(json_object_get(json_object_get(session, "spec"), "repository"), "namespace",
-                      "storage");
+        json_object_update(json_object_get(session, "spec"), more);
         fake_cluster_put(place.cluster, SESSION, session);
         live(&place);
         must_end(&place, "Failed Failed replicas 3, Jobs 0, Leases 0");
-        must_say(&place, "EtcdHealthy", "the Repository is in another namespace");
+        must_say(&place, "EtcdHealthy", refused[_i].why);
     }
 END_TEST
 
@@ -538,8 +554,8 @@ SUITE(controllers_etcd_edge)
     tcase_add_test(tests, only_the_plan);
     tcase_add_test(tests, a_claim_is_gone);
     tcase_add_test(tests, a_pod_of_somebody_else_has_the_claim);
-    tcase_add_test(tests, the_repository_is_elsewhere);
     tcase_add_test(tests, what_is_not_ready_is_waited_for);
+    suite_rows(tests, what_can_not_be, refused);
     suite_rows(tests, each_write_fails_once, failures);
     suite_rows(tests, each_write_fails_once_while_it_is_undone, failures);
     suite_rows(tests, which_sessions, kinds);
