@@ -187,7 +187,10 @@ static json_t *context_of(const struct etcd_job_request *request, int64_t user)
     json_t *seccomp = json_object();
     const json_t *own =
         request->plan ? tree_get(request->plan->container, "securityContext") : NULL;
+    const json_t *group = tree_get(own, "runAsGroup");
 
+    if (!group && request->plan) /* for a pod containerd takes none without a user */
+        group = tree_get(tree_get(request->plan->pod, "securityContext"), "runAsGroup");
     tree_push_text(drop, "ALL");
     tree_put_new(capabilities, "drop", drop);
     if (user == 0) {
@@ -199,7 +202,7 @@ static json_t *context_of(const struct etcd_job_request *request, int64_t user)
     }
     tree_put_text(seccomp, "type", "RuntimeDefault");
     tree_put_int(context, "runAsUser", user);
-    tree_put_new(context, "runAsGroup", tree_copy(user ? tree_get(own, "runAsGroup") : NULL));
+    tree_put_new(context, "runAsGroup", tree_copy(user && user == user_of(request) ? group : NULL));
     tree_put_bool(context, "runAsNonRoot", user != 0);
     tree_put_bool(context, "allowPrivilegeEscalation", false);
     tree_put_new(context, "seLinuxOptions", tree_copy(tree_get(own, "seLinuxOptions")));
@@ -285,8 +288,8 @@ static json_t *chosen_of(const struct etcd_job_request *request)
 {
     static const char *const keys[] = {"nodeSelector",      "tolerations",      "schedulerName",
                                        "priorityClassName", "imagePullSecrets", NULL};
-    static const char *const groups[] = {"fsGroup",        "fsGroupChangePolicy", "runAsGroup",
-                                         "seLinuxOptions", "supplementalGroups",  NULL};
+    static const char *const groups[] = {"fsGroup", "fsGroupChangePolicy", "seLinuxOptions",
+                                         "supplementalGroups", NULL};
     json_t *chosen = json_object(), *context = json_object();
 
     if (request->plan) {
