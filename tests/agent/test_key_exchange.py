@@ -58,7 +58,7 @@ def watching(seen):
     program = os.path.join(seen, "restic")
     write(program, f"""#!/bin/sh
 printf '%s\\n' "$*" >> {seen}/words
-case "$*" in *" add "*) readlink /proc/self/fd/0 >> {seen}/input;; esac
+case "$*" in *" add"*) readlink /proc/self/fd/0 >> {seen}/input;; esac
 env | grep -c -e 'pass-word-9c41' -e 'pass-word-51d0' >> {seen}/passwords
 exec {RESTIC} "$@"
 """)
@@ -90,7 +90,7 @@ def a_key_is_exchanged_in_a_folder():
         succeeds(server, agent, given())
     # restic reads the new one from memory; each call gets the one that it opens with, and no other
     words = content(f"{seen}/words")
-    check("pass-word" not in words and " add " in words and " remove " in words, words)
+    check("pass-word" not in words and " add" in words and " remove" in words, words)
     check(content(f"{seen}/input").startswith("/memfd:"), content(f"{seen}/input"))
     check_equal(set(content(f"{seen}/passwords").split()), {"1"}, "passwords in the environment of each call")
     check_equal(exchange(local(folder), changed()), {"kind": "key"}, "once more: nothing is to be done")
@@ -155,7 +155,7 @@ def killing(when, command):
 case "$*" in
 snapshots*) echo "[]"; exit 0;;
 unlock*) exit 0;;
-*" {command} "*) [ -e {folder}/killed ] || {{ {call}; touch {folder}/killed; kill -9 $PPID; kill -9 $$; }};;
+*" {command}"*) [ -e {folder}/killed ] || {{ {call}; touch {folder}/killed; kill -9 $PPID; kill -9 $$; }};;
 esac
 exec {RESTIC} "$@"
 """)
