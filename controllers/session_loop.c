@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/claimed_pods.h"
+#include "controllers/etcd_edge.h"
 #include "controllers/progress_loop.h"
 #include "controllers/session_edge.h"
 #include "controllers/session_jobs.h"
@@ -434,12 +435,21 @@ static void step_restore(struct loops *loops, const struct sight *sight, const j
     struct session_seen seen = seen_of(loops, sight, session, session);
     struct session_turn turn = {0};
     struct error why = {.message = ""};
+    bool etcd = false;
 
     seen.sessions = sight->restore_list;
     seen.session_count = json_array_size(sight->restores);
     seen.target.init = !seen.target.job;
     seen.asked = uid && desk_asked(session_loop_desk(loops), uid);
     judge_restore(loops, sight, session, &seen);
+    if (!etcd_edge_is(edge.client, session, sight->target, &etcd, &why)) {
+        note(round, false, &turn, &why, err);
+        return;
+    }
+    if (etcd) {
+        note(round, etcd_edge_step(&edge, &seen, sight->target, &turn, &why), &turn, &why, err);
+        return;
+    }
     note(round, session_edge_restore(&edge, &seen, sight->target, &turn, &why), &turn, &why, err);
 }
 

@@ -355,6 +355,32 @@ START_TEST(parses)
     }
 END_TEST
 
+/* One of an etcd has steps of its own: this one waits, since its Repository is not there. */
+static bool is_told(struct scene *scene)
+{
+    AUTO(json) json_t *session = fake_cluster_get(scene->stage.cluster, STAGE_RESTORES "/etcd");
+    const json_t *conditions = tree_at(session, "status.conditions");
+
+    return strcmp(condition_message(conditions, "EtcdWaiting"), "the Repository is not there") == 0;
+}
+
+START_TEST(an_etcd_has_steps_of_its_own)
+    {
+        struct scene scene;
+
+        prepare(&scene);
+        stage_put(&scene.stage, STAGE_RESTORES "/etcd",
+                  "{'apiVersion':'stash.appscode.com/v1beta1','kind':'RestoreSession','metadata':{"
+                  "'name':'etcd','namespace':'shop','uid':'55555555-0000-4000-8000-000000000001',"
+                  "'creationTimestamp':'2026-01-01T00:00:00Z'},'spec':{'repository':{'name':'none'"
+                  "},'task':{'name':'etcd-restore-3.6.0'},'target':{'ref':{'apiVersion':"
+                  "'appcatalog.appscode.com/v1alpha1','kind':'AppBinding','name':'etcd'},'rules':["
+                  "{'snapshots':['latest']}]}}}");
+        AWAIT(is_told(&scene), "it is not told what it waits for");
+        done(&scene);
+    }
+END_TEST
+
 SUITE(session_loop)
 {
     tcase_set_timeout(tests, 120);
@@ -367,4 +393,5 @@ SUITE(session_loop)
     tcase_add_test(tests, a_restore_without_repository);
     tcase_add_test(tests, a_bound_on_jobs_at_once);
     suite_rows(tests, parses, parse_rows);
+    tcase_add_test(tests, an_etcd_has_steps_of_its_own);
 }
