@@ -114,6 +114,7 @@ struct backup {
     size_t file_count;
     char *folder, *file; /* of the dump, and the snapshot in it */
     json_t *members, *statuses, *alarms;
+    json_t *workloads; /* StatefulSets near the AppBinding that run an etcd; NULL: none known */
     struct etcd_candidate candidates[ETCD_MEMBERS_MAX];
     size_t count;
     bool hopeless; /* what failed last fails again */
@@ -131,6 +132,7 @@ static void auto_backup(struct backup *backup)
     json_decref(backup->members);
     json_decref(backup->statuses);
     json_decref(backup->alarms);
+    json_decref(backup->workloads);
 }
 
 /* ---- the connection ---- */
@@ -161,6 +163,7 @@ static bool connect_to(struct backup *backup, struct error *err)
         return error_set(err, ERROR_INVALID, "%s names no AppBinding", ENV_APP);
     if (!etcd_connection_make(app, secrets, connection, err))
         return error_wrap(err, "AppBinding");
+    backup->workloads = tree_copy(tree_get(app, "workloads"));
     etcd_connection_environment(connection, &backup->environment);
     backup->run.environment = words_list(&backup->environment);
     if ((connection->ca.length && !add_file(backup, &connection->ca, err)) ||
@@ -494,13 +497,18 @@ static json_t *facts_of(struct backup *backup, const struct etcd_candidate *from
     return facts;
 }
 
+/* With what a status has no place for. */
 static bool write_facts(const struct backup *backup, const json_t *facts, struct error *err)
 {
+    AUTO(json) json_t *whole = tree_copy(facts);
+    const json_t *workload = etcd_workload(backup->workloads, backup->members);
     AUTO(free) char *path = text_format("%s/" ETCD_FACTS_FILE, backup->folder);
     AUTO(text) struct text text = {0};
     AUTO(close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 
-    tree_write(&text, facts, true);
+    if (workload)
+        tree_put_new(whole, "workload", tree_copy(workload));
+    tree_write(&text, whole, true);
     text_putc(&text, '\n');
     return (fd >= 0 && write(fd, text.data, text.length) == (ssize_t)text.length) ||
            error_set(err, ERROR_INTERNAL, "%s: %s", path, strerror(errno));
@@ -556,6 +564,15 @@ static json_t *make(struct backup *backup, struct error *err)
     return dump;
 }
 
+/* Why there is none, and what to do. Heap string. */
+static char *reason_of(const struct error *err)
+{
+    const char *advice = etcd_advice(err->message);
+
+    return advice ? text_format("%s. What to do: %s", err->message, advice)
+                  : text_format("%s", err->message);
+}
+
 /* A failure is told by output.json, which the next step reports with its reason. */
 static enum agent_exit run(const struct options *options, int signals)
 {
@@ -574,8 +591,9 @@ static enum agent_exit run(const struct options *options, int signals)
     }
 
     struct error unsaid = {.message = ""};
+    AUTO(free) char *reason = dump ? NULL : reason_of(&err);
 
-    told = dump_tell_new(options->output, options->host, dump ? NULL : err.message, dump, &unsaid);
+    told = dump_tell_new(options->output, options->host, reason, dump, &unsaid);
     if (!told)
         log_error("the result can not be told", LOG_S("reason", unsaid.message));
     return told && err.code != ERROR_GONE ? AGENT_FINE : AGENT_ENDED;

@@ -241,3 +241,44 @@ char *etcd_initial_cluster(const json_t *members)
                       json_is_string(url) ? json_string_value(url) : "");
     return text_take(&made);
 }
+
+/* "etcd-0" of "etcd"; behind it comes the rest of a host. */
+static bool is_pod_of(const char *text, const char *set)
+{
+    size_t length = strlen(set), digits;
+
+    if (!text || strncmp(text, set, length) != 0 || text[length] != '-')
+        return false;
+    text += length + 1;
+    digits = strspn(text, "0123456789");
+    return digits > 0 && (!text[digits] || text[digits] == '.' || text[digits] == ':');
+}
+
+static bool is_member_of(const json_t *member, const char *set)
+{
+    const json_t *url;
+    size_t i;
+
+    tree_items (tree_get(member, "peerURLs"), i, url) {
+        const char *text = json_string_value(url), *host = text ? strstr(text, "://") : NULL;
+
+        if (host && is_pod_of(host + 3, set))
+            return true;
+    }
+    return is_pod_of(tree_text(member, "name"), set);
+}
+
+const json_t *etcd_workload(const json_t *workloads, const json_t *members)
+{
+    const json_t *workload, *member;
+    size_t i, k;
+
+    tree_items (workloads, i, workload) {
+        const char *name = tree_text(workload, "name");
+
+        tree_items (members, k, member)
+            if (name && *name && is_member_of(member, name))
+                return workload;
+    }
+    return NULL;
+}

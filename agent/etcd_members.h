@@ -59,5 +59,14 @@ int64_t etcd_revision(const struct etcd_candidate *candidates, size_t count);
 /** True when an alarm of this number is on (1: NOSPACE, 2: CORRUPT). */
 bool etcd_has_alarm(const json_t *alarms, int64_t number);
 
+/**
+ * The StatefulSet that members run in: what was said of the one that has pods of their names, or of
+ * the hosts in their peer URLs ("etcd-0").
+ *
+ * @param workloads  [{name, ...}] of the AppBinding's environment, or NULL.
+ * @return           Borrowed; NULL: none of them.
+ */
+const json_t *etcd_workload(const json_t *workloads, const json_t *members);
+
 /** "m0=http://...,m1=http://...": --initial-cluster of a restore. Heap string. */
 char *etcd_initial_cluster(const json_t *members);

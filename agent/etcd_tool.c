@@ -313,6 +313,34 @@ char *etcd_cause(struct span errors, bool *hopeless)
     return NULL;
 }
 
+/* The first that is in a message counts. */
+static const struct {
+    const char *words, *advice;
+} advices[] = {
+    {"authentication failed", "set username and password in the Secret of the AppBinding"},
+    {"user name ", "set username and password in the Secret of the AppBinding"},
+    {"permission denied", "give the user of the AppBinding etcd's role root"},
+    {"x509: ", "set clientConfig of the AppBinding: caBundle to who signed etcd's certificate, the "
+               "host to a name in it"},
+    {"certificate", "name a client certificate that etcd takes in tlsSecret of the AppBinding"},
+    {"tls: ", "compare the scheme and the certificates of the AppBinding with those of etcd"},
+    {"no such host", "set service or url of the AppBinding to where etcd is"},
+    {"connection refused", "see that most of the members run; when they can not, restore the last "
+                           "snapshot"},
+    {"deadline exceeded", "see that most of the members run and answer; when they can not, restore "
+                          "the last snapshot"},
+    {"i/o timeout", "see that nothing keeps pods of this namespace from etcd"},
+    {"no leader", "see that most of the members run; when they can not, restore the last snapshot"},
+};
+
+const char *etcd_advice(const char *message)
+{
+    for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+        if (strstr(message, advices[i].words))
+            return advices[i].advice;
+    return NULL;
+}
+
 /* ---- where they are ---- */
 
 /* Those that are known, the newest first. */

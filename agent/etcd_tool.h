@@ -106,3 +106,6 @@ char *etcd_cause(struct span errors, bool *hopeless);
 /** The last line of what a program wrote to standard error that is for people, for a message:
  *  "Error: ..." rather than lines of its log. Heap string, printable. */
 char *etcd_last_words(struct span errors);
+
+/** What a person can do about a failure of that message; NULL: nothing is known. Static. */
+const char *etcd_advice(const char *message);

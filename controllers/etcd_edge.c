@@ -632,7 +632,7 @@ static bool make(struct look *look, enum etcd_job_kind kind, size_t member, stru
                                        .host = source_of(look),
                                        .revision = look->record.revision + look->record.bump};
 
-    if (kind == ETCD_JOB_HEALTH && !job_app_make(&app, look->app, look->space, err))
+    if (kind == ETCD_JOB_HEALTH && !job_app_make(&app, look->app, NULL, look->space, err))
         return false;
     if ((kind == ETCD_JOB_RESTORE || kind == ETCD_JOB_UNDO) && !ensure_claim(look, member, err))
         return false;

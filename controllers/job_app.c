@@ -6,6 +6,7 @@
 #include "api/keys.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/etcd_flags.h"
 
 /* Bytes: Linux takes 128 KiB for one variable. */
 #define APP_MAX_BYTES (96u << 10)
@@ -58,16 +59,19 @@ static void add_transforms(struct job_app *app, const json_t *transforms)
     }
 }
 
-static char *text_of(const json_t *object)
+static char *text_of(const json_t *object, const json_t *sets)
 {
     static const char *const members[] = {"type", "version", "clientConfig", "secretTransforms"};
     const json_t *spec = tree_get(object, "spec"), *metadata = tree_get(object, "metadata");
     AUTO(json) json_t *said = json_object();
+    AUTO(json) json_t *workloads = etcd_flags_of(sets);
 
     tree_put_text(said, "namespace", tree_text(metadata, "namespace"));
     tree_put_text(said, "name", tree_text(metadata, "name"));
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         tree_put_new(said, members[i], tree_copy(tree_get(spec, members[i])));
+    if (json_array_size(workloads))
+        tree_put_new(said, "workloads", tree_share(workloads));
     return tree_format(said, NULL);
 }
 
@@ -81,11 +85,12 @@ static char *escaped(const char *text)
     return text_take(&made);
 }
 
-bool job_app_make(struct job_app *app, const json_t *object, const char *space, struct error *err)
+bool job_app_make(struct job_app *app, const json_t *object, const json_t *sets, const char *space,
+                  struct error *err)
 {
     const json_t *spec = tree_get(object, "spec");
     const char *own = tree_text(tree_get(object, "metadata"), "namespace");
-    AUTO(free) char *text = text_of(object);
+    AUTO(free) char *text = text_of(object, sets);
     AUTO(free) char *value = escaped(text);
     struct job_app made = {json_array(), json_array(), json_array()};
     json_t *variable = json_object();

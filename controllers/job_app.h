@@ -29,11 +29,13 @@ static inline void auto_job_app(struct job_app *app)
  *
  * @param app    {0} before; filled on success.
  * @param object The AppBinding.
+ * @param sets   Array of the StatefulSets of its namespace; NULL: not known. Of those that run an
+ *               etcd the step is told how.
  * @param space  Namespace of the Job.
  * @return       False with ERROR_INVALID: its Secrets are in another namespace, or it is too large
  *               for a variable.
  */
-bool job_app_make(struct job_app *app, const json_t *object, const char *space,
+bool job_app_make(struct job_app *app, const json_t *object, const json_t *sets, const char *space,
                   struct error *err) MUST_CHECK;
 
 /** Adds it to a container. */

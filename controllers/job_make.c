@@ -123,7 +123,7 @@ static bool settle_app(struct making_job *making)
     const char *here = tree_text(tree_get(making->request->session, "metadata"), "namespace");
     struct error err;
 
-    if (job_app_make(&making->app, making->request->target, here, &err))
+    if (job_app_make(&making->app, making->request->target, making->request->sets, here, &err))
         return true;
     fail(making, REASON_INVALID, "spec.target.ref", err.message);
     return false;

@@ -25,6 +25,8 @@ struct job_request {
     int64_t ordinal;          /* of a StatefulSet's pod whose claims are meant; -1: no such */
     const char *node;         /* where that host is (a DaemonSet's); NULL: anywhere */
     const json_t *tasks, *functions; /* arrays of all that there are */
+    const json_t *sets;              /* array of the StatefulSets beside an AppBinding; NULL: not
+                                        known */
     const json_t *claims;            /* array of the claims of the namespace; NULL: not known */
     const json_t *attached;          /* {claim: node} of those that are mounted somewhere */
     const json_t *neighbour; /* a pod that mounts the claim which is the target: whose files they

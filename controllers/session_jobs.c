@@ -85,7 +85,7 @@ bool session_is_job(const json_t *target, const json_t *invoker)
 
 /* Owned. */
 struct sources {
-    json_t *repository, *object, *space, *tasks, *functions, *claims, *pods, *attached;
+    json_t *repository, *object, *space, *tasks, *functions, *claims, *pods, *sets, *attached;
     const json_t *neighbour; /* among the pods */
 };
 
@@ -98,6 +98,7 @@ static void auto_sources(struct sources *sources)
     json_decref(sources->functions);
     json_decref(sources->claims);
     json_decref(sources->pods);
+    json_decref(sources->sets);
     json_decref(sources->attached);
 }
 
@@ -152,6 +153,10 @@ static bool read_target(const struct session_job *what, struct sources *sources,
     if (kind == KNOWN_KINDS)
         return true;
     sources->object = kube_get(what->client, &ref, err);
+    if (kind == KNOWN_APP && sources->object &&
+        !(sources->sets =
+              list(what->client, known_resource(KNOWN_STATEFULSET), ref.space, NULL, err)))
+        return false;
     return sources->object || err->code == ERROR_NOT_FOUND;
 }
 
@@ -196,6 +201,7 @@ static struct job_request request_of(const struct session_job *what, const struc
         .ordinal = ordinal_of(what),
         .tasks = sources->tasks,
         .functions = sources->functions,
+        .sets = sources->sets,
         .claims = sources->claims,
         .attached = sources->attached,
         .neighbour = sources->neighbour,

@@ -36,7 +36,7 @@ done
 # of the controllers, what decides; it reads moments as the API writes them
 reads='^time_parse$'
 deciding=$(ls "$build"/controllers/*_next.o "$build"/controllers/{blueprint_status,claims,condition,configuration_read,coverage,cronjob_state,exposition,hosts,pod_trouble,references,repository_times,run_figures,schedule_kept,session_{make,read},{restore,session}_status,slot,status_parts,target_metrics}.o)
-deciding+=" $(ls "$build"/controllers/{job_{app,make,parts,volumes},maintenance_{job,status},progress_status,repository_holders}.o)"
+deciding+=" $(ls "$build"/controllers/{etcd_flags,job_{app,make,parts,volumes},maintenance_{job,status},progress_status,repository_holders}.o)"
 decide=$(nm --defined-only -g $deciding | awk 'NF == 3 {print $3}')
 for object in $deciding; do
     strange=$(comm -23 <(nm -u "$object" | awk '{print $NF}' | sort -u) \

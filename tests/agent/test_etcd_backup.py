@@ -87,7 +87,7 @@ def tls_password_and_both():
         check(not any(PASSWORD in word for word in running.words), "a secret is in argv")
         Backup(etcd.url(), {**client(), **words}, caBundle=ca, programs=shy_tools()).good()
         Backup(etcd.url(), {**client(), "username": "root", "password": "wrong-one"}, caBundle=ca).bad(
-            "authentication failed")
+            "authentication failed", "What to do: set username")
         Backup(etcd.url(), client(), caBundle=ca, wait=5).bad("user name not found")
         Backup(etcd.url(), words, caBundle=ca).bad("tls", "certificate required")
         Backup(etcd.url(), {**client(), **words}, caBundle=b64(pem(harness.WORLD.cert))).bad("x509")

@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 import tools
-from etcd_set import PASSWORD, EtcdSet
+from etcd_set import DATA_DIR, PASSWORD, EtcdSet
 from harness import SYSTEM, becomes, check, check_equal, eventually, test
 from installed import ANNOTATION
 from test_certificates import installed
@@ -194,6 +194,10 @@ def proven(etcd, folder, session, model=None):
     check_equal({member["name"]: member["peerURLs"] for member in beside["members"]},
                 {pair.split("=", 1)[0]: [pair.split("=", 1)[1]] for pair in etcd.initial_cluster.split(",")}, "members")
     check_equal(sorted(said["initialCluster"].split(",")), sorted(etcd.initial_cluster.split(",")), "initialCluster")
+    workload = beside["workload"]
+    check_equal((workload["name"], workload["replicas"], workload["flags"]["data-dir"], workload["claims"]),
+                (etcd.name, len(etcd.members), DATA_DIR, ["data"]), "what the StatefulSet says")
+    check_equal(workload["flags"]["initial-cluster"], etcd.initial_cluster, "flag")
     check(said["serverVersion"].startswith(etcd.version) and said["toolVersion"].startswith(etcd.version), f"{said}")
     return said, beside
 
@@ -236,7 +240,7 @@ def disturbed(cluster, etcd):
     check_equal(found["other"]["status"]["phase"], "Succeeded", f"phase, of {found['other']['status']}")
     said, _ = proven(etcd, folder_of(cluster, space, "other"), found["other"])
     check(not said["leader"] and away not in said["endpoint"], f"{away} was away, {said}")
-    return said, failed(found["wrong"], "DumpFailed", "authentication failed"), failed(found["unknown"], "etcd-backup-9.0.0")
+    return said, failed(found["wrong"], "DumpFailed", "authentication failed", "Secret of the AppBinding"), failed(found["unknown"], "etcd-backup-9.0.0")
 
 
 def by_schedule(cluster, etcd, model):
@@ -272,7 +276,7 @@ def all_down(cluster, etcd, good):
     etcd.scale(0)
     it = configuration(cluster, space, "etcd")
     begin_session(cluster, space, it["metadata"]["name"], "all-down")
-    why = failed(ended(cluster, "backupsessions", space, "all-down"), "DumpFailed")
+    why = failed(ended(cluster, "backupsessions", space, "all-down"), "DumpFailed", "restore the last snapshot")
     repository = it["spec"]["repository"]["name"]
     becomes(lambda: cluster.get("repositories", space, repository)["status"].get("snapshotCount"), 1, "snapshots", LATE_S)
     listed = json.loads(restic(folder_of(cluster, space, "etcd"), "snapshots", "--json"))

@@ -117,8 +117,33 @@ START_TEST(who_is_asked)
     }
 END_TEST
 
+#define TWO "[{'name':'odd'},{'name':'etcd'},{'name':'etcd-1'},{'name':'db'}]"
+
+static const struct {
+    const char *what, *workloads, *members, *found;
+} workloads[] = {
+    {"by name", TWO, "[{'name':'etcd-0'}]", "etcd"},
+    {"by host", TWO, "[{'name':'x','peerURLs':['http://db-11.db.shop.svc:2380']}]", "db"},
+    {"one whose name is longer", TWO, "[{'name':'etcd-1-0'}]", "etcd-1"},
+    {"none of theirs", TWO, "[{'name':'etcd0','peerURLs':['http://10.0.0.1:2380','db-x',7]}]",
+     NULL},
+    {"nothing is known", NULL, "[{'name':'etcd-0'}]", NULL},
+};
+
+START_TEST(the_stateful_set_of_members)
+    {
+        AUTO(json) json_t *all = workloads[_i].workloads ? json_row(workloads[_i].workloads) : NULL;
+        AUTO(json) json_t *members = json_row(workloads[_i].members);
+        const char *name = tree_text(etcd_workload(all, members), "name");
+
+        ck_assert_msg(strcmp(name ? name : "", workloads[_i].found ? workloads[_i].found : "") == 0,
+                      "%s: %s", workloads[_i].what, name ? name : "none");
+    }
+END_TEST
+
 SUITE(agent_etcd_members)
 {
+    suite_rows(tests, the_stateful_set_of_members, workloads);
     tcase_add_test(tests, members_are_read);
     suite_rows(tests, what_is_no_list_is_refused, odd);
     suite_rows(tests, who_is_asked, rows);

@@ -258,8 +258,29 @@ START_TEST(much_output_is_bounded)
     }
 END_TEST
 
+START_TEST(a_failure_says_what_to_do)
+    {
+        static const struct {
+            const char *message, *advice;
+        } rows[] = {
+            {"etcdctl member list: authentication failed, invalid user ID",
+             "username and password"},
+            {"etcdctl member list: connection refused", "most of the members"},
+            {"etcdctl endpoint status: Error: context deadline exceeded", "most of the members"},
+            {"x509: certificate signed by unknown authority", "caBundle"},
+            {"remote error: tls: certificate required", "tlsSecret"},
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            ck_assert_msg(strstr(etcd_advice(rows[i].message), rows[i].advice) != NULL, "%s",
+                          rows[i].message);
+        ck_assert_ptr_null(etcd_advice("the snapshot is cut off"));
+    }
+END_TEST
+
 SUITE(agent_etcd_tool)
 {
+    tcase_add_test(tests, a_failure_says_what_to_do);
     tcase_add_checked_fixture(tests, setup, teardown);
     suite_rows(tests, a_version_is_read, versions);
     suite_rows(tests, each_version_can_what_it_can, skills);

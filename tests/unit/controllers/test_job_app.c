@@ -39,8 +39,8 @@ START_TEST(steps_get_what_they_need)
         const json_t *volume;
         size_t i;
 
-        ck_assert_msg(job_app_make(&app, object, rows[_i].space, &err) == !rows[_i].error, "%s: %s",
-                      rows[_i].what, err.message);
+        ck_assert_msg(job_app_make(&app, object, NULL, rows[_i].space, &err) == !rows[_i].error,
+                      "%s: %s", rows[_i].what, err.message);
         if (rows[_i].error) {
             ck_assert_msg(strstr(err.message, rows[_i].error) != NULL, "%s", err.message);
             return;
@@ -62,6 +62,28 @@ START_TEST(steps_get_what_they_need)
     }
 END_TEST
 
+START_TEST(an_etcd_beside_it_is_told)
+    {
+        AUTO(json) json_t *object = json_row(APP(""));
+        AUTO(json)
+        json_t *sets =
+            json_row("[{'metadata':{'name':'e'},'spec':{'template':{'spec':{'containers':"
+                     "[{'name':'c','command':['etcd','--data-dir=/x']}]}}}}]");
+        struct job_app app = {0};
+        struct error err = {.message = ""};
+
+        ck_assert(job_app_make(&app, object, sets, "shop", &err));
+
+        const char *value = tree_text(json_array_get(app.env, 0), "value");
+        AUTO(json) json_t *said = json_loads(value, 0, NULL);
+        const json_t *workload = json_array_get(tree_get(said, "workloads"), 0);
+
+        ck_assert_str_eq(tree_text(workload, "name"), "e");
+        ck_assert_str_eq(tree_text(tree_get(workload, "flags"), "data-dir"), "/x");
+        job_app_done(&app);
+    }
+END_TEST
+
 START_TEST(what_is_too_large_is_refused)
     {
         AUTO(json) json_t *object = json_row(APP("'clientConfig':{}"));
@@ -73,7 +95,7 @@ START_TEST(what_is_too_large_is_refused)
         much[200000] = '\0';
         tree_put_text(json_object_get(json_object_get(object, "spec"), "clientConfig"), "caBundle",
                       much);
-        ck_assert(!job_app_make(&app, object, "shop", &err));
+        ck_assert(!job_app_make(&app, object, NULL, "shop", &err));
         ck_assert_msg(strstr(err.message, "too large") != NULL, "%s", err.message);
     }
 END_TEST
@@ -81,5 +103,6 @@ END_TEST
 SUITE(controllers_job_app)
 {
     suite_rows(tests, steps_get_what_they_need, rows);
+    tcase_add_test(tests, an_etcd_beside_it_is_told);
     tcase_add_test(tests, what_is_too_large_is_refused);
 }
