@@ -173,7 +173,7 @@ def what_the_tools_did_wrong_is_found():
     """A program in place of etcdctl: it damages what the real one has saved."""
     with Etcd("3.6") as etcd:
         etcd.run("put", "a", "b")
-        real = tools.path_of("etcdctl")
+        real, running = tools.path_of("etcdctl"), []
         for damage, word in (("truncate -s -100 $f", "cut off"), ("truncate -s 0 $f", "cut off"),
                              ("printf x | dd of=$f bs=1 seek=9000 conv=notrunc status=none", "damaged"),
                              ("rm $f", "No such file"), ("kill -9 $$", "signal 9")):
@@ -184,7 +184,9 @@ def what_the_tools_did_wrong_is_found():
                     file.write(f"#!/bin/sh\n{real} \"$@\" || exit\nfor f; do :; done\n"
                                f"case \"$*\" in *' snapshot save '*) {damage};; esac\n")
                 os.chmod(f"{programs}/{version}/etcdctl", 0o755)
-            Backup(etcd.url(), programs=programs, wait=1).bad(word)
+            running.append((Backup(etcd.url(), programs=programs, wait=15), word))
+        for backup, word in running:
+            backup.bad(word)
 
 
 @test("ET2")

@@ -91,9 +91,9 @@ def the_jobs_of_a_restore():
         words = [f"--app-secrets={backup.scratch}/app", "--members=1"]
         said = second("etcd-wait", *words, f"--revision={facts['revision']}", environment=app)
         check_equal((said["members"], said["revision"], "error" in said), (1, facts["revision"], False), f"{said}")
-        said = second("etcd-wait", *words, f"--revision={BUMP}", "--wait-timeout=1", environment=app, code=1)
+        said = second("etcd-wait", *words, f"--revision={BUMP}", "--wait-timeout=6", environment=app, code=1)
         check("is meant" in said["error"], f"{said}")
-        said = second("etcd-wait", words[0], "--members=3", "--wait-timeout=1", environment=app, code=1)
+        said = second("etcd-wait", words[0], "--members=3", "--wait-timeout=6", environment=app, code=1)
         check("3 are meant" in said["error"], f"{said}")
     for host in ("host-0", "host-0", "host-1"):
         store(folder, f"{backup.scratch}/data", host)
