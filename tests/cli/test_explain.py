@@ -145,3 +145,10 @@ def nothing_to_explain_is_said():
     check("nothing to explain" in granary("explain", "-f", CLUSTER, code=2).err, "no target")
     several = granary("explain", "-f", "examples/apps", "--catalog", CLUSTER).out
     check_equal(several.count("\nDecision\n"), 9, "targets of the examples")
+
+
+@test("-")
+def an_etcd_by_its_appbinding():
+    text = granary("explain", "-f", "examples/etcd/appbinding.yaml", "--catalog", "examples/etcd").out
+    check_says(text, "It is backed up, by a Job.", '${TARGET_APP_VERSION} in spec.task.name is "3.6.0"',
+               'spec.task.params of app-elections is [{"name":"waitTimeout","value":"600"}]')
