@@ -329,6 +329,8 @@ static const struct {
                            "snapshot"},
     {"deadline exceeded", "see that most of the members run and answer; when they can not, restore "
                           "the last snapshot"},
+    {"took too long", "see that most of the members run and answer; when they can not, restore the "
+                      "last snapshot"},
     {"i/o timeout", "see that nothing keeps pods of this namespace from etcd"},
     {"no leader", "see that most of the members run; when they can not, restore the last snapshot"},
 };

@@ -272,7 +272,7 @@ def annotate(cluster, space, annotations):
 def all_down(cluster, etcd, good):
     """A session fails when no member runs, and retention leaves the one that was good."""
     space = etcd.space
-    annotate(cluster, space, {**RARELY, WAIT: "5"})
+    annotate(cluster, space, {**RARELY, WAIT: "12"})
     etcd.scale(0)
     it = configuration(cluster, space, "etcd")
     begin_session(cluster, space, it["metadata"]["name"], "all-down")

@@ -267,6 +267,7 @@ START_TEST(a_failure_says_what_to_do)
              "username and password"},
             {"etcdctl member list: connection refused", "most of the members"},
             {"etcdctl endpoint status: Error: context deadline exceeded", "most of the members"},
+            {"etcdctl member list: took too long", "most of the members"},
             {"x509: certificate signed by unknown authority", "caBundle"},
             {"remote error: tls: certificate required", "tlsSecret"},
         };
