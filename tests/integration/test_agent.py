@@ -21,8 +21,9 @@ class Agent:
 
     def __init__(self, *arguments, shell=None):
         self.identity = temporary_folder()
-        # no volumes: those of this machine come and go with other tests
-        words = [AGENT, *arguments, "--identity", self.identity, "--mountinfo", "/dev/null"]
+        words = [AGENT, *arguments, "--identity", self.identity]
+        if arguments[0] == "init":  # no volumes: those of this machine come and go with other tests
+            words += ["--mountinfo", "/dev/null"]
         if shell:  # its children become the agent's
             words = ["/bin/sh", "-c", shell + ' exec "$@"', "sh", *words]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
