@@ -6,8 +6,8 @@
 #include "api/keys.h"
 #include "api/names.h"
 #include "base/tree.h"
+#include "kube/meta.h"
 #include "kube/store.h"
-#include "kube/time.h"
 
 static const json_t *metadata_of(const json_t *object)
 {
@@ -116,8 +116,7 @@ static int64_t youngest_session_s(struct known *known, const char *key)
     size_t i;
 
     tree_items (sessions, i, session)
-        if (time_parse(tree_span(metadata_of(session), "creationTimestamp"), &made_s) &&
-            made_s > youngest_s)
+        if (meta_made(session, &made_s) && made_s > youngest_s)
             youngest_s = made_s;
     return youngest_s;
 }

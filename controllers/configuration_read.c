@@ -14,7 +14,7 @@
 #include "api/validate.h"
 #include "base/tree.h"
 #include "controllers/cronjob_state.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 
 #define PASSWORD "RESTIC_PASSWORD"
 
@@ -415,10 +415,7 @@ static int64_t made_s(const struct configuration_facts *facts,
     int64_t moment_s;
 
     if (seen->cronjob == CRONJOB_OURS || seen->cronjob == CRONJOB_OTHER)
-        return time_parse(tree_span(tree_get(facts->cronjob, "metadata"), "creationTimestamp"),
-                          &moment_s)
-                   ? moment_s
-                   : -1;
+        return meta_made(facts->cronjob, &moment_s) ? moment_s : -1;
     return configuration_next(seen) == CONFIGURATION_APPLY ? facts->now_s : -1;
 }
 

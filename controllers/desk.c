@@ -7,6 +7,7 @@
 #include "controllers/desk_trigger.h"
 #include "controllers/session_make.h"
 #include "controllers/status_send.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 /* Seconds for which an init container that asked is taken to wait still: it asks again before. */
@@ -38,11 +39,6 @@ void desk_free(struct desk *desk)
 int64_t desk_now_s(const struct desk *desk)
 {
     return desk->plan.now_s ? desk->plan.now_s() : clock_now_s();
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
 }
 
 enum desk_answer desk_refuse(struct error *err, enum error_code code, const char *why)

@@ -19,14 +19,10 @@
 #include "controllers/target_lease.h"
 #include "controllers/target_pods.h"
 #include "controllers/work_make.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 static const struct kube_resource secret_resource = {"", "v1", "secrets", "Secret", true};
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 /* ---- what a call is about ---- */
 

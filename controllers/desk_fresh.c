@@ -12,15 +12,11 @@
 #include "controllers/session_read.h"
 #include "controllers/target_lease.h"
 #include "controllers/target_pods.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 /* The label of the Leases of restores that nobody asked for by name. */
 #define LEASE_LABEL IF_EXISTS_LEDGER
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 bool desk_is_fresh(const struct agent_caller *caller, const char *session)
 {

@@ -5,15 +5,9 @@
 #include "base/auto.h"
 #include "base/tree.h"
 #include "controllers/hook_make.h"
+#include "kube/meta.h"
 
 /* ---- commands of hooks ---- */
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
 
 /* The hook that a stage stands for, as it is written now: nothing else is ever run. */
 static const json_t *handler_of(const json_t *invoker, bool restore, int stage)
@@ -32,8 +26,8 @@ static json_t *data_of(const struct message_exec *exec, const json_t *session,
 {
     json_t *data = hook_make_data(session, invoker), *status = json_object();
 
-    tree_put_text(data, "Name", meta(session, "name"));
-    tree_put_text(data, "Namespace", meta(session, "namespace"));
+    tree_put_text(data, "Name", meta_or_empty(session, "name"));
+    tree_put_text(data, "Namespace", meta_or_empty(session, "namespace"));
     tree_put_int(data, "RetryLeft", exec->retry_left);
     tree_put_text(status, "Phase", exec->phase);
     tree_put_text(status, "Duration", exec->duration ? exec->duration : "");

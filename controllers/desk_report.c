@@ -12,12 +12,8 @@
 #include "controllers/session_status.h"
 #include "controllers/target_lease.h"
 #include "controllers/work_make.h"
+#include "kube/meta.h"
 #include "kube/time.h"
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 /* ---- progress ---- */
 

@@ -9,6 +9,7 @@
 #include "controllers/desk_pod.h"
 #include "controllers/session_make.h"
 #include "controllers/slot.h"
+#include "kube/meta.h"
 #include "kube/time.h"
 #include "kube/verbs.h"
 
@@ -19,11 +20,6 @@ static const struct kube_resource job_resource = {"batch", "v1", "jobs", "Job", 
                                   session_resource = {GROUP_STASH, "v1beta1", "backupsessions",
                                                       "BackupSession", true};
 static const struct kube_options ours = {.manager = "granary"};
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 static const json_t *owner_of_kind(const json_t *object, const char *kind, const char *group,
                                    struct error *err)

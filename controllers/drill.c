@@ -11,6 +11,7 @@
 #include "base/tree.h"
 #include "controllers/slot.h"
 #include "controllers/work_make.h"
+#include "kube/meta.h"
 
 /* Hex digits of a plan. */
 #define PLAN_CHARS 16
@@ -18,13 +19,6 @@
 static const json_t *verify_of(const json_t *configuration)
 {
     return tree_at(configuration, "spec.verify");
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
 }
 
 static bool read_schedule(const json_t *configuration, struct cron *cron)
@@ -51,8 +45,9 @@ char *drill_plan_of(const json_t *configurations)
 
     tree_items (configurations, i, configuration)
         if (drill_is_wanted(configuration))
-            text_addf(&all, "%s/%s %s\n", meta(configuration, "namespace"),
-                      meta(configuration, "name"), tree_text(verify_of(configuration), "schedule"));
+            text_addf(&all, "%s/%s %s\n", meta_or_empty(configuration, "namespace"),
+                      meta_or_empty(configuration, "name"),
+                      tree_text(verify_of(configuration), "schedule"));
     if (!all.length)
         return NULL;
     text_sha256((struct span){all.data, all.length}, hex);
@@ -67,7 +62,7 @@ static int64_t spread_of(const json_t *configuration)
 
     if (!jitter.length || !duration_parse(jitter, &jitter_ns, &ignored))
         return 0;
-    return slot_spread_s(meta(configuration, "uid"), jitter_ns / SECOND_NS);
+    return slot_spread_s(meta_or_empty(configuration, "uid"), jitter_ns / SECOND_NS);
 }
 
 int64_t drill_next_s(const json_t *configurations, int64_t after_s)
@@ -92,8 +87,8 @@ int64_t drill_next_s(const json_t *configurations, int64_t after_s)
 char *drill_folder_of(const json_t *configuration)
 {
     AUTO(free)
-    char *whole =
-        text_format("%s.%s", meta(configuration, "namespace"), meta(configuration, "name"));
+    char *whole = text_format("%s.%s", meta_or_empty(configuration, "namespace"),
+                              meta_or_empty(configuration, "name"));
 
     return name_fit(whole, NAME_MAX_CHARS);
 }
@@ -165,5 +160,5 @@ bool drill_image(const json_t *configuration, const json_t *workload, const char
     return error_set(err, ERROR_INVALID,
                      "BackupConfiguration %s: spec.verify.image is required with a command, since "
                      "the target has no image of its own",
-                     meta(configuration, "name"));
+                     meta_or_empty(configuration, "name"));
 }

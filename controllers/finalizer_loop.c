@@ -10,6 +10,7 @@
 #include "base/tree.h"
 #include "controllers/stash_finalizer.h"
 #include "controllers/write.h"
+#include "kube/meta.h"
 
 /* After somebody else's write. */
 #define LATE_MS 200
@@ -23,13 +24,6 @@ struct state {
     json_t *tried; /* key -> uid */
 };
 
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
-
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
     const json_t *object = change->after ? change->after : change->before;
@@ -41,7 +35,7 @@ static void keys(struct known *known, const struct informer_change *change, json
 
         AUTO(free)
         char *key = text_format("%s/%s/%s", known_resource(kinds[i])->kind,
-                                meta(object, "namespace"), meta(object, "name"));
+                                meta_or_empty(object, "namespace"), meta_or_empty(object, "name"));
 
         tree_push_text(list, key);
     }
@@ -74,7 +68,7 @@ static bool was_tried(struct state *state, const char *key, const json_t *object
     bool tried;
 
     pthread_mutex_lock(&state->lock);
-    tried = object && span_is(tree_span(state->tried, key), meta(object, "uid"));
+    tried = object && span_is(tree_span(state->tried, key), meta_or_empty(object, "uid"));
     if (!object)
         json_object_del(state->tried, key);
     pthread_mutex_unlock(&state->lock);
@@ -84,7 +78,7 @@ static bool was_tried(struct state *state, const char *key, const json_t *object
 static void note_try(struct state *state, const char *key, const json_t *object)
 {
     pthread_mutex_lock(&state->lock);
-    tree_put_text(state->tried, key, meta(object, "uid"));
+    tree_put_text(state->tried, key, meta_or_empty(object, "uid"));
     pthread_mutex_unlock(&state->lock);
 }
 
@@ -116,8 +110,8 @@ static void tell(struct loops *loops, const char *key, const json_t *object)
 static int64_t take_off(struct loops *loops, const char *key, enum known_kind kind,
                         const json_t *object, struct error *err)
 {
-    const struct kube_ref ref = {known_resource(kind), meta(object, "namespace"),
-                                 meta(object, "name"), NULL};
+    const struct kube_ref ref = {known_resource(kind), meta_or_empty(object, "namespace"),
+                                 meta_or_empty(object, "name"), NULL};
     const struct kube_options how = {.manager = WRITE_MANAGER};
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(json) json_t *patch = patch_of(object);

@@ -10,19 +10,12 @@
 #include "controllers/restore_next.h"
 #include "controllers/session_next.h"
 #include "controllers/status_parts.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 
 void if_exists_done(struct if_exists_step *step)
 {
     free(step->host);
     step->host = NULL;
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
 }
 
 /* ---- sessions ---- */
@@ -36,9 +29,7 @@ static int64_t made_of(const json_t *session)
 {
     int64_t made_s;
 
-    return time_parse(tree_span(tree_get(session, "metadata"), "creationTimestamp"), &made_s)
-               ? made_s
-               : 0;
+    return meta_made(session, &made_s) ? made_s : 0;
 }
 
 /* By creation, then by name. */
@@ -46,7 +37,7 @@ static bool is_newer(const json_t *a, const json_t *b)
 {
     int64_t a_s = made_of(a), b_s = made_of(b);
 
-    return a_s != b_s ? a_s > b_s : strcmp(meta(a, "name"), meta(b, "name")) > 0;
+    return a_s != b_s ? a_s > b_s : strcmp(meta_or_empty(a, "name"), meta_or_empty(b, "name")) > 0;
 }
 
 static const json_t *stat_of(const json_t *session, const char *host)
@@ -85,8 +76,9 @@ static const json_t *coming(const struct if_exists *seen, const char *host)
 
     tree_items (seen->sessions, i, session)
         if (phase_of(session) == SESSION_RUNNING &&
-            (covers(session, host) || (seen->claims && if_exists_holder(seen->claims, host) &&
-                                       strcmp(seen->claims->session, meta(session, "uid")) == 0)))
+            (covers(session, host) ||
+             (seen->claims && if_exists_holder(seen->claims, host) &&
+              strcmp(seen->claims->session, meta_or_empty(session, "uid")) == 0)))
             return session;
     return NULL;
 }
@@ -112,10 +104,10 @@ static const json_t *configuration_of(const json_t *configurations, const json_t
     size_t i;
 
     tree_items (configurations, i, one) {
-        if (invoker && strcmp(meta(one, "name"), invoker) == 0 &&
-            strcmp(meta(one, "namespace"), meta(session, "namespace")) == 0)
+        if (invoker && strcmp(meta_or_empty(one, "name"), invoker) == 0 &&
+            strcmp(meta_or_empty(one, "namespace"), meta_or_empty(session, "namespace")) == 0)
             return one;
-        if (!found || strcmp(meta(one, "name"), meta(found, "name")) < 0)
+        if (!found || strcmp(meta_or_empty(one, "name"), meta_or_empty(found, "name")) < 0)
             found = one;
     }
     return found;
@@ -171,7 +163,7 @@ static bool counts(const struct if_exists *seen, const json_t *pod)
 {
     return is_owned(seen, pod) && is_running(pod) &&
            !tree_get(tree_get(pod, "metadata"), "deletionTimestamp") &&
-           strcmp(meta(pod, "uid"), meta(seen->pod, "uid")) != 0;
+           strcmp(meta_or_empty(pod, "uid"), meta_or_empty(seen->pod, "uid")) != 0;
 }
 
 /* The pod that runs on data of its own, or NULL; of all others `beside` is what they came from. */
@@ -195,7 +187,8 @@ static const json_t *other_data(const struct if_exists *seen, const char **besid
 static char *host_of_pod(const struct if_exists *seen, const json_t *configuration)
 {
     const char *alias = tree_text(tree_at(configuration, "spec.target"), "alias");
-    const struct host_of of = {seen->kind, alias && *alias ? alias : NULL, meta(seen->pod, "name"),
+    const struct host_of of = {seen->kind, alias && *alias ? alias : NULL,
+                               meta_or_empty(seen->pod, "name"),
                                tree_text(tree_get(seen->pod, "spec"), "nodeName")};
     AUTO(text) struct text name = {0};
 
@@ -214,8 +207,9 @@ static void start_uncovered(const struct if_exists *seen, struct if_exists_step 
 
     SAY(step, IF_EXISTS_FRESH,
         "%s starts fresh: the newest session that succeeded, %s, did not cover it%s%s%s%s",
-        step->host, meta(step->session, "name"), id ? "; there is the older snapshot " : "",
-        id ? id : "", id ? " of BackupSession " : "", id ? meta(older, "name") : "");
+        step->host, meta_or_empty(step->session, "name"),
+        id ? "; there is the older snapshot " : "", id ? id : "", id ? " of BackupSession " : "",
+        id ? meta_or_empty(older, "name") : "");
 }
 
 static void decide(const struct if_exists *seen, struct if_exists_step *step)
@@ -224,26 +218,27 @@ static void decide(const struct if_exists *seen, struct if_exists_step *step)
     const json_t *asked = asked_by_name(seen->restores);
 
     if (asked)
-        SAY(step, IF_EXISTS_HOLD, "RestoreSession %s says what comes back", meta(asked, "name"));
+        SAY(step, IF_EXISTS_HOLD, "RestoreSession %s says what comes back",
+            meta_or_empty(asked, "name"));
     else if (running)
         SAY(step, IF_EXISTS_FRESH, "%s starts fresh: pod %s of the workload runs on data already",
-            step->host, meta(running, "name"));
+            step->host, meta_or_empty(running, "name"));
     else if (under_way)
         SAY(step, IF_EXISTS_HOLD, "BackupSession %s is still running and has backed %s up",
-            meta(under_way, "name"), step->host);
+            meta_or_empty(under_way, "name"), step->host);
     else if (!step->session)
         SAY(step, IF_EXISTS_RESTORE, "%s gets the newest session that the repository holds",
             step->host);
-    else if (step->beside && strcmp(step->beside, meta(step->session, "uid")) != 0)
+    else if (step->beside && strcmp(step->beside, meta_or_empty(step->session, "uid")) != 0)
         SAY(step, IF_EXISTS_FRESH,
             "%s starts fresh: other pods of the workload run on data that is older than "
             "BackupSession %s",
-            step->host, meta(step->session, "name"));
+            step->host, meta_or_empty(step->session, "name"));
     else if (!covers(step->session, step->host))
         start_uncovered(seen, step);
     else
         SAY(step, IF_EXISTS_RESTORE, "%s gets what BackupSession %s has backed up", step->host,
-            meta(step->session, "name"));
+            meta_or_empty(step->session, "name"));
 }
 
 struct if_exists_step if_exists_next(const struct if_exists *seen)
@@ -339,7 +334,7 @@ void if_exists_ended(struct claims *claims, const char *host, bool succeeded, in
 bool if_exists_is_over(const json_t *const *pods, size_t count, const char *uid)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(meta(pods[i], "uid"), uid) == 0) {
+        if (strcmp(meta_or_empty(pods[i], "uid"), uid) == 0) {
             struct span phase = tree_span(tree_get(pods[i], "status"), "phase");
 
             return span_is(phase, "Failed") || span_is(phase, "Succeeded") || has_passed(pods[i]);

@@ -16,7 +16,7 @@
 #include "controllers/probe.h"
 #include "controllers/session_loop.h"
 #include "controllers/stash.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 
 /* Between two questions whether the webhook is reached; behind a change of what may decide that,
  * and at first: when its certificate may have reached it. While that is watched and it is reached,
@@ -259,7 +259,7 @@ static void find_active(struct leader *leader)
 
     if (!lease)
         log_warn("not known since when workloads are mutated", LOG_S("error", err.message));
-    else if (time_parse(tree_span(tree_get(lease, "metadata"), "creationTimestamp"), &active_s))
+    else if (meta_made(lease, &active_s))
         loops_set_active(leader->loops, active_s);
 }
 

@@ -8,7 +8,7 @@
 #include "controllers/condition.h"
 #include "controllers/job_volumes.h"
 #include "controllers/maintenance_job.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 /* Seconds that a Job's pod has to start: others wait for it. */
@@ -89,8 +89,7 @@ bool maintenance_never_starts(const json_t *job, const json_t *pods, int64_t now
     const json_t *pod;
     size_t i;
 
-    if (!time_parse(tree_span(tree_get(job, "metadata"), "creationTimestamp"), &made_s) ||
-        now_s - made_s < START_MAX_S)
+    if (!meta_made(job, &made_s) || now_s - made_s < START_MAX_S)
         return false;
     tree_items (pods, i, pod)
         if (has_begun(pod) || !span_is(tree_span(tree_get(pod, "status"), "phase"), "Pending"))

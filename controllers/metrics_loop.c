@@ -12,6 +12,7 @@
 #include "controllers/session_next.h"
 #include "controllers/target_loop.h"
 #include "controllers/target_metrics.h"
+#include "kube/meta.h"
 #include "kube/store.h"
 #include "kube/time.h"
 
@@ -38,20 +39,11 @@ static void auto_sight(struct sight *sight)
     run_figures_done(&sight->success);
 }
 
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
-
 static int64_t made_s(const json_t *object)
 {
     int64_t made_s;
 
-    return time_parse(tree_span(tree_get(object, "metadata"), "creationTimestamp"), &made_s)
-               ? made_s
-               : 0;
+    return meta_made(object, &made_s) ? made_s : 0;
 }
 
 static enum session_phase phase_of(const json_t *session)
@@ -87,8 +79,8 @@ static const json_t *newest(const json_t *sessions, bool (*fits)(enum session_ph
 
     tree_items (sessions, i, session) {
         int64_t apart_s = best ? made_s(session) - made_s(best) : 1;
-        bool newer =
-            apart_s > 0 || (apart_s == 0 && strcmp(meta(session, "name"), meta(best, "name")) > 0);
+        bool newer = apart_s > 0 || (apart_s == 0 && strcmp(meta_or_empty(session, "name"),
+                                                            meta_or_empty(best, "name")) > 0);
 
         if (fits(phase_of(session)) && newer)
             best = session;

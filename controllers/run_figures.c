@@ -5,7 +5,7 @@
 
 #include "api/duration.h"
 #include "base/tree.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 
 /* No honest number of bytes, files or seconds comes near; a double still holds it. */
 #define FIGURE_MAX 9.0e15
@@ -134,7 +134,7 @@ bool run_figures_read(struct run_figures *run, const json_t *session)
 
     if (!read.succeeded && !span_is(phase, "Failed") && !(restore && span_is(phase, "Unknown")))
         return false;
-    if (!time_parse(tree_span(tree_get(session, "metadata"), "creationTimestamp"), &read.created_s))
+    if (!meta_made(session, &read.created_s))
         return false;
     read.duration_s = figure_seconds(tree_text(status, "sessionDuration"));
     read.targets = restore ? 1 : (int64_t)json_array_size(tree_get(status, "targets"));

@@ -15,7 +15,7 @@
 #include "controllers/slot.h"
 #include "controllers/status_send.h"
 #include "controllers/target_lease.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "backupsessions",
@@ -33,11 +33,6 @@ static const char no_nodes[] = "a DaemonSet is backed up beside its pods only, n
 
 /* Tries to record a Job, when agents of other hosts write to the ledger at the same time. */
 #define RECORD_TRIES 4
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 /* ---- events ---- */
 
@@ -515,7 +510,7 @@ static struct session_past past_of(const json_t *session, const char *holder)
 
     past.name = name ? name : "";
     past.busy = again || (uid && strcmp(uid, holder) == 0) || !uid;
-    if (!time_parse(tree_span(tree_get(session, "metadata"), "creationTimestamp"), &past.created_s))
+    if (!meta_made(session, &past.created_s))
         past.busy = true;
     return past;
 }

@@ -14,6 +14,7 @@
 #include "controllers/known.h"
 #include "controllers/session_make.h"
 #include "controllers/target_pods.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 static const struct kube_resource jobs_resource = {"batch", "v1", "jobs", "Job", true},
@@ -21,11 +22,6 @@ static const struct kube_resource jobs_resource = {"batch", "v1", "jobs", "Job",
                                   claims_resource = {"", "v1", "persistentvolumeclaims",
                                                      "PersistentVolumeClaim", true};
 static const struct kube_options ours = {.manager = "granary"};
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 /* ---- those that there are ---- */
 

@@ -9,13 +9,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/session_make.h"
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
+#include "kube/meta.h"
 
 static void push(json_t *list, char *key)
 {
@@ -28,8 +22,8 @@ json_t *session_keys_target(struct known *known, const json_t *session)
 {
     const char *name = tree_text(tree_at(session, "spec.invoker"), "name");
     AUTO(json)
-    json_t *configuration =
-        known_get(known, KNOWN_CONFIGURATION, meta(session, "namespace"), name ? name : "");
+    json_t *configuration = known_get(known, KNOWN_CONFIGURATION,
+                                      meta_or_empty(session, "namespace"), name ? name : "");
     const json_t *ref = tree_get(json_array_get(tree_at(session, "status.targets"), 0), "ref");
 
     if (configuration)
@@ -66,8 +60,8 @@ char *session_keys_of(struct known *known, const json_t *session)
     if (target)
         return session_target_text(target);
     return restore ? NULL
-                   : text_format("%c%s/%s", SESSION_KEY_ALONE, meta(session, "namespace"),
-                                 meta(session, "name"));
+                   : text_format("%c%s/%s", SESSION_KEY_ALONE, meta_or_empty(session, "namespace"),
+                                 meta_or_empty(session, "name"));
 }
 
 /* ---- changes ---- */
@@ -83,7 +77,8 @@ static void add_configuration(struct known *known, const json_t *configuration, 
 {
     AUTO(json) json_t *target = session_target(configuration);
     AUTO(free)
-    char *key = text_format("%s/%s", meta(configuration, "namespace"), meta(configuration, "name"));
+    char *key = text_format("%s/%s", meta_or_empty(configuration, "namespace"),
+                            meta_or_empty(configuration, "name"));
     AUTO(json)
     json_t *sessions =
         configuration ? known_find(known, KNOWN_SESSION, KNOWN_BY_INVOKER, key) : NULL;
@@ -99,7 +94,8 @@ static void add_configuration(struct known *known, const json_t *configuration, 
 static void add_repository(struct known *known, const json_t *repository, json_t *list)
 {
     AUTO(free)
-    char *key = text_format("%s/%s", meta(repository, "namespace"), meta(repository, "name"));
+    char *key = text_format("%s/%s", meta_or_empty(repository, "namespace"),
+                            meta_or_empty(repository, "name"));
     AUTO(json) json_t *restores = known_find(known, KNOWN_RESTORE, KNOWN_BY_REPOSITORY, key);
     const json_t *restore;
     size_t i;
@@ -176,7 +172,7 @@ static void add_pod(struct known *known, const json_t *pod, json_t *list)
     AUTO(json) json_t *maker = uid ? known_uid(known, kind, uid) : NULL;
     const json_t *above = target_controller(tree_get(maker, "metadata"));
 
-    add_target(known, text_of_owner(above ? above : owner, meta(pod, "namespace")), list);
+    add_target(known, text_of_owner(above ? above : owner, meta_or_empty(pod, "namespace")), list);
 }
 
 static void add_object(struct known *known, enum known_kind kind, const json_t *object,

@@ -7,7 +7,7 @@
 #include "api/target.h"
 #include "base/auto.h"
 #include "base/tree.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 #include "mutators/workload.h"
 
 #define PER_MINUTE 10
@@ -59,8 +59,7 @@ static bool is_later(const json_t *object, int64_t active_s)
 {
     int64_t made_s;
 
-    return time_parse(tree_span(tree_get(object, "metadata"), "creationTimestamp"), &made_s) &&
-           made_s >= active_s;
+    return meta_made(object, &made_s) && made_s >= active_s;
 }
 
 static bool any_later(const json_t *objects, int64_t active_s)

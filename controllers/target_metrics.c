@@ -13,6 +13,7 @@
 #include "controllers/maintenance_status.h"
 #include "controllers/schedule_kept.h"
 #include "controllers/session_make.h"
+#include "kube/meta.h"
 #include "kube/time.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -254,11 +255,6 @@ static int64_t *add(struct target_metrics *metrics, enum about about, struct tex
     for (size_t i = 0; i < VALUES_MAX; i++)
         unit->values[i] = FIGURE_ABSENT;
     return unit->values;
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
 }
 
 static int64_t moment(const json_t *object, const char *key, int64_t otherwise)

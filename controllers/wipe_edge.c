@@ -18,6 +18,7 @@
 #include "controllers/pod_trouble.h"
 #include "controllers/repository_lease.h"
 #include "controllers/session_status.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 /* Seconds until others who still work, or the Job, are looked at again. */
@@ -32,13 +33,6 @@ static const struct kube_resource kinds = {
 static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repositories",
                                                   "Repository", true};
 static const struct kube_options ours = {.manager = "granary"};
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
 
 static bool is_leaving(const json_t *object)
 {
@@ -59,9 +53,10 @@ static const json_t *overlapping(const struct wipe_facts *facts)
     size_t i;
 
     tree_items (facts->living, i, other)
-        if (strcmp(meta(other, "uid"), meta(facts->repository, "uid")) != 0 &&
-            backend_overlaps(backend_of(facts->repository), meta(facts->repository, "namespace"),
-                             backend_of(other), meta(other, "namespace")))
+        if (strcmp(meta_or_empty(other, "uid"), meta_or_empty(facts->repository, "uid")) != 0 &&
+            backend_overlaps(backend_of(facts->repository),
+                             meta_or_empty(facts->repository, "namespace"), backend_of(other),
+                             meta_or_empty(other, "namespace")))
             return other;
     return NULL;
 }
@@ -83,7 +78,7 @@ char *wipe_refused(const struct wipe_facts *facts)
         return text_format("no session of this cluster has found its mark in it");
     other = overlapping(facts);
     return other ? text_format("Repository %s/%s has its data there, above or below it",
-                               meta(other, "namespace"), meta(other, "name"))
+                               meta_or_empty(other, "namespace"), meta_or_empty(other, "name"))
                  : NULL;
 }
 
@@ -119,7 +114,7 @@ static bool read_refusal(const struct look *look, char **why, struct error *err)
 {
     struct kube_client *client = look->edge->client;
     AUTO(free)
-    char *field = text_format("metadata.name=%s", meta(repository_of(look), "namespace"));
+    char *field = text_format("metadata.name=%s", meta_or_empty(repository_of(look), "namespace"));
     const struct kube_watched spaces = {.resource = namespaces, .fields = field};
     const struct kube_watched all = {.resource = repositories};
     const struct kube_ref kind = {&kinds, NULL, REPOSITORIES, NULL};
@@ -150,7 +145,7 @@ static bool is_held(const struct look *look)
     const struct holders *holders = look->ledger.holders;
 
     return holders->exclusive &&
-           strcmp(holders->list[0].session, meta(repository_of(look), "uid")) == 0 &&
+           strcmp(holders->list[0].session, meta_or_empty(repository_of(look), "uid")) == 0 &&
            strncmp(holders->list[0].pod, "granary-wipe-", 13) == 0;
 }
 
@@ -216,7 +211,7 @@ static bool sweep(const struct look *look, struct error *err)
         (void)holders_sweep(holders, look->edge->state, look->edge->context);
         return true;
     }
-    pods = maintenance_pods(look->edge->client, meta(repository_of(look), "namespace"),
+    pods = maintenance_pods(look->edge->client, meta_or_empty(repository_of(look), "namespace"),
                             job_of(look), err);
     if (pods && maintenance_have_ended(pods))
         (void)holders_sweep(holders, all_gone, NULL);
@@ -229,7 +224,8 @@ static bool start(const struct look *look, struct error *err)
 {
     AUTO(findings) struct findings findings = {0};
     AUTO(kube_result) struct kube_result result = {0};
-    const struct kube_ref ref = {&jobs, meta(repository_of(look), "namespace"), job_of(look), NULL};
+    const struct kube_ref ref = {&jobs, meta_or_empty(repository_of(look), "namespace"),
+                                 job_of(look), NULL};
     AUTO(json) json_t *claims = NULL;
     AUTO(json) json_t *attached = NULL;
 
@@ -267,8 +263,8 @@ static bool start(const struct look *look, struct error *err)
 static bool begin(const struct look *look, struct error *err)
 {
     AUTO(free)
-    char *name =
-        maintenance_job_name(MAINTENANCE_WIPE, meta(repository_of(look), "name"), look->now_s);
+    char *name = maintenance_job_name(MAINTENANCE_WIPE, meta_or_empty(repository_of(look), "name"),
+                                      look->now_s);
     AUTO(free) char *why = NULL;
     enum holders_answer answer;
 
@@ -278,8 +274,8 @@ static bool begin(const struct look *look, struct error *err)
         return refuse(look, why);
     if (!sweep(look, err))
         return false;
-    answer =
-        holders_exclude(look->ledger.holders, meta(repository_of(look), "uid"), name, look->now_s);
+    answer = holders_exclude(look->ledger.holders, meta_or_empty(repository_of(look), "uid"), name,
+                             look->now_s);
     look->turn->again_s = OTHERS_S;
     if (answer == HOLDERS_WAIT)
         return true;
@@ -356,9 +352,10 @@ static bool finish(const struct look *look, enum maintenance_run run, struct err
 /* No node, no image, no Secret any more: nobody waits for that. */
 static bool give_up(const struct look *look, struct error *err)
 {
-    const struct kube_delete how = {.uid = meta(look->job, "uid"),
+    const struct kube_delete how = {.uid = meta_or_empty(look->job, "uid"),
                                     .propagation = KUBE_PROPAGATE_BACKGROUND};
-    const struct kube_ref ref = {&jobs, meta(repository_of(look), "namespace"), job_of(look), NULL};
+    const struct kube_ref ref = {&jobs, meta_or_empty(repository_of(look), "namespace"),
+                                 job_of(look), NULL};
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(pod_trouble)
     struct pod_trouble trouble = pod_trouble_of(json_array_get(look->pods, 0), NULL, NULL);
@@ -375,7 +372,7 @@ static bool give_up(const struct look *look, struct error *err)
 
 static bool watch(struct look *look, struct error *err)
 {
-    const char *space = meta(repository_of(look), "namespace");
+    const char *space = meta_or_empty(repository_of(look), "namespace");
     enum maintenance_run run;
 
     if (!maintenance_job_get(look->edge->client, space, job_of(look), &look->job, err))
@@ -409,8 +406,8 @@ bool wipe_edge_step(const struct maintenance_edge *edge, const struct wipe_memor
         turn->again_s = first_s - now_s;
         return true;
     }
-    look.key = text_format("%s/%s", meta(memory->repository, "namespace"),
-                           meta(memory->repository, "name"));
+    look.key = text_format("%s/%s", meta_or_empty(memory->repository, "namespace"),
+                           meta_or_empty(memory->repository, "name"));
     if (!edge->cluster)
         return error_set(err, ERROR_UNAVAILABLE, "the UID of this cluster is not known");
     if (!repository_ledger_get(edge->client, edge->space, look.key, &look.ledger, err))

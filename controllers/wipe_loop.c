@@ -13,6 +13,7 @@
 #include "controllers/maintenance_loop.h"
 #include "controllers/session_loop.h"
 #include "controllers/wipe_edge.h"
+#include "kube/meta.h"
 
 #define CONFLICT_MS 200
 #define ENFORCE "pod-security.kubernetes.io/enforce"
@@ -25,11 +26,6 @@ struct state {
     pthread_mutex_t lock;
     json_t *gone;
 };
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 /* ---- what has gone ---- */
 
