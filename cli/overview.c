@@ -11,16 +11,10 @@
 #include "controllers/schedule_kept.h"
 #include "controllers/session_make.h"
 #include "controllers/slot.h"
+#include "kube/meta.h"
 #include "kube/time.h"
 
 /* ---- what objects say ---- */
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
 
 static int64_t moment(const json_t *object, const char *key)
 {
@@ -31,7 +25,9 @@ static int64_t moment(const json_t *object, const char *key)
 
 static int64_t made_s(const json_t *object)
 {
-    return moment(tree_get(object, "metadata"), "creationTimestamp");
+    int64_t made_s;
+
+    return meta_made(object, &made_s) ? made_s : 0;
 }
 
 static bool has_phase(const json_t *object, const char *phase)
@@ -123,9 +119,10 @@ static bool is_invoked_by(const json_t *session, const json_t *configuration)
 {
     const json_t *invoker = tree_at(session, "spec.invoker");
 
-    return strcmp(meta(session, "namespace"), meta(configuration, "namespace")) == 0 &&
+    return strcmp(meta_or_empty(session, "namespace"), meta_or_empty(configuration, "namespace")) ==
+               0 &&
            span_is(tree_span(invoker, "kind"), "BackupConfiguration") &&
-           span_is(tree_span(invoker, "name"), meta(configuration, "name")) &&
+           span_is(tree_span(invoker, "name"), meta_or_empty(configuration, "name")) &&
            made_s(session) >= made_s(configuration);
 }
 
@@ -143,7 +140,8 @@ static int compare_sessions(const void *left, const void *right)
     const json_t *a = *(const json_t *const *)left, *b = *(const json_t *const *)right;
     int64_t of_a = made_s(a), of_b = made_s(b);
 
-    return of_a != of_b ? (of_a < of_b ? 1 : -1) : strcmp(meta(b, "name"), meta(a, "name"));
+    return of_a != of_b ? (of_a < of_b ? 1 : -1)
+                        : strcmp(meta_or_empty(b, "name"), meta_or_empty(a, "name"));
 }
 
 struct session_list {
@@ -233,7 +231,7 @@ static json_t *session_row(const json_t *session)
     json_t *row = json_object();
 
     put_said(row, "kind", tree_text(session, "kind"));
-    tree_put_text(row, "name", meta(session, "name"));
+    tree_put_text(row, "name", meta_or_empty(session, "name"));
     tree_put_text(row, "phase", phase && *phase ? phase : "Pending");
     put_moment(row, "time", made_s(session));
     put_said(row, "duration", tree_text(status, "sessionDuration"));
@@ -267,10 +265,10 @@ static const json_t *repository_of(const struct overview_seen *seen, const json_
 
     *space = tree_text(ref, "namespace");
     if (!*space || !**space)
-        *space = meta(configuration, "namespace");
+        *space = meta_or_empty(configuration, "namespace");
     tree_items (seen->repositories, i, repository)
-        if (name && strcmp(meta(repository, "name"), name) == 0 &&
-            strcmp(meta(repository, "namespace"), *space) == 0)
+        if (name && strcmp(meta_or_empty(repository, "name"), name) == 0 &&
+            strcmp(meta_or_empty(repository, "namespace"), *space) == 0)
             return repository;
     return NULL;
 }
@@ -408,7 +406,7 @@ static json_t *target_row(const json_t *configuration)
 
     put_said(row, "kind", tree_text(target, "kind"));
     put_said(row, "name", tree_text(target, "name"));
-    if (space && strcmp(space, meta(configuration, "namespace")) != 0)
+    if (space && strcmp(space, meta_or_empty(configuration, "namespace")) != 0)
         tree_put_text(row, "namespace", space);
     return row;
 }
@@ -428,8 +426,8 @@ static json_t *row_of(const struct overview_seen *seen, const json_t *configurat
 
     struct health health = health_of(&sight);
 
-    tree_put_text(row, "namespace", meta(configuration, "namespace"));
-    tree_put_text(row, "configuration", meta(configuration, "name"));
+    tree_put_text(row, "namespace", meta_or_empty(configuration, "namespace"));
+    tree_put_text(row, "configuration", meta_or_empty(configuration, "name"));
     tree_put_new(row, "target", target_row(configuration));
     put_said(row, "blueprint",
              tree_text(tree_at(configuration, "metadata.labels"), LABEL_BLUEPRINT));
@@ -450,9 +448,9 @@ static json_t *row_of(const struct overview_seen *seen, const json_t *configurat
 static int compare_objects(const void *left, const void *right)
 {
     const json_t *a = *(const json_t *const *)left, *b = *(const json_t *const *)right;
-    int spaces = strcmp(meta(a, "namespace"), meta(b, "namespace"));
+    int spaces = strcmp(meta_or_empty(a, "namespace"), meta_or_empty(b, "namespace"));
 
-    return spaces ? spaces : strcmp(meta(a, "name"), meta(b, "name"));
+    return spaces ? spaces : strcmp(meta_or_empty(a, "name"), meta_or_empty(b, "name"));
 }
 
 json_t *overview_make(const struct overview_seen *seen)

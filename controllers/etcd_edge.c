@@ -18,6 +18,7 @@
 #include "controllers/session_make.h"
 #include "controllers/status_send.h"
 #include "controllers/target_lease.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 #define TASK_PREFIX "etcd-restore"
@@ -33,13 +34,6 @@ static const struct kube_resource sets = {"apps", "v1", "statefulsets", "Statefu
                                   restores = {GROUP_STASH, "v1beta1", "restoresessions",
                                               "RestoreSession", true};
 static const struct kube_options ours = {.manager = "granary"};
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
-}
 
 /* ---- which sessions ---- */
 
@@ -383,9 +377,9 @@ static bool is_in_the_way(const struct look *look, const json_t *pod)
     const json_t *owner = json_array_get(tree_at(pod, "metadata.ownerReferences"), 0);
 
     if (span_is(tree_span(tree_at(pod, "metadata.labels"), LABEL_SESSION),
-                meta(look->seen->session, "uid")))
+                meta_or_empty(look->seen->session, "uid")))
         return false;
-    return span_is(tree_span(owner, "uid"), meta(look->set, "uid")) ||
+    return span_is(tree_span(owner, "uid"), meta_or_empty(look->set, "uid")) ||
            (mounts_one(look, pod) && !has_ended(pod));
 }
 
@@ -442,7 +436,7 @@ static bool asks(const struct look *look, const char *annotation)
 /* What stands in the session alone. */
 static bool read_session(struct look *look, struct error *err)
 {
-    look->space = meta(look->seen->session, "namespace");
+    look->space = meta_or_empty(look->seen->session, "namespace");
     if (!session_read_restore(look->seen, &look->parts, &look->restore, err))
         return false;
     etcd_record_read(tree_get(look->seen->session, "status"), &look->record);
@@ -473,8 +467,8 @@ static bool look_at(struct look *look, struct error *err)
     if (is_over(look))
         return true;
     if (!read_asked(look, err) ||
-        !session_jobs_read(look->edge->client, look->space, meta(session, "uid"), look->seen->now_s,
-                           &look->jobs, err))
+        !session_jobs_read(look->edge->client, look->space, meta_or_empty(session, "uid"),
+                           look->seen->now_s, &look->jobs, err))
         return false;
     read_repository(look);
     read_states(look);
@@ -593,7 +587,7 @@ static bool is_there(const struct look *look, const struct kube_resource *resour
 static bool create(const struct look *look, const struct kube_resource *resource,
                    const json_t *object, struct error *err)
 {
-    const struct kube_ref ref = {resource, look->space, meta(object, "name"), NULL};
+    const struct kube_ref ref = {resource, look->space, meta_or_empty(object, "name"), NULL};
     AUTO(kube_result) struct kube_result result = {0};
 
     return kube_create(look->edge->client, &ref, object, &ours, &result, err) ||
@@ -649,11 +643,11 @@ static bool take_lease(const struct look *look, struct error *err)
     const json_t *session = look->seen->session;
     AUTO(free) char *text = session_target_text(look->target);
     AUTO(free)
-    char *holder = text_format("RestoreSession/%s/%s", look->space, meta(session, "name"));
+    char *holder = text_format("RestoreSession/%s/%s", look->space, meta_or_empty(session, "name"));
     const struct target_lease_lock lock = {
         .space = look->edge->space,
         .target = text,
-        .session = meta(session, "uid"),
+        .session = meta_or_empty(session, "uid"),
         .holder = holder,
         .lease = look->seen->lease,
         .now_s = look->seen->now_s,

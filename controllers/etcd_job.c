@@ -14,6 +14,7 @@
 #include "controllers/job_parts.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/session_make.h"
+#include "kube/meta.h"
 #include "mutators/container.h"
 
 /* Seconds: what takes longer is not waited for, etcd is down meanwhile. */
@@ -35,11 +36,6 @@
 
 /* Of our images. */
 #define NOBODY 65532
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
-}
 
 static bool fetches(const struct etcd_job_request *request)
 {

@@ -21,7 +21,7 @@
 #include "controllers/repository_lease.h"
 #include "controllers/session_read.h"
 #include "controllers/status_send.h"
-#include "kube/time.h"
+#include "kube/meta.h"
 #include "kube/verbs.h"
 
 /* What the names of pods of maintenance begin with: of this cluster none but the one that has the
@@ -57,11 +57,6 @@ static void auto_look(struct look *look)
     repository_ledger_done(&look->ledger);
     json_decref(look->job_object);
     json_decref(look->pods);
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    return tree_text(tree_get(object, "metadata"), key);
 }
 
 /* ---- what is there ---- */

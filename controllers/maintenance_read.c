@@ -17,6 +17,7 @@
 #include "controllers/session_status.h"
 #include "controllers/untagged.h"
 #include "controllers/work_make.h"
+#include "kube/meta.h"
 #include "kube/time.h"
 
 static const char *uid_of(const json_t *object)
@@ -64,8 +65,7 @@ static int64_t end_of(const json_t *session, enum session_phase phase)
     int64_t made_s, took_ns = 0;
     struct error err;
 
-    if (session_phase_of(tree_text(status, "phase")) != phase ||
-        !time_parse(tree_span(tree_get(session, "metadata"), "creationTimestamp"), &made_s))
+    if (session_phase_of(tree_text(status, "phase")) != phase || !meta_made(session, &made_s))
         return 0;
     if (!duration_parse(tree_span(status, "sessionDuration"), &took_ns, &err) || took_ns < 0)
         took_ns = 0;

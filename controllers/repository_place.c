@@ -9,18 +9,12 @@
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/status_parts.h"
+#include "kube/meta.h"
 #include "kube/store.h"
 
 static const json_t *backend_of(const json_t *repository)
 {
     return tree_at(repository, "spec.backend");
-}
-
-static const char *meta(const json_t *object, const char *key)
-{
-    const char *text = tree_text(tree_get(object, "metadata"), key);
-
-    return text ? text : "";
 }
 
 /* Folders of a node or a server are the same from everywhere; other volumes are a namespace's. */
@@ -41,16 +35,16 @@ char *repository_place_of(const json_t *repository)
     if (!backend_provider(backend))
         return NULL;
     if (is_of_namespace(backend))
-        text_addf(&text, "%s: ", meta(repository, "namespace"));
+        text_addf(&text, "%s: ", meta_or_empty(repository, "namespace"));
     backend_location(&text, backend);
     return text_format("%s", text_get(&text));
 }
 
 static bool is_same(const json_t *a, const json_t *b)
 {
-    return strcmp(meta(a, "uid"), meta(b, "uid")) == 0 &&
-           strcmp(meta(a, "namespace"), meta(b, "namespace")) == 0 &&
-           strcmp(meta(a, "name"), meta(b, "name")) == 0;
+    return strcmp(meta_or_empty(a, "uid"), meta_or_empty(b, "uid")) == 0 &&
+           strcmp(meta_or_empty(a, "namespace"), meta_or_empty(b, "namespace")) == 0 &&
+           strcmp(meta_or_empty(a, "name"), meta_or_empty(b, "name")) == 0;
 }
 
 json_t *repository_place_others(struct known *known, const json_t *repository)
@@ -75,7 +69,7 @@ static bool is_older(const json_t *a, const json_t *b)
     int order = 0;
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys && order == 0; i++)
-        order = strcmp(meta(a, keys[i]), meta(b, keys[i]));
+        order = strcmp(meta_or_empty(a, keys[i]), meta_or_empty(b, keys[i]));
     return order < 0;
 }
 
@@ -131,7 +125,7 @@ char *repository_place_put(json_t *status, const json_t *repository, const json_
         "checked or unlocked there is done for that one. Backups and restores go on; the "
         "retention policies of this one are not applied. What to do: let its BackupConfigurations "
         "name that Repository, or give this one another prefix",
-        meta(first, "namespace"), meta(first, "name"), text_get(&where));
+        meta_or_empty(first, "namespace"), meta_or_empty(first, "name"), text_get(&where));
 
     const struct condition taken = {REPOSITORY_PLACE, CONDITION_FALSE, "LocationTaken", message};
 
