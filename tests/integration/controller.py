@@ -29,12 +29,17 @@ def configuration(kind, entries):
             "webhooks": [{"name": f"{number}.granary.dev", "clientConfig": dict(service)} for number in range(entries)]}
 
 
+def give_back(server):
+    """A Lease that nobody holds, whatever was there."""
+    server.put(LEASE, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "granary-controller"},
+                       "spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+
+
 def installed():
     """An API server with what `kubectl apply -k manifests/` brings, and a Lease that somebody gave back: one who makes it
     has to wait before he leads."""
     server = ApiServer()
-    server.put(LEASE, {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "granary-controller"},
-                       "spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+    give_back(server)
     server.put(MUTATING, configuration("MutatingWebhookConfiguration", 3))
     server.put(VALIDATING, configuration("ValidatingWebhookConfiguration", 1))
     return server

@@ -16,7 +16,7 @@ import threading
 import time
 
 import harness
-import test_controller
+from controller import AGENT, Controller, installed
 from harness import (SLOW, check, check_equal, check_refused, check_status_object, chunked, ends, eventually,
                      head, post, read_answer, send, temporary_folder, test, trusting)
 
@@ -545,7 +545,7 @@ class Serving:
     def __init__(self, server, controller):
         self.server = server
         self.port = int(controller.says(r'listening.*for"?[=:]"?agents').split("address")[1].split()[0].rstrip('"').split(":")[-1])
-        data = eventually(lambda: server.get(test_controller.AGENT)["data"], "ConfigMap")
+        data = eventually(lambda: server.get(AGENT)["data"], "ConfigMap")
         self.context = ssl.create_default_context(cadata=data["ca.crt"])
 
     def tls(self, source=None, name="granary-agents.granary-system.svc"):
@@ -559,17 +559,17 @@ class Serving:
 
 @test("AG15")
 def the_leader_serves_agents_and_says_where():
-    with test_controller.installed() as server:
+    with installed() as server:
         server.judge_token, server.lists = is_good, True
         server.put("/api/v1/namespaces/granary-system/services/granary-agents",
                    {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "granary-agents", "namespace": "granary-system"},
                     "spec": {"clusterIP": "10.96.0.9"}})
         options = ("--agent-listen", "127.0.0.1:0", "--advertise-address", "10.1.2.3")
-        with test_controller.Controller(server, *options) as controller:
+        with Controller(server, *options) as controller:
             found = eventually(lambda: server.get(SLICE), "an EndpointSlice")
             serving = Serving(server, controller)
             check_equal((found["endpoints"][0]["addresses"], found["ports"][0]["port"]), (["10.1.2.3"], serving.port), "slice")
-            check_equal(server.get(test_controller.AGENT)["data"]["addresses"],
+            check_equal(server.get(AGENT)["data"]["addresses"],
                         "granary-agents.granary-system.svc:443\n10.96.0.9:443\n", "addresses")
             serving.tls(name="10.96.0.9").close()
             check_equal(ask(serving, call("/v1/claim")).json(), {}, "a claim with nothing to do")

@@ -9,7 +9,7 @@ import threading
 import harness
 from api_server import Refusal
 from controller import (AGENT, AUTHORITY, CONTROLLER, LEAF, LEASE, MUTATING, SPACE, STASH, VALIDATING, Controller,
-                        installed)
+                        give_back, installed)
 from harness import check, check_equal, eventually, openssl, temporary_folder, test, write
 
 NOISE = ("/leases", "/events")  # what goes on while nothing is to be done
@@ -250,7 +250,7 @@ def killed_at_every_write_of_the_first_start():
                     started.set()
                     controller.wait()
                 server.after_write = server.before_write = None
-                server.delete(LEASE)  # nobody waits for it here
+                give_back(server)  # nobody waits for it here
                 with Controller(server) as controller:
                     eventually(lambda: is_well(server) and controller.metric("bundle_published") == 1,
                                f"all is made, after {count}")
