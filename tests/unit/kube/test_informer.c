@@ -539,23 +539,23 @@ static const struct {
     bool streams;
 } stuck_rows[] = {
     /* no answer */
-    {{STUCK_LIST_MUTE, NULL, NULL, 2}, {.answer_ms = 20}, false},
-    {{STUCK_WATCH_MUTE, NULL, NULL, 2}, {.answer_ms = 20}, false},
+    {{STUCK_LIST_MUTE, NULL, NULL, 2}, {.answer_ms = 200}, false},
+    {{STUCK_WATCH_MUTE, NULL, NULL, 2}, {.answer_ms = 200}, false},
     /* no body; a body that does not end, or makes no sense */
-    {{STUCK_LIST, "", NULL, 2}, {.answer_ms = 20}, false},
-    {{STUCK_LIST, "{", " ", 2}, {.page_ms = 20}, false},
+    {{STUCK_LIST, "", NULL, 2}, {.answer_ms = 200}, false},
+    {{STUCK_LIST, "{", " ", 2}, {.page_ms = 100}, false},
     {{STUCK_LIST, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[", POD("x", "1") ",", 2},
-     {.page_ms = 20},
+     {.page_ms = 100},
      false},
     {{STUCK_LIST, "<html>", " ", 2}, {.page_ms = 0}, false},
     /* an event that does not end */
-    {{STUCK_WATCH, "{", " ", 4}, {.quiet_ms = 20}, false},
-    {{STUCK_WATCH, "", NULL, 4}, {.quiet_ms = 20}, false},
+    {{STUCK_WATCH, "{", " ", 4}, {.quiet_ms = 100}, false},
+    {{STUCK_WATCH, "", NULL, 4}, {.quiet_ms = 100}, false},
     /* a streaming list without end: nothing, an event without end, events as they happen */
-    {{STUCK_INITIAL, "", NULL, 1}, {.initial_ms = 20}, true},
-    {{STUCK_INITIAL, "{", " ", 1}, {.initial_ms = 20}, true},
+    {{STUCK_INITIAL, "", NULL, 1}, {.initial_ms = 100}, true},
+    {{STUCK_INITIAL, "{", " ", 1}, {.initial_ms = 100}, true},
     {{STUCK_INITIAL, EVENT("ADDED", POD("x", "1")), EVENT("MODIFIED", POD("x", "2")), 1},
-     {.initial_max_ms = 20},
+     {.initial_max_ms = 100},
      true},
 };
 
