@@ -612,6 +612,31 @@ static bool carry_out(struct look *look, const struct maintenance_step *step, st
     }
 }
 
+/* ---- what another Repository has left ---- */
+
+/* Of the same name, deleted while it was maintained: its Job went with it. A removal (wipeOut) says
+ * by itself when it is over. */
+static bool is_left(const struct look *look)
+{
+    const struct holders *holders = look->ledger.holders;
+
+    return holders->exclusive &&
+           strcmp(holders->list[0].session, meta(look->sight->repository, "uid")) != 0 &&
+           strncmp(holders->list[0].pod, "granary-wipe-", sizeof "granary-wipe-" - 1) != 0;
+}
+
+/* It would keep everybody out until maintenance is due, which a backup has to come before. */
+static bool sweep_left(struct look *look, struct error *err)
+{
+    size_t gone = 0;
+
+    look->turn->look_s = look->sight->now_s + OTHERS_S;
+    if (!sweep(look, &gone, err))
+        return false;
+    look->turn->let_in = gone > 0;
+    return !gone || put_ledger(look, err);
+}
+
 /* ---- what the sessions say of it ---- */
 
 /* Nothing is to be done now; a drill, which takes hours, is beside the matter. */
@@ -672,6 +697,8 @@ bool maintenance_edge_step(const struct maintenance_edge *edge,
     *turn = (struct maintenance_turn){0};
     if (!look_at(&look, err))
         return false;
+    if (is_left(&look))
+        return sweep_left(&look, err);
     if (never_starts(&look))
         return give_up(&look, err);
     step = maintenance_next(&look.found, sight->now_s);

@@ -40,6 +40,7 @@ struct stand {
     struct settings settings;
     int64_t now_s;
     enum holder_state others; /* what is known of all who share it */
+    bool taken;               /* another one maintains the place */
     struct text events;
 };
 
@@ -123,6 +124,7 @@ static bool step(struct stand *stand, struct maintenance_turn *turn, struct erro
                                             .lease = lease,
                                             .configurations = stand->configurations,
                                             .sessions = sessions,
+                                            .taken = stand->taken,
                                             .now_s = stand->now_s};
 
     return maintenance_edge_step(&edge, &sight, turn, err);
@@ -332,6 +334,44 @@ START_TEST(test_others)
         stand.others = HOLDER_ENDED;
         settle(&stand);
         must_begin(&stand, "granary-forget-r-");
+    }
+END_TEST
+
+/* One of the same name was deleted while a Job had it alone, and the new one has nothing to do yet:
+ * that Job is in nobody's way once its pods have ended; a removal is. */
+static const struct {
+    const char *job, *pod;
+    bool stays;
+} left_rows[] = {
+    {"granary-forget-r-1", "", false},
+    {"granary-forget-r-1", "Succeeded", false},
+    {"granary-forget-r-1", "Running", true},
+    {"granary-wipe-r-1", "", true},
+};
+
+START_TEST(test_left)
+    {
+        AUTO(stand) struct stand stand;
+        AUTO(repository_ledger) struct repository_ledger ledger = {0};
+        struct error err;
+
+        start(&stand, KEEPS);
+        stand.taken = true;
+        ck_assert(repository_ledger_take(NULL, &ledger, &err));
+        ck_assert_int_eq(holders_exclude(ledger.holders, "r-0", left_rows[_i].job, NOW),
+                         HOLDERS_LET_IN);
+        ck_assert(
+            repository_ledger_put(fake_cluster_client(stand.cluster), SPACE, KEY, &ledger, &err));
+        if (*left_rows[_i].pod) {
+            AUTO(free)
+            char *pod = text_format("{'metadata':{'name':'x','namespace':'shop','uid':'x',"
+                                    "'labels':{'job-name':'%s'}},'status':{'phase':'%s'}}",
+                                    left_rows[_i].job, left_rows[_i].pod);
+
+            fake_cluster_put(stand.cluster, PODS "/x", json_row(pod));
+        }
+        settle(&stand);
+        ck_assert_int_eq(is_alone(&stand), left_rows[_i].stays);
     }
 END_TEST
 
@@ -1180,6 +1220,7 @@ SUITE(maintenance_edge)
     tcase_add_test(tests, test_life);
     tcase_add_loop_test(tests, test_failures, 0, 48);
     tcase_add_test(tests, test_others);
+    suite_rows(tests, test_left, left_rows);
     tcase_add_test(tests, test_still_ending);
     tcase_add_test(tests, test_lost);
     suite_rows(tests, test_failed, ends);
