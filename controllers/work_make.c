@@ -76,6 +76,12 @@ static bool is_app(const json_t *target)
     return kind && kind->class == TARGET_APP;
 }
 
+/* What people name counts; else steps of the Task leave a dump where only the last one knows. */
+static bool is_app_without_paths(const json_t *target)
+{
+    return is_app(target) && json_array_size(tree_get(target, "paths")) == 0;
+}
+
 /* The steps of its Task leave a dump below one of these; which folder it is, the last one knows. */
 static bool take_dump(const char **out, size_t *count)
 {
@@ -86,7 +92,7 @@ static bool take_dump(const char **out, size_t *count)
 
 static bool take_paths(const json_t *target, const char **out, size_t *count, struct error *err)
 {
-    if (is_app(target))
+    if (is_app_without_paths(target))
         return take_dump(out, count);
     if (!take_texts(tree_get(target, "paths"), out, count, PATHS_MAX, "paths", err) ||
         (!*count && !take_mounts(target, out, count, err)))
@@ -441,8 +447,10 @@ static bool is_backed_up(const struct message_report *report, const json_t *invo
     struct error err;
 
     *backup = (struct message_backup){0};
-    if (is_app(tree_at(invoker, "spec.target")))
-        return is_dumped(report);
+    if (is_app(tree_at(invoker, "spec.target")) && is_dumped(report))
+        return true;
+    if (is_app_without_paths(tree_at(invoker, "spec.target")))
+        return false;
     return take_paths(tree_at(invoker, "spec.target"), backup->paths, &backup->path_count, &err) &&
            message_report_covers(report, backup);
 }

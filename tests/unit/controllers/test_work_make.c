@@ -58,6 +58,11 @@ static const struct {
     const char *what, *invoker, *path;
     bool restore, proven;
 } proofs[] = {
+    {"a path that is named",
+     "{'spec':{'target':{'paths':['/dump'],'ref':{'apiVersion':'appcatalog.appscode.com/v1alpha1',"
+     "'kind':'AppBinding','name':'pg'}}}}",
+     "/dump", false, true},
+    {"a path that nobody has named", "{'spec':{" APP_TARGET "}}}", "/dump", false, false},
     {"a folder of a step", "{'spec':{" APP_TARGET "}}}", "/stash-tmp/data", false, true},
     {"a dump of a database", "{'spec':{" APP_TARGET "}}}", "/dumpfile.sql", false, true},
     {"something else", "{'spec':{" APP_TARGET "}}}", "/etc/passwd", false, false},
