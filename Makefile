@@ -162,6 +162,8 @@ coverage: ## lines and branches that the tests reach
 	@tests/install.sh "measure coverage" gcovr
 	@mkdir -p build/coverage && find build/coverage -name '*.gcda' -delete
 	@$(MAKE) --no-print-directory COVERAGE=1 all check check-integration check-cli
+	@# what works with real restic, etcd and databases; some of it is enough
+	@$(MAKE) --no-print-directory COVERAGE=1 check-agent TESTS="key_is_exchanged wipe DB1 DB2 ET1 ET3 ET5"
 	@tests/coverage.sh
 
 .PHONY: lint
