@@ -1,20 +1,16 @@
 #include "agent/database_options.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "agent/option_values.h"
 #include "agent/run.h"
 #include "api/keys.h"
 #include "base/auto.h"
 #include "base/flags.h"
 #include "base/log.h"
 #include "base/text.h"
-
-/* Seconds that a database may take to answer; Stash's value. The most that can be asked. */
-#define WAIT_S 300
-#define WAIT_MAX_S 86400
 
 static const char *const verbs[] = {
     [DATABASE_BACKUP] = "database-backup", [DATABASE_RESTORE] = "database-restore",
@@ -59,47 +55,6 @@ static bool take_kind(const char *text, void *member, struct error *detail)
     return options->kind || error_set(detail, ERROR_INVALID, "is no database that can be dumped");
 }
 
-static bool take_wait(const char *text, void *member, struct error *detail)
-{
-    struct database_options *options = member;
-    char *end;
-    long seconds = strtol(text, &end, 10);
-
-    if (!*text || (*end && strcmp(end, "s") != 0) || seconds < 1 || seconds > WAIT_MAX_S)
-        return error_set(detail, ERROR_INVALID, "expected 1 to %d seconds", WAIT_MAX_S);
-    options->wait_s = seconds;
-    return true;
-}
-
-/* Parameters that nobody gave are empty. */
-static bool take_args(const char *text, void *member, struct error *detail)
-{
-    (void)detail;
-    ((struct database_options *)member)->wish.args = text;
-    return true;
-}
-
-static bool take_command(const char *text, void *member, struct error *detail)
-{
-    (void)detail;
-    ((struct database_options *)member)->wish.command = text;
-    return true;
-}
-
-static bool take_user(const char *text, void *member, struct error *detail)
-{
-    (void)detail;
-    ((struct database_options *)member)->wish.user = text;
-    return true;
-}
-
-static bool take_database(const char *text, void *member, struct error *detail)
-{
-    (void)detail;
-    ((struct database_options *)member)->wish.database = text;
-    return true;
-}
-
 static bool take_overwrite(const char *text, void *member, struct error *detail)
 {
     struct database_options *options = member;
@@ -112,11 +67,13 @@ static bool take_overwrite(const char *text, void *member, struct error *detail)
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct database_options, member)
     {"kind", FLAG_BY(take_kind), 0, "KIND", "of database: postgres, mariadb"},
-    {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until it answers (default 300)"},
-    {"database-args", FLAG_BY(take_args), 0, "OPTIONS", "for the tool that dumps"},
-    {"command", FLAG_BY(take_command), 0, "TOOL", "that dumps, instead of the usual one: pg_dump"},
-    {"user", FLAG_BY(take_user), 0, "NAME", "instead of the Secret's"},
-    {"database", FLAG_BY(take_database), 0, "NAME", "this one alone"},
+    {"wait-timeout", FLAG_BY(option_wait), AT(wait_s), "SECONDS", "until it answers (default 300)"},
+    {"database-args", FLAG_BY(option_parameter), AT(wish.args), "OPTIONS",
+     "for the tool that dumps"},
+    {"command", FLAG_BY(option_parameter), AT(wish.command), "TOOL",
+     "that dumps, instead of the usual one: pg_dump"},
+    {"user", FLAG_BY(option_parameter), AT(wish.user), "NAME", "instead of the Secret's"},
+    {"database", FLAG_BY(option_parameter), AT(wish.database), "NAME", "this one alone"},
     {"overwrite", FLAG_BY(take_overwrite), 0, "BOOL", "a restore may replace what is there"},
     {"tools", FLAG_TEXT, AT(tools), "DIR", "its tools (default: where the image has them)"},
     {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
@@ -127,7 +84,7 @@ static const struct flag rows[] = {
 };
 
 static const struct database_options defaults = {.wish = {"", "", "", "", false},
-                                                 .wait_s = WAIT_S,
+                                                 .wait_s = OPTION_WAIT_S,
                                                  .secrets = MOUNT_APP,
                                                  .scratch = MOUNT_SCRATCH};
 

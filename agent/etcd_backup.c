@@ -17,6 +17,7 @@
 #include "agent/etcd_members.h"
 #include "agent/etcd_snapshot.h"
 #include "agent/memory.h"
+#include "agent/option_values.h"
 #include "agent/restic.h"
 #include "agent/secret_folder.h"
 #include "api/keys.h"
@@ -28,10 +29,6 @@
 #include "base/signals.h"
 #include "base/text.h"
 #include "base/tree.h"
-
-/* Seconds that an etcd may take to become healthy; Stash's value. The most that can be asked. */
-#define WAIT_S 300
-#define WAIT_MAX_S 86400
 
 /* Milliseconds between two looks at an etcd that is not healthy. */
 #define AGAIN_MS 2000
@@ -52,31 +49,12 @@ struct options {
     const char *result;        /* file that is told how it ended; NULL: nobody */
 };
 
-static bool take_wait(const char *text, void *member, struct error *detail)
-{
-    struct options *options = member;
-    char *end;
-    long seconds = strtol(text, &end, 10);
-
-    if (!*text || (*end && strcmp(end, "s") != 0) || seconds < 1 || seconds > WAIT_MAX_S)
-        return error_set(detail, ERROR_INVALID, "expected 1 to %d seconds", WAIT_MAX_S);
-    options->wait_s = seconds;
-    return true;
-}
-
-/* A parameter that nobody gave is empty. */
-static bool take_args(const char *text, void *member, struct error *detail)
-{
-    (void)detail;
-    ((struct options *)member)->args = text;
-    return true;
-}
-
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct options, member)
     {"hostname", FLAG_TEXT, AT(host), "HOST", "under which it is filed"},
-    {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until an etcd is healthy (default 300)"},
-    {"etcd-args", FLAG_BY(take_args), 0, "OPTIONS", "for etcdctl snapshot save"},
+    {"wait-timeout", FLAG_BY(option_wait), AT(wait_s), "SECONDS",
+     "until an etcd is healthy (default 300)"},
+    {"etcd-args", FLAG_BY(option_parameter), AT(args), "OPTIONS", "for etcdctl snapshot save"},
     {"interim-dir", FLAG_TEXT, AT(interim), "DIR", "for the snapshot, if it is on a volume"},
     {"output-dir", FLAG_TEXT, AT(output), "DIR", "for output.json"},
     {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
@@ -87,7 +65,7 @@ static const struct flag rows[] = {
 
 static const struct flag wait_rows[] = {
 #define AT(member) offsetof(struct options, member)
-    {"wait-timeout", FLAG_BY(take_wait), 0, "SECONDS", "until it is so (default 300)"},
+    {"wait-timeout", FLAG_BY(option_wait), AT(wait_s), "SECONDS", "until it is so (default 300)"},
     {"members", FLAG_NUMBER(1, ETCD_MEMBERS_MAX), AT(members), "N", "that are to be healthy"},
     {"revision", FLAG_NUMBER(0, INT64_MAX), AT(revision), "N", "that each of them has at least"},
     {"app-secrets", FLAG_TEXT, AT(secrets), "DIR", "Secrets of the AppBinding"},
@@ -103,7 +81,7 @@ static const struct options defaults = {.host = "host-0",
                                         .secrets = MOUNT_APP,
                                         .scratch = MOUNT_SCRATCH,
                                         .args = "",
-                                        .wait_s = WAIT_S};
+                                        .wait_s = OPTION_WAIT_S};
 
 /* ---- one backup ---- */
 
