@@ -622,7 +622,7 @@ static bool is_left(const struct look *look)
 
     return holders->exclusive &&
            strcmp(holders->list[0].session, meta(look->sight->repository, "uid")) != 0 &&
-           strncmp(holders->list[0].pod, "granary-wipe-", sizeof "granary-wipe-" - 1) != 0;
+           maintenance_job_kind(holders->list[0].pod) != MAINTENANCE_WIPE;
 }
 
 /* It would keep everybody out until maintenance is due, which a backup has to come before. */

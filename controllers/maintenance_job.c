@@ -22,6 +22,7 @@
 /* Seconds: a drill that takes longer is not one that somebody waits for. */
 #define DRILL_LONGEST_S (6 * 3600)
 
+#define NAME_BEGIN "granary-"
 #define SECRET_VOLUME "granary-storage"
 #define RESTORED_VOLUME "granary-restored"
 
@@ -31,10 +32,24 @@
 char *maintenance_job_name(enum maintenance_kind kind, const char *repository, int64_t since_s)
 {
     AUTO(free)
-    char *whole =
-        text_format("granary-%s-%s-%lld", maintenance_word(kind), repository, (long long)since_s);
+    char *whole = text_format(NAME_BEGIN "%s-%s-%lld", maintenance_word(kind), repository,
+                              (long long)since_s);
 
     return name_fit(whole, NAME_MAX_CHARS);
+}
+
+enum maintenance_kind maintenance_job_kind(const char *name)
+{
+    int kind = strncmp(name, NAME_BEGIN, strlen(NAME_BEGIN)) == 0 ? 0 : MAINTENANCE_KINDS;
+
+    for (; kind < MAINTENANCE_KINDS; kind++) {
+        const char *word = maintenance_word((enum maintenance_kind)kind);
+        const char *rest = name + strlen(NAME_BEGIN);
+
+        if (strncmp(rest, word, strlen(word)) == 0 && rest[strlen(word)] == '-')
+            break;
+    }
+    return (enum maintenance_kind)kind;
 }
 
 static const json_t *metadata_of(const struct maintenance_job *request)

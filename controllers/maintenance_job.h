@@ -46,6 +46,10 @@ struct maintenance_job {
  *  frees it. */
 char *maintenance_job_name(enum maintenance_kind kind, const char *repository, int64_t since_s);
 
+/** The kind that stands in such a name, so that whoever leads next goes on with the same Job.
+ *  MAINTENANCE_KINDS: in none of ours. */
+enum maintenance_kind maintenance_job_kind(const char *name);
+
 /**
  * Makes the Job: a child of the Repository (a wipe, which begins when that has gone, is nobody's),
  * tried once, ended after a day, gone after a week.

@@ -1,7 +1,6 @@
 #include "controllers/maintenance_loop.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "api/selector.h"
 #include "base/auto.h"
@@ -10,6 +9,7 @@
 #include "controllers/condition.h"
 #include "controllers/configuration_look.h"
 #include "controllers/maintenance_edge.h"
+#include "controllers/maintenance_job.h"
 #include "controllers/maintenance_next.h"
 #include "controllers/maintenance_pods.h"
 #include "controllers/repository_lease.h"
@@ -22,9 +22,6 @@
 /* Until what was written is known here too, which tells of itself; after somebody was faster. */
 #define WRITTEN_MS 2000
 #define CONFLICT_MS 200
-
-/* What the names of the Jobs of drills begin with. */
-#define DRILL_JOB "granary-verify-"
 
 #define ENFORCE "pod-security.kubernetes.io/enforce"
 
@@ -221,7 +218,7 @@ static bool is_crowded(struct known *known, const json_t *repository)
     tree_items (jobs, i, job) {
         const char *name = tree_text(tree_get(job, "metadata"), "name");
 
-        drills += name && strncmp(name, DRILL_JOB, strlen(DRILL_JOB)) == 0 && goes_on(job) &&
+        drills += name && maintenance_job_kind(name) == MAINTENANCE_VERIFY && goes_on(job) &&
                   !tree_item(tree_at(job, "metadata.ownerReferences"), "uid", own ? own : "");
     }
     return drills >= DRILLS_AT_ONCE;

@@ -8,10 +8,10 @@
 #include "api/keys.h"
 #include "api/maintenance_args.h"
 #include "base/auto.h"
-#include "base/text.h"
 #include "base/tree.h"
 #include "controllers/condition.h"
 #include "controllers/drill.h"
+#include "controllers/maintenance_job.h"
 #include "controllers/maintenance_status.h"
 #include "controllers/session_next.h"
 #include "controllers/session_status.h"
@@ -27,19 +27,6 @@ static const char *uid_of(const json_t *object)
     return uid ? uid : "";
 }
 
-/* The kind stands in the name, so that whoever leads next goes on with the same Job. */
-static enum maintenance_kind kind_of(const char *job)
-{
-    for (int kind = 0; kind < MAINTENANCE_KINDS; kind++) {
-        AUTO(free)
-        char *begin = text_format("granary-%s-", maintenance_word((enum maintenance_kind)kind));
-
-        if (strncmp(job, begin, strlen(begin)) == 0)
-            return (enum maintenance_kind)kind;
-    }
-    return MAINTENANCE_KINDS;
-}
-
 bool maintenance_held(const struct maintenance_seen *seen, const char **job,
                       enum maintenance_kind *kind, int64_t *since_s)
 {
@@ -51,7 +38,7 @@ bool maintenance_held(const struct maintenance_seen *seen, const char **job,
         if (strcmp(holder->session, uid) != 0)
             continue;
         *job = holder->pod;
-        *kind = kind_of(holder->pod);
+        *kind = maintenance_job_kind(holder->pod);
         *since_s = holder->since_s;
         return true;
     }

@@ -146,7 +146,7 @@ static bool is_held(const struct look *look)
 
     return holders->exclusive &&
            strcmp(holders->list[0].session, meta_or_empty(repository_of(look), "uid")) == 0 &&
-           strncmp(holders->list[0].pod, "granary-wipe-", 13) == 0;
+           maintenance_job_kind(holders->list[0].pod) == MAINTENANCE_WIPE;
 }
 
 static const char *job_of(const struct look *look)

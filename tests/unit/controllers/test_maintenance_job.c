@@ -233,8 +233,49 @@ START_TEST(test_commands)
     }
 END_TEST
 
+/* ---- the kind in a name ---- */
+
+static const struct {
+    const char *name;
+    enum maintenance_kind kind;
+} names[] = {
+    {"granary-wipe-r-1714570200", MAINTENANCE_WIPE},
+    {"granary-verify-", MAINTENANCE_VERIFY},
+    {"granary-prune-wipe-1714570200", MAINTENANCE_PRUNE},
+    {"granary-wipe", MAINTENANCE_KINDS},
+    {"granary-wiped-r-1714570200", MAINTENANCE_KINDS},
+    {"granary-etcd-place-0", MAINTENANCE_KINDS},
+    {"wipe-r-1714570200", MAINTENANCE_KINDS},
+    {"granary-", MAINTENANCE_KINDS},
+    {"granary", MAINTENANCE_KINDS},
+    {"", MAINTENANCE_KINDS},
+};
+
+START_TEST(test_kind)
+    {
+        ck_assert_int_eq(maintenance_job_kind(names[_i].name), names[_i].kind);
+    }
+END_TEST
+
+/* Also of the longest name, which is cut. */
+START_TEST(test_kind_of_made)
+    {
+        char repository[254] = "";
+
+        memset(repository, 'r', sizeof repository - 1);
+        for (int kind = 0; kind < MAINTENANCE_KINDS; kind++) {
+            AUTO(free)
+            char *name = maintenance_job_name((enum maintenance_kind)kind, repository, 1714570200);
+
+            ck_assert_int_eq(maintenance_job_kind(name), kind);
+        }
+    }
+END_TEST
+
 SUITE(maintenance_job)
 {
+    suite_rows(tests, test_kind, names);
+    tcase_add_test(tests, test_kind_of_made);
     suite_rows(tests, test_drill, drills);
     tcase_add_test(tests, test_commands);
     suite_rows(tests, test_made, rows);
