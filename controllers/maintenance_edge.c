@@ -148,32 +148,25 @@ static bool put_ledger(struct look *look, struct error *err)
                                  &look->ledger, err);
 }
 
+bool maintenance_sweep(const struct maintenance_edge *edge, const char *space,
+                       struct holders *holders, size_t *gone, struct error *err)
+{
+    if (holders->exclusive)
+        return maintenance_sweep_job(edge->client, space, holders, gone, err);
+    *gone = holders_sweep(holders, edge->state, edge->context);
+    return true;
+}
+
+/* Also the Job of a Repository that was deleted and made again goes. */
+static bool sweep(struct look *look, size_t *gone, struct error *err)
+{
+    return maintenance_sweep(look->edge, meta(look->sight->repository, "namespace"),
+                             look->ledger.holders, gone, err);
+}
+
 static char *name_of(const struct look *look, enum maintenance_kind kind)
 {
     return maintenance_job_name(kind, meta(look->sight->repository, "name"), look->sight->now_s);
-}
-
-static enum holder_state all_gone(void *context, const struct holder *holder)
-{
-    (void)context;
-    (void)holder;
-    return HOLDER_GONE;
-}
-
-/* Who shares it goes on proof; so does the Job of a Repository that was deleted and made again. */
-static bool sweep(struct look *look, size_t *gone, struct error *err)
-{
-    struct holders *holders = look->ledger.holders;
-
-    if (!holders->exclusive) {
-        *gone = holders_sweep(holders, look->edge->state, look->edge->context);
-        return true;
-    }
-
-    AUTO(json) json_t *pods = pods_of(look, holders->list[0].pod, err);
-
-    *gone = pods && maintenance_have_ended(pods) ? holders_sweep(holders, all_gone, NULL) : 0;
-    return pods != NULL;
 }
 
 /* A drill reads, as a restore does: it works beside backups, and keeps only maintenance out. */

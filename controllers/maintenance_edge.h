@@ -58,6 +58,17 @@ bool maintenance_edge_step(const struct maintenance_edge *edge,
                            const struct maintenance_sight *sight, struct maintenance_turn *turn,
                            struct error *err) MUST_CHECK;
 
+/**
+ * Takes out of a ledger those of whom there is proof: who shares the Repository as `state` of the
+ * edge says, who has it alone when the pods of its Job, read anew, have ended.
+ *
+ * @param space    Of the Repository.
+ * @param holders  Edited.
+ * @param gone     How many went.
+ */
+bool maintenance_sweep(const struct maintenance_edge *edge, const char *space,
+                       struct holders *holders, size_t *gone, struct error *err) MUST_CHECK;
+
 /** What follows from what the Lease of a target says of one who shares a Repository: it has no
  *  claim of his, and he is no newcomer. */
 enum holder_state maintenance_state_of(const json_t *leases, const struct holder *holder,

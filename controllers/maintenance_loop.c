@@ -224,32 +224,23 @@ static bool is_crowded(struct known *known, const json_t *repository)
     return drills >= DRILLS_AT_ONCE;
 }
 
-static enum holder_state has_gone(void *context, const struct holder *holder)
-{
-    (void)context;
-    (void)holder;
-    return HOLDER_GONE;
-}
-
 /* A Job that has it alone may have been named, and not be made yet. */
 static bool sweep_job(struct loops *loops, const char *key, struct holders *holders,
                       struct error *err)
 {
     const struct holder *holder = &holders->list[0];
     AUTO(json) json_t *job = NULL;
-    AUTO(json) json_t *pods = NULL;
     AUTO(free) char *space = NULL;
     AUTO(free) char *name = NULL;
+    size_t gone;
 
     if (clock_now_s() - holder->since_s < SESSION_SKEW_S ||
         !configuration_key_split(key, &space, &name))
         return true;
     if (!maintenance_job_get(loops_client(loops), space, holder->pod, &job, err))
         return false;
-    pods = maintenance_pods(loops_client(loops), space, holder->pod, err);
-    if (pods && maintenance_have_ended(pods) && maintenance_run_of(job, pods) != RUN_GOES_ON)
-        (void)holders_sweep(holders, has_gone, NULL);
-    return pods != NULL;
+    return (job && goes_on(job)) ||
+           maintenance_sweep_job(loops_client(loops), space, holders, &gone, err);
 }
 
 /* Who works there for another Repository of the same place stands in a ledger of its own. */

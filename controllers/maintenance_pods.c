@@ -48,6 +48,17 @@ bool maintenance_have_ended(const json_t *pods)
     return true;
 }
 
+bool maintenance_sweep_job(struct kube_client *client, const char *space, struct holders *holders,
+                           size_t *gone, struct error *err)
+{
+    AUTO(json) json_t *pods = maintenance_pods(client, space, holders->list[0].pod, err);
+
+    if (!pods)
+        return false;
+    *gone = maintenance_have_ended(pods) ? holders_clear(holders) : 0;
+    return true;
+}
+
 static bool has_condition(const json_t *job, const char *type)
 {
     return condition_status(tree_at(job, "status.conditions"), type) == CONDITION_TRUE;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "controllers/maintenance_next.h"
+#include "controllers/repository_holders.h"
 #include "kube/client.h"
 
 /* What has become of a Job of maintenance, and of its pods: read anew, never from a cache. */
@@ -20,6 +21,17 @@ json_t *maintenance_pods(struct kube_client *client, const char *space, const ch
 
 /** True when none of them can write any more. */
 bool maintenance_have_ended(const json_t *pods);
+
+/**
+ * Takes the Job that has a repository alone out of its ledger once none of its pods, read anew, can
+ * write any more.
+ *
+ * @param space    Of the Job.
+ * @param holders  Exclusive ones; edited.
+ * @param gone     How many went.
+ */
+bool maintenance_sweep_job(struct kube_client *client, const char *space, struct holders *holders,
+                           size_t *gone, struct error *err) MUST_CHECK;
 
 /** How it goes, or went. @param job  NULL: there is none. */
 enum maintenance_run maintenance_run_of(const json_t *job, const json_t *pods);

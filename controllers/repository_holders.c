@@ -158,6 +158,15 @@ bool holders_unwant(struct holders *holders)
     return wanted;
 }
 
+size_t holders_clear(struct holders *holders)
+{
+    size_t gone = holders->count;
+
+    holders->count = 0;
+    holders->exclusive = false;
+    return gone;
+}
+
 size_t holders_sweep(struct holders *holders,
                      enum holder_state (*state)(void *context, const struct holder *holder),
                      void *context)

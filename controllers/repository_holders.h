@@ -93,5 +93,8 @@ size_t holders_sweep(struct holders *holders,
                      enum holder_state (*state)(void *context, const struct holder *holder),
                      void *context);
 
+/** Takes all out: there is proof of each. @return  How many went. */
+size_t holders_clear(struct holders *holders);
+
 /** True when this one is in there. */
 bool holders_has(const struct holders *holders, const char *session, const char *pod);

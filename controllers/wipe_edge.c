@@ -187,35 +187,20 @@ static bool put_ledger(const struct look *look, struct error *err)
                                  err);
 }
 
-static enum holder_state all_gone(void *context, const struct holder *holder)
-{
-    (void)context;
-    (void)holder;
-    return HOLDER_GONE;
-}
-
 static bool release(const struct look *look, struct error *err)
 {
-    (void)holders_sweep(look->ledger.holders, all_gone, NULL);
+    (void)holders_clear(look->ledger.holders);
     look->turn->let_in = true;
     return put_ledger(look, err);
 }
 
-/* A maintenance Job of the Repository that went with it. */
+/* Also a maintenance Job of the Repository, which went with it. */
 static bool sweep(const struct look *look, struct error *err)
 {
-    struct holders *holders = look->ledger.holders;
-    AUTO(json) json_t *pods = NULL;
+    size_t gone;
 
-    if (!holders->exclusive) {
-        (void)holders_sweep(holders, look->edge->state, look->edge->context);
-        return true;
-    }
-    pods = maintenance_pods(look->edge->client, meta_or_empty(repository_of(look), "namespace"),
-                            job_of(look), err);
-    if (pods && maintenance_have_ended(pods))
-        (void)holders_sweep(holders, all_gone, NULL);
-    return pods != NULL;
+    return maintenance_sweep(look->edge, meta_or_empty(repository_of(look), "namespace"),
+                             look->ledger.holders, &gone, err);
 }
 
 /* ---- the Job ---- */

@@ -149,6 +149,27 @@ START_TEST(test_sweep)
     }
 END_TEST
 
+static const struct {
+    const char *before;
+    size_t gone;
+    const char *after;
+} clears[] = {
+    {ALONE(A), 1, "{}"},
+    {"{'holders':[" A "," NEW("t", "b") "]}", 2, "{}"},
+    {"{'wanted':5,'holders':[" A "]}", 1, "{'wanted':5}"},
+    {"", 0, "{}"},
+};
+
+START_TEST(test_clear)
+    {
+        AUTO(json) json_t *document = NULL;
+        AUTO(free) struct holders *holders = read_ledger(clears[_i].before, &document);
+
+        ck_assert_uint_eq(holders_clear(holders), clears[_i].gone);
+        must_be(holders, clears[_i].after);
+    }
+END_TEST
+
 START_TEST(test_full)
     {
         AUTO(free) struct holders *holders = text_alloc(sizeof *holders);
@@ -377,6 +398,7 @@ SUITE(repository_holders)
     suite_rows(tests, test_ask, rows);
     suite_rows(tests, test_bad, bad);
     suite_rows(tests, test_sweep, sweeps);
+    suite_rows(tests, test_clear, clears);
     tcase_add_test(tests, test_full);
     tcase_add_test(tests, test_all_states);
 }
