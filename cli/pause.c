@@ -6,9 +6,6 @@
 #include "cli/output.h"
 #include "cli/remote.h"
 
-/* In metadata.managedFields. */
-#define MANAGER "kubectl-granary"
-
 /* Of the very object that was looked at. */
 static bool put(const struct remote *remote, const json_t *configuration, bool paused,
                 struct error *err)
@@ -24,8 +21,8 @@ static bool put(const struct remote *remote, const json_t *configuration, bool p
     tree_put_new(patch, "metadata", named);
     tree_put_bool(spec, "paused", paused);
     tree_put_new(patch, "spec", spec);
-    return kube_merge_patch(remote->client, &ref, patch, &(struct kube_options){.manager = MANAGER},
-                            &result, err);
+    return kube_merge_patch(remote->client, &ref, patch,
+                            &(struct kube_options){.manager = REMOTE_MANAGER}, &result, err);
 }
 
 static enum exit_status run(const struct arguments *arguments, const struct output *output,

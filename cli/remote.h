@@ -8,6 +8,9 @@
 #include "kube/resource.h"
 #include "kube/verbs.h"
 
+/** Who wrote what a command changes, in metadata.managedFields. */
+#define REMOTE_MANAGER "kubectl-granary"
+
 /** A cluster that a command asks, with the rights of who calls it. {0} before remote_open(). */
 struct remote {
     struct kube_config config;

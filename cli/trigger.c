@@ -12,9 +12,6 @@
 #include "controllers/session_make.h"
 #include "controllers/slot.h"
 
-/* In metadata.managedFields. */
-#define MANAGER "kubectl-granary"
-
 static void warn_if_paused(const struct output *output, const json_t *configuration)
 {
     if (tree_true(tree_get(configuration, "spec"), "paused"))
@@ -33,8 +30,8 @@ static bool make(const struct remote *remote, const json_t *configuration, json_
     AUTO(kube_result) struct kube_result result = {0};
     struct kube_ref ref = {&remote_sessions, tree_text(metadata, "namespace"), name, NULL};
 
-    if (!kube_create(remote->client, &ref, session, &(struct kube_options){.manager = MANAGER},
-                     &result, err))
+    if (!kube_create(remote->client, &ref, session,
+                     &(struct kube_options){.manager = REMOTE_MANAGER}, &result, err))
         return error_wrap(err, "BackupSession %s", name);
     *made = tree_share(result.object);
     return true;
