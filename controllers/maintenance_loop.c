@@ -6,7 +6,6 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/tree.h"
-#include "controllers/condition.h"
 #include "controllers/configuration_look.h"
 #include "controllers/maintenance_edge.h"
 #include "controllers/maintenance_job.h"
@@ -199,14 +198,6 @@ static bool look(struct known *known, const char *key, struct known_here *here)
 
 /* ---- the step ---- */
 
-static bool goes_on(const json_t *job)
-{
-    const json_t *conditions = tree_at(job, "status.conditions");
-
-    return condition_status(conditions, "Complete") != CONDITION_TRUE &&
-           condition_status(conditions, "Failed") != CONDITION_TRUE;
-}
-
 /* Jobs that were made a moment ago are not known yet: for that moment there may be one more. */
 static bool is_crowded(struct known *known, const json_t *repository)
 {
@@ -218,7 +209,8 @@ static bool is_crowded(struct known *known, const json_t *repository)
     tree_items (jobs, i, job) {
         const char *name = tree_text(tree_get(job, "metadata"), "name");
 
-        drills += name && maintenance_job_kind(name) == MAINTENANCE_VERIFY && goes_on(job) &&
+        drills += name && maintenance_job_kind(name) == MAINTENANCE_VERIFY &&
+                  maintenance_run_of(job, NULL) == RUN_GOES_ON &&
                   !tree_item(tree_at(job, "metadata.ownerReferences"), "uid", own ? own : "");
     }
     return drills >= DRILLS_AT_ONCE;
@@ -239,7 +231,7 @@ static bool sweep_job(struct loops *loops, const char *key, struct holders *hold
         return true;
     if (!maintenance_job_get(loops_client(loops), space, holder->pod, &job, err))
         return false;
-    return (job && goes_on(job)) ||
+    return (job && maintenance_run_of(job, NULL) == RUN_GOES_ON) ||
            maintenance_sweep_job(loops_client(loops), space, holders, &gone, err);
 }
 

@@ -33,7 +33,7 @@ bool maintenance_have_ended(const json_t *pods);
 bool maintenance_sweep_job(struct kube_client *client, const char *space, struct holders *holders,
                            size_t *gone, struct error *err) MUST_CHECK;
 
-/** How it goes, or went. @param job  NULL: there is none. */
+/** How it goes, or went. @param job  NULL: there is none, then its pods say whether it goes on. */
 enum maintenance_run maintenance_run_of(const json_t *job, const json_t *pods);
 
 /** The last word of the pod that has ended; absent when nobody heard it. Before the commands of a
