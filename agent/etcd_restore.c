@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 
 /* Bytes: what a kubelet keeps of a result has to hold it. */
 #define CLUSTER_MAX_BYTES 2048u
+#define STOPPED_LOOK_MS 200
 
 /* One restore on its way. */
 struct restore {
@@ -374,10 +376,27 @@ static bool refuse_or(const struct etcd_place_seen *seen, struct error *err)
     return step.what != ETCD_DO_REFUSE || error_set(err, ERROR_CONFLICT, "%s", step.why);
 }
 
+/* A pod that was deleted without grace is gone before its processes are. */
+static bool await_stopped(const struct restore *restore, struct error *err)
+{
+    int64_t until_ms = clock_mono_ms() + restore->options->stopped_ms;
+    bool told = false;
+
+    while (!etcd_is_unused(restore->place.folder, err)) {
+        if (err->code != ERROR_CONFLICT || clock_mono_ms() >= until_ms)
+            return false;
+        if (!told)
+            log_info("waiting for an etcd that still runs", LOG_S("reason", err->message));
+        told = true;
+        (void)poll(NULL, 0, STOPPED_LOOK_MS);
+    }
+    return true;
+}
+
 static bool open_place(struct restore *restore, struct error *err)
 {
     return etcd_place_open(&restore->place, restore->options->data_dir, err) &&
-           (restore->place.folder < 0 || etcd_is_unused(restore->place.folder, err));
+           (restore->place.folder < 0 || await_stopped(restore, err));
 }
 
 static bool undo(struct restore *restore, struct error *err)

@@ -16,6 +16,7 @@
 #define BUMP_MAX (INT64_MAX / 4)
 #define SESSION_MAX_BYTES 64
 #define KEEP_MAX_MS (3650 * 24 * 3600000L)
+#define STOPPED_MAX_MS 3600000L
 
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct etcd_restore_options, member)
@@ -37,6 +38,8 @@ static const struct flag rows[] = {
      "as if nothing had happened (default 1000000000; 0: none)"},
     {"keep", FLAG_TIME(1000, KEEP_MAX_MS), AT(keep_ms), "DURATION",
      "what earlier restores replaced is removed when it is older (default: never)"},
+    {"wait-stopped", FLAG_TIME(0, STOPPED_MAX_MS), AT(stopped_ms), "DURATION",
+     "how long an etcd that still runs there may take to end (default 0s: it is refused)"},
     {"dry-run", FLAG_SWITCH, AT(dry_run), NULL, "proves the snapshot, says what would be done"},
     {"rollback", FLAG_SWITCH, AT(rollback), NULL,
      "brings back what was there before the newest restore, finished or not"},

@@ -18,8 +18,9 @@ struct etcd_restore_options {
     const char *data_dir, *name, *initial_cluster, *token;
     const char *etcd_version; /* of the server that is to run on it; NULL: that of the tools */
     const char *tools, *scratch, *restic;
-    int64_t bump;    /* added to the revision; 0: nothing */
-    int64_t keep_ms; /* folders of earlier restores go when they are older; 0: never */
+    int64_t bump;       /* added to the revision; 0: nothing */
+    int64_t keep_ms;    /* folders of earlier restores go when they are older; 0: never */
+    int64_t stopped_ms; /* an etcd that still runs may take so long to end; 0: it is refused */
     bool dry_run, rollback, prove;
 };
 

@@ -29,6 +29,10 @@
  * at once. */
 #define TRIES 4
 
+/* A pod that was deleted without grace, by its own terminationGracePeriodSeconds: 0 or by a person,
+ * is gone from the API before its processes are; those of a node that hangs take longer. */
+#define STOPPED "300s"
+
 #define DATA_VOLUME "data"
 #define SECRET_VOLUME "granary-storage"
 #define DUMP MOUNT_SCRATCH "/dump"
@@ -105,6 +109,7 @@ static void push_member(const struct etcd_job_request *request, json_t *args)
 
     push_flag(args, "data-dir", member->data_dir);
     push_flag(args, "session", meta(request->session, "uid"));
+    push_flag(args, "wait-stopped", STOPPED);
     if (request->kind == ETCD_JOB_UNDO) {
         tree_push_text(args, "--rollback");
         return;

@@ -78,6 +78,23 @@ def check_refused_while_running(members, snapshot):
         check_equal(kept(members.data(name)), [], "what is kept")
 
 
+def check_waits_until_it_is_stopped(members, name):
+    """As long as it was told to, then not at all."""
+    words = ["--rollback", "--data-dir", members.data(name)]
+    check("Stop it first" in run(*words, code=1), "it runs")
+    check("Stop it first" in run(*words, "--wait-stopped", "1s", code=1), "it runs still")
+    waiting = subprocess.Popen([AGENT, "etcd-restore", *words, "--wait-stopped", "300s"], env={}, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        check("waiting for an etcd" in waiting.stdout.readline(), "it says for what it waits")
+        members.stop(name)
+        said, _ = waiting.communicate(timeout=harness.PATIENCE_S)
+        check_equal((waiting.returncode, "undone already" in said), (0, True), said)
+    finally:
+        waiting.kill()
+        waiting.wait()
+
+
 def restore_all(members, snapshot):
     for name in NAMES:
         data = members.data(name)
@@ -154,7 +171,7 @@ def a_healthy_etcd_goes_back_and_forth():
             check("is back" in run("--rollback", "--data-dir", members.data(name)), name)
         members.start()
         members.check_is(newest)
-        check("Stop it first" in run("--rollback", "--data-dir", members.data(NAMES[0]), code=1), "it runs")
+        check_waits_until_it_is_stopped(members, NAMES[0])
 
 
 @test("ET3 ET4")

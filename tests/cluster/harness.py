@@ -46,7 +46,7 @@ ALL_LIMIT_S = 2700  # of a whole run
 KUBECTL_LIMIT_S = 400  # longer than kubectl itself waits when told to: --timeout=300s
 ANSWER_S = 120  # the API server itself gives up after 60
 IDLE_S = 30  # of a connection; the API server closes those that are idle for 90 s
-TOLD_LINES, TOLD_COLUMNS = 20, 600  # of a log, when a test failed
+TOLD_LINES, TOLD_COLUMNS, SESSION_COLUMNS = 20, 600, 2500  # of a log, of a session's status, when a test failed
 BUILD = os.path.join(tools.ROOT, os.environ.get("BUILD", "build"))
 FOLDER = os.path.join(tools.ROOT, "build", "check-cluster")
 SHELL_IMAGE = node.SHELL_IMAGE
@@ -321,21 +321,33 @@ class Cluster:
     def trouble(self, namespace):
         """What may tell why a test failed in a namespace: workloads, pods, the end of their logs, events."""
         lines = [f"--- namespace {namespace}"]
-        for part in (self._objects, self._pods, self._events):
+        parts = {self._sessions: SESSION_COLUMNS} | dict.fromkeys((self._objects, self._pods, self._events), TOLD_COLUMNS)
+        for part, columns in parts.items():
             try:
-                lines += part(namespace)
+                lines += [line[:columns] for line in part(namespace)]
             except NOT_YET as why:
                 lines.append(f"(not to be had: {why})")
-        return "\n".join(line[:TOLD_COLUMNS] for line in lines)
+        return "\n".join(lines)
+
+    def _sessions(self, namespace):
+        for resource in ("restoresessions", "backupsessions", "backupconfigurations", "repositories"):
+            with contextlib.suppress(ApiError):
+                for it in self.list(resource, namespace):
+                    yield f"{resource} {it['metadata']['name']}: {json.dumps(it.get('status', {}))}"
 
     def _objects(self, namespace):
-        for resource in ("deployments", "statefulsets", "daemonsets", "jobs", "replicasets"):
+        for resource in ("deployments", "statefulsets", "daemonsets", "replicasets"):
             for it in self.list(resource, namespace):
                 yield f"{resource} {it['metadata']['name']}: generation {it['metadata'].get('generation')}, " \
                       f"{json.dumps(it.get('status', {}))}"
+        for job in self.list("jobs", namespace):
+            status = job.get("status", {})
+            yield f"job {job['metadata']['name']}: {[each['type'] for each in status.get('conditions', [])]}, " \
+                  f"active {status.get('active', 0)}, failed {status.get('failed', 0)}, since {status.get('startTime')}"
 
     def _pods(self, namespace):
-        for pod in self.pods(namespace):
+        pods = self.pods(namespace)
+        for pod in sorted(pods, key=lambda pod: pod["status"].get("phase") == "Succeeded"):
             yield f"pod {pod['metadata']['name']}: {why_not_ready(pod)}"
             statuses = pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", [])
             for name, previous in ((each["name"], before) for each in statuses

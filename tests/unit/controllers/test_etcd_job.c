@@ -134,14 +134,15 @@ static const struct {
      "granary-etcd-restore-0-0a0a0a0a-2fa1-r",
      "etcd-restore --tools=/usr/lib/etcd --result=/dev/termination-log --scratch=/stash-tmp "
      "--fetched=/stash-tmp/dump --etcd-version=3.6.1 --data-dir=/d/etcd-0 "
-     "--session=0a0a0a0a-2fa1-11d2-883f-0016d3cca427 --name=m "
+     "--session=0a0a0a0a-2fa1-11d2-883f-0016d3cca427 --wait-stopped=300s --name=m "
      "--initial-cluster=m=http://etcd-0.p:2380 --initial-cluster-token=$$t --bump-revision=0 "
      "--keep=720h "},
     {ETCD_JOB_UNDO,
      {0},
      "granary-etcd-undo-0-0a0a0a0a-2fa1-r",
      "etcd-restore --tools=/usr/lib/etcd --result=/dev/termination-log --scratch=/stash-tmp "
-     "--data-dir=/d/etcd-0 --session=0a0a0a0a-2fa1-11d2-883f-0016d3cca427 --rollback "},
+     "--data-dir=/d/etcd-0 --session=0a0a0a0a-2fa1-11d2-883f-0016d3cca427 --wait-stopped=300s "
+     "--rollback "},
     {ETCD_JOB_HEALTH,
      {.wait = "60"},
      "granary-etcd-health-0a0a0a0a-2fa1-r",
