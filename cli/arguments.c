@@ -28,6 +28,13 @@ static const struct option_row {
     {'n', CLUSTER, "namespace", "NS", "instead of that of the kubeconfig's context"},
     {'A', ONLY, "all-namespaces", NULL, "of all namespaces"},
     {'w', ONLY, "watch", NULL, "show it again when it changes, until Ctrl-C"},
+    {0, ONLY, "snapshot", "ID", "this one, not the newest of each path; may be repeated"},
+    {0, ONLY, "as-of", "TIME", "the newest of then or before, such as 2026-01-31T18:00:00Z"},
+    {0, ONLY, "host", "HOST", "data of this host alone: one pod of a StatefulSet, one node"},
+    {0, ONLY, "to", "KIND/NAME", "into this target, not into what was backed up"},
+    {0, ONLY, "param", "NAME=VALUE", "for the Task of an AppBinding; may be repeated"},
+    {0, ONLY, "dry-run", NULL, "only show what would be done"},
+    {'y', ONLY, "yes", NULL, "it is meant: do not ask"},
     {0, ONLY, "wait", NULL, "follow it to its end; Ctrl-C ends the watching only"},
     {'o', ALL, "output", "FORM", NULL},
     {0, CLUSTER, "kubeconfig", "FILE", "instead of $KUBECONFIG or ~/.kube/config"},
@@ -102,14 +109,13 @@ static bool take_form(const struct command *command, struct arguments *arguments
                      text_get(&known));
 }
 
-static bool take_file(struct arguments *arguments, const char *path, struct error *err)
+static bool take_word(struct words *words, const char *option, const char *word, struct error *err)
 {
-    for (size_t i = 0; i < arguments->file_count; i++)
-        if (!strcmp(arguments->files[i], path))
-            return error_set(err, ERROR_INVALID, "-f %s is given twice", path);
-    arguments->files =
-        text_realloc(arguments->files, (arguments->file_count + 1) * sizeof *arguments->files);
-    arguments->files[arguments->file_count++] = path;
+    for (size_t i = 0; i < words->count; i++)
+        if (!strcmp(words->items[i], word))
+            return error_set(err, ERROR_INVALID, "%s %s is given twice", option, word);
+    words->items = text_realloc(words->items, (words->count + 1) * sizeof *words->items);
+    words->items[words->count++] = word;
     return true;
 }
 
@@ -118,16 +124,27 @@ static bool take_value(const struct command *command, const struct option_row *r
 {
     const struct {
         const char *name, **to;
-    } texts[] = {{"catalog", &arguments->catalog},       {"settings", &arguments->settings},
-                 {"namespace", &arguments->space},       {"answer", &arguments->answer},
-                 {"kubeconfig", &arguments->kubeconfig}, {"context", &arguments->context}};
+    } texts[] = {{"catalog", &arguments->catalog},
+                 {"settings", &arguments->settings},
+                 {"namespace", &arguments->space},
+                 {"answer", &arguments->answer},
+                 {"kubeconfig", &arguments->kubeconfig},
+                 {"context", &arguments->context},
+                 {"as-of", &arguments->as_of},
+                 {"host", &arguments->host},
+                 {"to", &arguments->to}};
+    const struct {
+        const char *name, *shown;
+        struct words *to;
+    } lists[] = {{"filename", "-f", &arguments->files},
+                 {"snapshot", "--snapshot", &arguments->snapshots},
+                 {"param", "--param", &arguments->params}};
     const struct {
         const char *name;
         bool *to;
-    } switches[] = {{"strict", &arguments->strict},
-                    {"all-namespaces", &arguments->all_spaces},
-                    {"watch", &arguments->watch},
-                    {"wait", &arguments->wait}};
+    } switches[] = {{"strict", &arguments->strict},   {"all-namespaces", &arguments->all_spaces},
+                    {"watch", &arguments->watch},     {"wait", &arguments->wait},
+                    {"dry-run", &arguments->dry_run}, {"yes", &arguments->yes}};
 
     if (row->argument && !*text)
         return error_set(err, ERROR_INVALID, "--%s: its value is empty", row->name);
@@ -137,9 +154,10 @@ static bool take_value(const struct command *command, const struct option_row *r
     for (size_t i = 0; i < COUNT(switches); i++)
         if (!strcmp(switches[i].name, row->name))
             *switches[i].to = true;
-    if (!strcmp(row->name, "output"))
-        return take_form(command, arguments, text, err);
-    return strcmp(row->name, "filename") != 0 || take_file(arguments, text, err);
+    for (size_t i = 0; i < COUNT(lists); i++)
+        if (!strcmp(lists[i].name, row->name))
+            return take_word(lists[i].to, lists[i].shown, text, err);
+    return strcmp(row->name, "output") != 0 || take_form(command, arguments, text, err);
 }
 
 /* What getopt did not understand: argv[optind - 1] is the word, or holds the letter. */
@@ -183,7 +201,7 @@ static bool take_operand(const struct command *command, struct arguments *argume
 static bool check(const struct command *command, const struct arguments *arguments,
                   struct error *err)
 {
-    if (command->side == SIDE_MANIFESTS && arguments->file_count == 0)
+    if (command->side == SIDE_MANIFESTS && arguments->files.count == 0)
         return error_set(err, ERROR_INVALID, "-f FILE is needed (- for standard input)");
     return !arguments->all_spaces || !arguments->space ||
            error_set(err, ERROR_INVALID, "either -n or -A");
@@ -220,7 +238,9 @@ enum arguments_verdict arguments_parse(const struct command *command, int argc, 
 
 void arguments_done(struct arguments *arguments)
 {
-    free(arguments->files);
+    free(arguments->files.items);
+    free(arguments->snapshots.items);
+    free(arguments->params.items);
     *arguments = (struct arguments){0};
 }
 

@@ -37,16 +37,23 @@ struct command {
     enum exit_status (*run)(const struct arguments *arguments, const struct output *output);
 };
 
+/** Values of an option that may be repeated, in order. Strings belong to argv. */
+struct words {
+    const char **items; /* owned list */
+    size_t count;
+};
+
 /** What the command line says behind the sub-command. Strings belong to argv. */
 struct arguments {
-    const char **files; /* owned list: each -f, in order; "-" is standard input */
-    size_t file_count;
+    struct words files; /* each -f; "-" is standard input */
+    struct words snapshots, params;
+    const char *as_of, *host, *to;           /* NULL when absent */
     const char *catalog, *settings, *answer; /* NULL when absent */
     const char *space;                       /* absent: "default", of a cluster NULL */
     const char *kubeconfig, *context;        /* NULL when absent */
     const char *operand;                     /* NULL when absent */
     enum form form;
-    bool strict, all_spaces, watch, wait;
+    bool strict, all_spaces, watch, wait, dry_run, yes;
 };
 
 enum arguments_verdict { ARGUMENTS_RUN, ARGUMENTS_HELP, ARGUMENTS_VERSION, ARGUMENTS_BAD };

@@ -137,6 +137,20 @@ static void say_stat(const struct output *output, const json_t *stat)
     }
 }
 
+/* Of a restore; what failed is said once, above. */
+static void say_host(const struct output *output, const json_t *stat)
+{
+    const char *host = tree_text(stat, "hostname"), *phase = tree_text(stat, "phase"),
+               *took = tree_text(stat, "duration"), *note = tree_text(stat, "note");
+    AUTO(free)
+    char *text =
+        text_format("%s: %s%s%s%s%s", host ? host : "", phase ? phase : "", took ? " after " : "",
+                    took ? took : "", note ? ": " : "", note ? note : "");
+    AUTO(free) char *shown = text_printable(span_of(text), 1000);
+
+    fprintf(output->out, "  %s\n", shown);
+}
+
 static enum exit_status say_end(const struct output *output, const json_t *session)
 {
     const json_t *status = tree_get(session, "status"), *target, *stat;
@@ -154,6 +168,8 @@ static enum exit_status say_end(const struct output *output, const json_t *sessi
     tree_items (tree_get(status, "targets"), i, target)
         tree_items (tree_get(target, "stats"), k, stat)
             say_stat(output, stat);
+    tree_items (tree_get(status, "stats"), i, stat)
+        say_host(output, stat);
     return good ? STATUS_FINE : STATUS_FINDINGS;
 }
 

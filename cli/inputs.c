@@ -125,10 +125,10 @@ static bool take(struct inputs *inputs, struct catalog_documents *more, json_t *
 static bool read_given(struct inputs *inputs, const struct arguments *arguments, json_t *identities,
                        struct error *err)
 {
-    for (size_t i = 0; i < arguments->file_count; i++) {
+    for (size_t i = 0; i < arguments->files.count; i++) {
         AUTO(catalog_documents) struct catalog_documents documents = {0};
 
-        if (!catalog_documents(arguments->files[i], &documents, &inputs->remarks, err) ||
+        if (!catalog_documents(arguments->files.items[i], &documents, &inputs->remarks, err) ||
             !take(inputs, &documents, identities, arguments->space, err))
             return false;
     }

@@ -11,13 +11,14 @@
 #include "cli/output.h"
 #include "cli/pause.h"
 #include "cli/render.h"
+#include "cli/restore.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
 #include "cli/validate.h"
 
 static const struct command *const commands[] = {
-    &command_status, &command_trigger,  &command_pause,  &command_resume,
-    &command_render, &command_validate, &command_explain};
+    &command_status, &command_trigger, &command_restore,  &command_pause,
+    &command_resume, &command_render,  &command_validate, &command_explain};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

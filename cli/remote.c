@@ -94,6 +94,14 @@ static const char *name_of(const json_t *configuration)
     return name ? name : "";
 }
 
+char *remote_kind(const char *operand)
+{
+    AUTO(free) char *called = text_dup(operand, strcspn(operand, "/"));
+    const char *kind = kind_called(called);
+
+    return text_dup(kind, strlen(kind));
+}
+
 bool remote_is_named(const char *name, const json_t *target, const char *operand)
 {
     const char *slash = strchr(operand, '/');
@@ -102,9 +110,9 @@ bool remote_is_named(const char *name, const json_t *target, const char *operand
     if (!slash)
         return strcmp(name, operand) == 0;
 
-    AUTO(free) char *called = text_dup(operand, (size_t)(slash - operand));
+    AUTO(free) char *called = remote_kind(operand);
 
-    return kind && its && strcasecmp(kind, kind_called(called)) == 0 && strcmp(its, slash + 1) == 0;
+    return kind && its && strcasecmp(kind, called) == 0 && strcmp(its, slash + 1) == 0;
 }
 
 static bool not_found(const json_t *configurations, const char *operand, struct error *err)

@@ -53,6 +53,10 @@ json_t *remote_list(const struct remote *remote, const struct kube_resource *res
 const json_t *remote_find(const json_t *configurations, const char *operand,
                           struct error *err) MUST_CHECK;
 
+/** The kind before the slash of KIND/NAME as Kubernetes calls it, of what people call it ("deploy",
+ *  "pvc"); as it stands there when nobody calls a kind so. The caller frees it. */
+char *remote_kind(const char *operand);
+
 /** True when a BackupConfiguration of this name is the one that is meant.
  *  @param target  {kind, name}. */
 bool remote_is_named(const char *name, const json_t *target, const char *operand);

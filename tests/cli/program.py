@@ -40,21 +40,24 @@ def granary(*arguments, stdin="", code=0, cwd=None, **environment):
     return ran
 
 
-def on_terminal(arguments, **environment):
-    """What it writes when standard output is a terminal."""
+def on_terminal(arguments, answer=None, code=0, **environment):
+    """What it writes when standard output is a terminal; an answer is typed when it asks."""
     main, side = pty.openpty()
-    process = subprocess.Popen([os.path.abspath(PROGRAM), *arguments], stdin=subprocess.DEVNULL,
-                               stdout=side, stderr=side,
+    process = subprocess.Popen([os.path.abspath(PROGRAM), *arguments],
+                               stdin=subprocess.DEVNULL if answer is None else side, stdout=side, stderr=side,
                                env={**os.environ, "TERM": "xterm", **environment})
     os.close(side)
     text = b""
     try:
         while piece := os.read(main, 65536):
             text += piece
+            if answer is not None and text.endswith(b"[y/N] "):
+                os.write(main, answer.encode() + b"\n")
+                answer = None
     except OSError:  # the last writer closed
         pass
     os.close(main)
-    check_equal(process.wait(timeout=20 * harness.SLOW), 0, "exit code on a terminal")
+    check_equal(process.wait(timeout=20 * harness.SLOW), code, f"exit code on a terminal ({text.decode()})")
     return text.decode()
 
 

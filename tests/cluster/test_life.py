@@ -155,12 +155,21 @@ def a_deployment_comes_back(cluster):
 
         # the session before is what has to come back, not the newest
         snapshot = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]
-        restored(cluster, space, repository, "Deployment", {"snapshots": [snapshot]})
+        restored_by_command(cluster, space, "deployment/web", "--snapshot", snapshot)
         check(sidecar(cluster.get("deployments", space, "web"), "stash-init"), "the workload is not to be restored")
         pod = running(cluster, space, "web")
         sh(cluster, space, pod, "rm -f /data/new")
         check_equal(sh(cluster, space, pod, LOOK), before, "content, owners, modes, times and links")
         return f"{len(before.splitlines())} lines equal; {second['status']['targets'][0]['stats'][0]['snapshots'][0]}"
+
+
+def restored_by_command(cluster, space, *words):
+    """As a person does it: asked for, looked at first, and followed to its end."""
+    shown = cluster.granary("restore", "-n", space, *words, "--dry-run")
+    check("kind: RestoreSession" in shown and "nothing was made" in shown, f"the dry run: {shown}")
+    check_equal(cluster.list("restoresessions", space), [], "sessions after the dry run")
+    said = cluster.granary("restore", "-n", space, *words, "--yes", "--wait")
+    check("Succeeded after" in said, f"how it ended: {said}")
 
 
 def restored(cluster, space, repository, kind, *rules, **target):

@@ -19,7 +19,10 @@ KINDS = {
     "repositories": (STASH, "v1alpha1", "Repository", True),
 }
 # what the webhook does not ask for
-SERVED = {**KINDS, "backupsessions": (STASH, "v1beta1", "BackupSession", True)}
+SERVED = {**KINDS, "backupsessions": (STASH, "v1beta1", "BackupSession", True),
+          "deployments": ("apps", "v1", "Deployment", True), "statefulsets": ("apps", "v1", "StatefulSet", True),
+          "persistentvolumeclaims": ("", "v1", "PersistentVolumeClaim", True),
+          "appbindings": ("appcatalog.appscode.com", "v1alpha1", "AppBinding", True)}
 HISTORY = 1000
 
 
@@ -86,6 +89,7 @@ class FakeCluster:
         self.version, self.objects, self.events = 100, {plural: {} for plural in SERVED}, []
         self.absent, self.forbidden, self.asked, self.log = set(), set(), set(), []
         self.tasks, self.connections, self.listener = [], set(), None
+        self.tried = []  # writes with dryRun
         self.writes = None  # a list: what is created and merged is carried out, and noted here
         self.port = self._listen(0)
 
@@ -230,6 +234,9 @@ class FakeCluster:
             return self._send(connection, 200, stored.shown(request)) if stored else \
                 self._refuse(connection, 404, "NotFound")
         sent = json.loads(request.body)
+        if request.query.get("dryRun"):
+            self.tried.append((request.method, request.plural, sent))
+            return self._send(connection, 201, encode(sent))
         self.writes.append((request.method, request.plural, request.name, sent))
         if request.method == "POST":
             name = sent["metadata"]["name"]
