@@ -4,6 +4,7 @@
 
 #include "api/keys.h"
 #include "api/names.h"
+#include "api/volume.h"
 #include "base/tree.h"
 #include "controllers/job_parts.h"
 #include "mutators/container.h"
@@ -186,12 +187,9 @@ static json_t *metadata_of(const json_t *configuration)
 
 static json_t *mounts(void)
 {
-    json_t *mount = json_object(), *list = json_array();
+    json_t *list = json_array();
 
-    tree_put_text(mount, "name", VOLUME_IDENTITY);
-    tree_put_text(mount, "mountPath", MOUNT_IDENTITY);
-    tree_put_bool(mount, "readOnly", true);
-    tree_push_new(list, mount);
+    tree_push_new(list, volume_mount(VOLUME_IDENTITY, MOUNT_IDENTITY, NULL, true));
     return list;
 }
 

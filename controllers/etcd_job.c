@@ -7,6 +7,7 @@
 #include "api/demand.h"
 #include "api/keys.h"
 #include "api/names.h"
+#include "api/volume.h"
 #include "base/auto.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -158,16 +159,6 @@ static json_t *args_of(const struct etcd_job_request *request)
 
 /* ---- containers ---- */
 
-static void push_mount(json_t *mounts, const char *volume, const char *path, const char *sub_path)
-{
-    json_t *mount = json_object();
-
-    tree_put_text(mount, "name", volume);
-    tree_put_text(mount, "mountPath", path);
-    tree_put_text(mount, "subPath", sub_path);
-    tree_push_new(mounts, mount);
-}
-
 static bool is_local(const struct etcd_job_request *request)
 {
     const char *provider = backend_provider(tree_at(request->repository, "spec.backend"));
@@ -223,8 +214,8 @@ static json_t *fetcher(const struct etcd_job_request *request, const struct carr
     json_t *made = container_of_job(&making, &role, fetch_args(request));
     struct error ignored;
 
-    push_mount(tree_list(made, "volumeMounts", &ignored), SECRET_VOLUME, MAINTENANCE_SECRET_MOUNT,
-               NULL);
+    tree_push_new(tree_list(made, "volumeMounts", &ignored),
+                  volume_mount(SECRET_VOLUME, MAINTENANCE_SECRET_MOUNT, NULL, false));
     tree_put_new(made, "securityContext",
                  context_of(request, is_local(request) ? 0 : user_of(request)));
     return made;
@@ -240,11 +231,12 @@ static json_t *worker(const struct etcd_job_request *request)
     tree_put_text(made, "imagePullPolicy", request->settings->agent_image_pull_policy);
     tree_put_new(made, "args", args_of(request));
     tree_put_new(made, "resources", tree_copy(request->settings->agent_resources));
-    push_mount(mounts, VOLUME_SCRATCH, MOUNT_SCRATCH, NULL);
+    tree_push_new(mounts, volume_mount(VOLUME_SCRATCH, MOUNT_SCRATCH, NULL, false));
     if (writes(request)) {
         const struct etcd_plan_member *member = &request->plan->members[request->member];
 
-        push_mount(mounts, DATA_VOLUME, member->mount_path, member->sub_path);
+        tree_push_new(mounts,
+                      volume_mount(DATA_VOLUME, member->mount_path, member->sub_path, false));
     }
     tree_put_new(made, "volumeMounts", mounts);
     tree_put_new(made, "securityContext", context_of(request, user_of(request)));
@@ -255,17 +247,6 @@ static json_t *worker(const struct etcd_job_request *request)
 
 /* ---- the pod ---- */
 
-static void push_volume(json_t *volumes, const char *name, const char *kind, const char *key,
-                        const char *value)
-{
-    json_t *volume = json_object(), *source = json_object();
-
-    tree_put_text(source, key, value);
-    tree_put_text(volume, "name", name);
-    tree_put_new(volume, kind, source);
-    tree_push_new(volumes, volume);
-}
-
 static json_t *volumes_of(const struct etcd_job_request *request, const struct carry *carry)
 {
     json_t *volumes = container_volumes(carry);
@@ -273,11 +254,13 @@ static json_t *volumes_of(const struct etcd_job_request *request, const struct c
     size_t i;
 
     if (fetches(request))
-        push_volume(volumes, SECRET_VOLUME, "secret", "secretName",
-                    tree_text(tree_at(request->repository, "spec.backend"), "storageSecretName"));
+        tree_push_new(
+            volumes,
+            volume_of_secret(SECRET_VOLUME, tree_text(tree_at(request->repository, "spec.backend"),
+                                                      "storageSecretName")));
     if (writes(request))
-        push_volume(volumes, DATA_VOLUME, "persistentVolumeClaim", "claimName",
-                    request->plan->members[request->member].claim);
+        tree_push_new(volumes,
+                      volume_of_claim(DATA_VOLUME, request->plan->members[request->member].claim));
     if (request->kind == ETCD_JOB_HEALTH)
         tree_items (request->app->volumes, i, volume)
             tree_push_new(volumes, tree_copy(volume));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/keys.h"
+#include "api/volume.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/etcd_flags.h"
@@ -23,16 +24,9 @@ static void add_secret(struct job_app *app, const char *folder, const char *secr
 {
     AUTO(free) char *name = text_format("granary-app-%s", folder);
     AUTO(free) char *path = text_format(MOUNT_APP "/%s", folder);
-    json_t *volume = json_object(), *source = json_object(), *mount = json_object();
 
-    tree_put_text(source, "secretName", secret);
-    tree_put_text(volume, "name", name);
-    tree_put_new(volume, "secret", source);
-    tree_push_new(app->volumes, volume);
-    tree_put_text(mount, "name", name);
-    tree_put_text(mount, "mountPath", path);
-    tree_put_bool(mount, "readOnly", true);
-    tree_push_new(app->mounts, mount);
+    tree_push_new(app->volumes, volume_of_secret(name, secret));
+    tree_push_new(app->mounts, volume_mount(name, path, NULL, true));
 }
 
 static void add_named(struct job_app *app, const char *folder, const json_t *reference)

@@ -10,6 +10,7 @@
 #include "api/target.h"
 #include "api/task.h"
 #include "api/task_variables.h"
+#include "api/volume.h"
 #include "base/limits.h"
 #include "base/tree.h"
 #include "controllers/job_app.h"
@@ -282,15 +283,6 @@ static bool wants_interim(const struct making_job *making)
     return tree_member(making->spec, "interimVolumeTemplate", JSON_OBJECT) != NULL;
 }
 
-static void add_mount(json_t *container, const char *volume, const char *path)
-{
-    json_t *mount = json_object();
-
-    tree_put_text(mount, "name", volume);
-    tree_put_text(mount, "mountPath", path);
-    tree_push_new(json_object_get(container, "volumeMounts"), mount);
-}
-
 static struct making base_of(const struct making_job *making)
 {
     return (struct making){
@@ -321,7 +313,8 @@ static json_t *dressed(const struct making_job *making, const json_t *function, 
     if (is_etcd(making, function) || is_database(making, function))
         tree_put_text(made, "imagePullPolicy", making->request->settings->agent_image_pull_policy);
     if (wants_interim(making))
-        add_mount(made, JOB_INTERIM_VOLUME, TASK_INTERIM_MOUNT);
+        tree_push_new(json_object_get(made, "volumeMounts"),
+                      volume_mount(JOB_INTERIM_VOLUME, TASK_INTERIM_MOUNT, NULL, false));
     return made;
 }
 
@@ -367,16 +360,6 @@ static char *interim_name(const struct making_job *making)
     AUTO(free) char *whole = text_format("%s-%s", session, own && *own ? own : JOB_INTERIM_VOLUME);
 
     return name_fit(whole, NAME_MAX_CHARS);
-}
-
-static json_t *volume_of_claim(const char *volume, const char *claim)
-{
-    json_t *made = json_object(), *source = json_object();
-
-    tree_put_text(source, "claimName", claim);
-    tree_put_text(made, "name", volume);
-    tree_put_new(made, "persistentVolumeClaim", source);
-    return made;
 }
 
 /* A Task's volume under a name of ours would be mounted in its place. */

@@ -7,6 +7,7 @@
 #include "api/keys.h"
 #include "api/names.h"
 #include "api/pod.h"
+#include "api/volume.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/job_parts.h"
@@ -17,26 +18,6 @@ void job_volumes_done(struct job_volumes *volumes)
     json_decref(volumes->mounts);
     json_decref(volumes->owner_mounts);
     *volumes = (struct job_volumes){0};
-}
-
-static void push_claim(json_t *volumes, const char *volume, const char *claim)
-{
-    json_t *made = json_object(), *source = json_object();
-
-    tree_put_text(source, "claimName", claim);
-    tree_put_text(made, "name", volume);
-    tree_put_new(made, "persistentVolumeClaim", source);
-    tree_push_new(volumes, made);
-}
-
-static void push_mount(json_t *mounts, const char *volume, const char *path, const char *sub)
-{
-    json_t *mount = json_object();
-
-    tree_put_text(mount, "name", volume);
-    tree_put_text(mount, "mountPath", path);
-    tree_put_text(mount, "subPath", sub);
-    tree_push_new(mounts, mount);
 }
 
 /* ---- a claim ---- */
@@ -52,7 +33,8 @@ static json_t *mounts_in(const json_t *pod, const char *claim)
         const char *own = tree_text(tree_get(volume, "persistentVolumeClaim"), "claimName");
 
         if (own && tree_text(volume, "name") && !strcmp(own, claim))
-            push_mount(mounts, tree_text(volume, "name"), MOUNT_CLAIM, NULL);
+            tree_push_new(mounts,
+                          volume_mount(tree_text(volume, "name"), MOUNT_CLAIM, NULL, false));
     }
     return mounts;
 }
@@ -64,9 +46,10 @@ static bool of_claim(struct job_volumes *volumes, const struct job_data *data)
     const json_t *asked = json_array_get(tree_get(target, "volumeMounts"), 0);
     const char *path = tree_text(asked, "mountPath");
 
-    push_claim(volumes->volumes, JOB_CLAIM_VOLUME, claim);
-    push_mount(volumes->mounts, JOB_CLAIM_VOLUME, path && *path ? path : MOUNT_CLAIM,
-               tree_text(asked, "subPath"));
+    tree_push_new(volumes->volumes, volume_of_claim(JOB_CLAIM_VOLUME, claim));
+    tree_push_new(volumes->mounts,
+                  volume_mount(JOB_CLAIM_VOLUME, path && *path ? path : MOUNT_CLAIM,
+                               tree_text(asked, "subPath"), false));
     volumes->owner_mounts = mounts_in(data->neighbour, claim);
     return true;
 }
@@ -132,8 +115,9 @@ static bool settle_mount(struct job_volumes *volumes, const struct job_data *dat
                      tree_text(mount, "name"));
         return false;
     }
-    push_mount(volumes->mounts, tree_text(mount, "name"), tree_text(mount, "mountPath"),
-               expression ? text_get(&sub) : tree_text(mount, "subPath"));
+    tree_push_new(volumes->mounts,
+                  volume_mount(tree_text(mount, "name"), tree_text(mount, "mountPath"),
+                               expression ? text_get(&sub) : tree_text(mount, "subPath"), false));
     return true;
 }
 
@@ -161,7 +145,7 @@ static bool settle_volume(struct job_volumes *volumes, const struct job_data *da
         char *claim =
             text_format("%s-%s-%lld", volume, name_of(data->target), (long long)data->ordinal);
 
-        push_claim(volumes->volumes, volume, claim);
+        tree_push_new(volumes->volumes, volume_of_claim(volume, claim));
         return true;
     }
     if (own && !is_claim_template(data, volume)) {
@@ -285,13 +269,14 @@ static bool of_claims(struct job_volumes *volumes, const struct job_data *data,
     tree_items (data->claims, i, claim) {
         AUTO(free) char *volume = volume_of(name_of(claim), data->ordinal);
 
-        push_claim(volumes->volumes, volume, name_of(claim));
+        tree_push_new(volumes->volumes, volume_of_claim(volume, name_of(claim)));
     }
     tree_items (mounts, i, mount) {
         const char *name = tree_text(mount, "name"), *path = tree_text(mount, "mountPath");
 
         if (name && path && tree_named(volumes->volumes, name))
-            push_mount(volumes->mounts, name, path, tree_text(mount, "subPath"));
+            tree_push_new(volumes->mounts,
+                          volume_mount(name, path, tree_text(mount, "subPath"), false));
         else
             findings_add(findings, FINDING_ERROR, REASON_NOT_FOUND, "spec.target.volumeMounts",
                          "no claim of the restore is called %s", name ? name : "so");

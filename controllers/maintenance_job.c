@@ -7,6 +7,7 @@
 #include "api/demand.h"
 #include "api/keys.h"
 #include "api/names.h"
+#include "api/volume.h"
 #include "base/limits.h"
 #include "base/tree.h"
 #include "controllers/drill.h"
@@ -108,26 +109,6 @@ static json_t *args_of(const struct maintenance_job *request)
     return args;
 }
 
-static json_t *secret_volume(const char *name)
-{
-    json_t *volume = json_object(), *secret = json_object();
-
-    tree_put_text(secret, "secretName", name);
-    tree_put_text(volume, "name", SECRET_VOLUME);
-    tree_put_new(volume, "secret", secret);
-    return volume;
-}
-
-static void mount_secret(json_t *container)
-{
-    json_t *mount = json_object();
-
-    tree_put_text(mount, "name", SECRET_VOLUME);
-    tree_put_text(mount, "mountPath", MAINTENANCE_SECRET_MOUNT);
-    tree_put_bool(mount, "readOnly", true);
-    tree_push_new(json_object_get(container, "volumeMounts"), mount);
-}
-
 /* ---- what a drill restores into, and what looks at it ---- */
 
 static json_t *restored_volume(const struct maintenance_job *request)
@@ -154,12 +135,9 @@ static json_t *restored_volume(const struct maintenance_job *request)
 
 static json_t *restored_mounts(const char *folder)
 {
-    json_t *mounts = json_array(), *mount = json_object();
+    json_t *mounts = json_array();
 
-    tree_put_text(mount, "name", RESTORED_VOLUME);
-    tree_put_text(mount, "mountPath", DRILL_MOUNT);
-    tree_put_text(mount, "subPath", folder);
-    tree_push_new(mounts, mount);
+    tree_push_new(mounts, volume_mount(RESTORED_VOLUME, DRILL_MOUNT, folder, false));
     return mounts;
 }
 
@@ -286,8 +264,9 @@ static json_t *pod_spec(const struct maintenance_job *request, struct findings *
     json_t *container = container_of(request, &carry);
 
     if (secret && *secret) {
-        tree_push_new(volumes, secret_volume(secret));
-        mount_secret(container);
+        tree_push_new(volumes, volume_of_secret(SECRET_VOLUME, secret));
+        tree_push_new(json_object_get(container, "volumeMounts"),
+                      volume_mount(SECRET_VOLUME, MAINTENANCE_SECRET_MOUNT, NULL, true));
     }
     if (is_drill(request))
         prepare_drill(request, spec, volumes);

@@ -4,6 +4,7 @@
 
 #include "api/keys.h"
 #include "api/quantity.h"
+#include "api/volume.h"
 #include "base/text.h"
 #include "base/tree.h"
 
@@ -266,18 +267,6 @@ static json_t *environment(const struct making *making, const struct container_r
     return env;
 }
 
-static json_t *mount(const char *volume, const char *path, const char *sub, bool read_only)
-{
-    json_t *entry = json_object();
-
-    tree_put_text(entry, "name", volume);
-    tree_put_text(entry, "mountPath", path);
-    tree_put_text(entry, "subPath", sub);
-    if (read_only)
-        tree_put_bool(entry, "readOnly", true);
-    return entry;
-}
-
 /* True when another mount lies below this one: its mount point must be made in there. */
 static bool holds_another(const json_t *mounts, const json_t *outer)
 {
@@ -298,11 +287,11 @@ static json_t *volume_mounts(const struct making *making, const struct container
     json_t *mounts = json_array();
     size_t i;
 
-    tree_push_new(mounts, mount(VOLUME_IDENTITY, MOUNT_IDENTITY, NULL, true));
-    tree_push_new(mounts, mount(VOLUME_SCRATCH, MOUNT_SCRATCH, NULL, false));
+    tree_push_new(mounts, volume_mount(VOLUME_IDENTITY, MOUNT_IDENTITY, NULL, true));
+    tree_push_new(mounts, volume_mount(VOLUME_SCRATCH, MOUNT_SCRATCH, NULL, false));
     if (local)
-        tree_push_new(mounts, mount(VOLUME_LOCAL, tree_text(local, "mountPath"),
-                                    tree_text(local, "subPath"), false));
+        tree_push_new(mounts, volume_mount(VOLUME_LOCAL, tree_text(local, "mountPath"),
+                                           tree_text(local, "subPath"), false));
 
     size_t own = json_array_size(mounts);
 
