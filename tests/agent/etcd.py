@@ -77,7 +77,9 @@ class Etcd:
         return [*made, *words]
 
     def run(self, *words, endpoint=None, good=True):
-        done = subprocess.run(self.words(*words, endpoint=endpoint), capture_output=True, text=True, check=False,
+        """With passwords on each call begins with a check of one: 2 s, etcdctl's own limit, are not enough at load."""
+        patience = ["--dial-timeout=10s", "--command-timeout=20s"] if good else []
+        done = subprocess.run(self.words(*patience, *words, endpoint=endpoint), capture_output=True, text=True, check=False,
                               stdin=subprocess.DEVNULL, env=self.environment, timeout=30 * harness.SLOW)
         check(not good or done.returncode == 0, done.stderr)
         return done.stdout if good else done
