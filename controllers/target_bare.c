@@ -64,17 +64,6 @@ static bool read_users(const struct targeting *targeting, struct claim_users *us
     return true;
 }
 
-static bool is_backed_up(const struct targeting *targeting)
-{
-    const json_t *configuration;
-    size_t i;
-
-    tree_items (targeting->configurations, i, configuration)
-        if (target_is_ours(configuration, targeting->key))
-            return true;
-    return false;
-}
-
 int64_t target_bare(const struct targeting *targeting, const json_t *whole, bool *bare,
                     struct error *err)
 {
@@ -85,7 +74,7 @@ int64_t target_bare(const struct targeting *targeting, const json_t *whole, bool
     struct bare_seen seen = {.claim = whole,
                              .repositories = repositories,
                              .users = &users,
-                             .backed_up = is_backed_up(targeting),
+                             .backed_up = target_is_backed_up(targeting),
                              .after_ms = loops_bare_ms(targeting->loops)};
     struct bare_next next;
 

@@ -84,7 +84,7 @@ static void look(struct targeting *targeting)
     find_named(targeting, targeting->seen);
 }
 
-static bool any_of_ours(const struct targeting *targeting)
+bool target_is_backed_up(const struct targeting *targeting)
 {
     const json_t *configuration;
     size_t i;
@@ -382,7 +382,7 @@ static bool is_workload(const struct targeting *targeting)
 /* A workload may still carry what nothing asks for any more: that is not seen from afar. */
 static bool is_of_interest(const struct targeting *targeting)
 {
-    return targeting->named[0] || any_of_ours(targeting) ||
+    return targeting->named[0] || target_is_backed_up(targeting) ||
            (targeting->seen && is_workload(targeting));
 }
 

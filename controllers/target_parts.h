@@ -35,6 +35,9 @@ void target_tell(const struct targeting *targeting, bool warning, const char *re
 /** Keeps what is wrong, and tells it when that is news. `reason` NULL: all is well. */
 void target_blame(const struct targeting *targeting, const char *reason, const char *problem);
 
+/** True when one of the BackupConfigurations that are about it is ours. */
+bool target_is_backed_up(const struct targeting *targeting);
+
 /** True when only the label of its namespace asks for a backup of this claim. */
 bool target_is_labelled_claim(const struct targeting *targeting);
 
