@@ -324,8 +324,8 @@ static bool add_arguments(struct words *out, const struct message_backup *backup
     return true;
 }
 
-bool restic_backup(struct words *out, const struct restic_place *place, const char *path,
-                   struct error *err)
+/* With what a snapshot is found by. */
+static void begin_backup(struct words *out, const struct restic_place *place)
 {
     const struct message_backup *backup = &place->work->backup;
 
@@ -334,6 +334,14 @@ bool restic_backup(struct words *out, const struct restic_place *place, const ch
     words_addf(out, "--host=%s", place->work->host);
     for (size_t i = 0; i < backup->tag_count; i++)
         words_addf(out, "--tag=%s", backup->tags[i]);
+}
+
+bool restic_backup(struct words *out, const struct restic_place *place, const char *path,
+                   struct error *err)
+{
+    const struct message_backup *backup = &place->work->backup;
+
+    begin_backup(out, place);
     for (size_t i = 0; i < backup->exclude_count; i++)
         words_addf(out, "--exclude=%s", backup->exclude[i]);
     words_add(out, "--exclude=" MARK_FILE);
@@ -347,13 +355,7 @@ bool restic_backup(struct words *out, const struct restic_place *place, const ch
 void restic_backup_output(struct words *out, const struct restic_place *place, const char *file,
                           const struct words *argv)
 {
-    const struct message_backup *backup = &place->work->backup;
-
-    begin(out, place, "backup");
-    words_add(out, LOCK_WAIT);
-    words_addf(out, "--host=%s", place->work->host);
-    for (size_t i = 0; i < backup->tag_count; i++)
-        words_addf(out, "--tag=%s", backup->tags[i]);
+    begin_backup(out, place);
     words_addf(out, "--stdin-filename=%s", file);
     words_add(out, "--stdin-from-command");
     words_add(out, "--");
