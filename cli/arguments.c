@@ -27,6 +27,7 @@ static const struct option_row {
     {'n', MANIFESTS, "namespace", "NS", "for objects that name none (default: default)"},
     {'n', CLUSTER, "namespace", "NS", "instead of that of the kubeconfig's context"},
     {'A', ONLY, "all-namespaces", NULL, "of all namespaces"},
+    {0, ONLY, "fail-on-unprotected", NULL, "exit with 1 when something is unprotected"},
     {'w', ONLY, "watch", NULL, "show it again when it changes, until Ctrl-C"},
     {0, ONLY, "snapshot", "ID", "this one, not the newest of each path; may be repeated"},
     {0, ONLY, "as-of", "TIME", "the newest of then or before, such as 2026-01-31T18:00:00Z"},
@@ -142,9 +143,13 @@ static bool take_value(const struct command *command, const struct option_row *r
     const struct {
         const char *name;
         bool *to;
-    } switches[] = {{"strict", &arguments->strict},   {"all-namespaces", &arguments->all_spaces},
-                    {"watch", &arguments->watch},     {"wait", &arguments->wait},
-                    {"dry-run", &arguments->dry_run}, {"yes", &arguments->yes}};
+    } switches[] = {{"strict", &arguments->strict},
+                    {"all-namespaces", &arguments->all_spaces},
+                    {"watch", &arguments->watch},
+                    {"wait", &arguments->wait},
+                    {"dry-run", &arguments->dry_run},
+                    {"yes", &arguments->yes},
+                    {"fail-on-unprotected", &arguments->fail_on_unprotected}};
 
     if (row->argument && !*text)
         return error_set(err, ERROR_INVALID, "--%s: its value is empty", row->name);

@@ -53,7 +53,7 @@ struct arguments {
     const char *kubeconfig, *context;        /* NULL when absent */
     const char *operand;                     /* NULL when absent */
     enum form form;
-    bool strict, all_spaces, watch, wait, dry_run, yes;
+    bool strict, all_spaces, watch, wait, dry_run, yes, fail_on_unprotected;
 };
 
 enum arguments_verdict { ARGUMENTS_RUN, ARGUMENTS_HELP, ARGUMENTS_VERSION, ARGUMENTS_BAD };

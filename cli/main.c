@@ -7,6 +7,7 @@
 #include "base/build.h"
 #include "base/text.h"
 #include "cli/arguments.h"
+#include "cli/coverage.h"
 #include "cli/explain.h"
 #include "cli/output.h"
 #include "cli/pause.h"
@@ -17,8 +18,8 @@
 #include "cli/validate.h"
 
 static const struct command *const commands[] = {
-    &command_status, &command_trigger, &command_restore,  &command_pause,
-    &command_resume, &command_render,  &command_validate, &command_explain};
+    &command_status, &command_coverage, &command_trigger,  &command_restore, &command_pause,
+    &command_resume, &command_render,   &command_validate, &command_explain};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -106,7 +106,7 @@ static void add_claim(struct coverage *coverage, const json_t *object,
 
     if (!space || !name)
         return;
-    *claim = (struct covered){.space = space, .name = name};
+    *claim = (struct covered){.object = object, .space = space, .name = name};
 
     AUTO(free) char *key = key_of(space, name);
 
@@ -341,6 +341,20 @@ bool coverage_count(const struct coverage *coverage, const json_t *target, size_
     tree_items (list, i, pair)
         counts[claim_used(coverage, pair)->cover]++;
     return claim || list;
+}
+
+json_t *coverage_places(const struct coverage *coverage, const json_t *workload)
+{
+    AUTO(free)
+    char *key = target_key(workload, text_of(metadata_of(workload), "namespace"),
+                           text_of(metadata_of(workload), "name"));
+    json_t *places = json_array();
+    const json_t *pair;
+    size_t i;
+
+    tree_items (tree_get(coverage->targets, key), i, pair)
+        tree_push_new(places, tree_share(json_array_get(pair, 0)));
+    return places;
 }
 
 /* ---- metrics ---- */

@@ -19,8 +19,9 @@ enum cover {
     COVERS
 };
 
-/** One claim. Names are borrowed from the list of claims. */
+/** One claim. Borrowed from the list of claims, but for `by`. */
 struct covered {
+    const json_t *object;
     const char *space, *name;
     enum cover cover;
     char *by; /* owned; for people: "BackupConfiguration shop/deploy-web"; NULL: nobody */
@@ -48,6 +49,9 @@ const struct covered *coverage_claims(const struct coverage *coverage, size_t *c
 /** How many claims of a target (workload or claim) are in each state. False: the target is not
  *  known, or no workload that was given. */
 bool coverage_count(const struct coverage *coverage, const json_t *target, size_t counts[COVERS]);
+
+/** Which claims a workload uses: their places in coverage_claims(). New list of integers. */
+json_t *coverage_places(const struct coverage *coverage, const json_t *workload);
 
 /* Series of single claims in the metrics: a scrape of 2 MB. What is not protected comes first. */
 #define COVERAGE_SERIES_MAX 10000u

@@ -5,7 +5,7 @@
 #include "base/yaml.h"
 #include "kube/catalog_files.h"
 
-static bool read_documents(struct settings *settings, struct span text, struct error *err)
+bool settings_read_text(struct settings *settings, struct span text, struct error *err)
 {
     AUTO(yaml) struct yaml yaml = {0};
 
@@ -23,6 +23,6 @@ bool settings_read(struct settings *settings, const char *path, struct error *er
 
     if (!catalog_load(path, &text, err))
         return false;
-    return read_documents(settings, (struct span){text_get(&text), text.length}, err) ||
+    return settings_read_text(settings, (struct span){text_get(&text), text.length}, err) ||
            error_wrap(err, "%s", catalog_shown(path));
 }

@@ -4,6 +4,7 @@
 
 #include "api/settings.h"
 #include "base/error.h"
+#include "base/span.h"
 
 /**
  * Reads the settings of the installation from a YAML file, in a cluster the mounted key of a
@@ -15,3 +16,7 @@
  *                  catalog_load(), ERROR_INVALID with line and column (bad YAML) or key.
  */
 bool settings_read(struct settings *settings, const char *path, struct error *err) MUST_CHECK;
+
+/** The same of a text that was read elsewhere; messages begin with line and column, or with the
+ * key. */
+bool settings_read_text(struct settings *settings, struct span text, struct error *err) MUST_CHECK;

@@ -106,6 +106,9 @@ def triggered(cluster, space, configuration):
 
 def told(cluster, space, configuration, session):
     """What the command says of a backup that went well; and a pause, which the controller follows."""
+    volumes = {row["claim"]: row for row in json.loads(cluster.granary("coverage", "-n", space, "-o", "json"))}
+    check_equal((volumes["data"]["state"], volumes["data"]["usedBy"]),
+                ("Protected", [{"kind": "Deployment", "name": "web"}]), f"{volumes}")
     (row,) = json.loads(cluster.granary("status", "-n", space, "deploy/web", "-o", "json"))
     check_equal((row["health"], row["lastBackup"], row["sessions"][0]["name"], row["sessions"][0]["phase"]),
                 ("Healthy", session["metadata"]["creationTimestamp"], session["metadata"]["name"], "Succeeded"), f"{row}")

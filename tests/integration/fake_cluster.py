@@ -21,6 +21,7 @@ KINDS = {
 # what the webhook does not ask for
 SERVED = {**KINDS, "backupsessions": (STASH, "v1beta1", "BackupSession", True),
           "deployments": ("apps", "v1", "Deployment", True), "statefulsets": ("apps", "v1", "StatefulSet", True),
+          "configmaps": ("", "v1", "ConfigMap", True),
           "persistentvolumeclaims": ("", "v1", "PersistentVolumeClaim", True),
           "appbindings": ("appcatalog.appscode.com", "v1alpha1", "AppBinding", True)}
 HISTORY = 1000
