@@ -377,7 +377,7 @@ NEEDED = {
     "busybox": "busybox-static", "gcc": "gcc",
 }
 PACKAGES = sorted({*NEEDED.values(), "containernetworking-plugins", "libc6-dev", "python3", "ca-certificates",
-                   "debian-archive-keyring", "postgresql-15"})
+                   "debian-archive-keyring", "postgresql-15", "mariadb-server-core", "mariadb-client"})
 
 
 def check_machine():
