@@ -227,17 +227,11 @@ static void mariadb_load(const struct database_connection *connection,
 }
 
 static const char *const mariadb_commands[] = {"mariadb-dump", NULL};
-static const char *const mariadb_options[] = {"--ignore-database=",
-                                              "--ignore-table=",
-                                              "--ignore-table-data=",
-                                              "--max-allowed-packet=",
-                                              "--max-statement-time=",
-                                              "--net-buffer-length=",
-                                              "--skip-events",
-                                              "--skip-routines",
-                                              "--skip-triggers",
-                                              "--skip-tz-utc",
-                                              NULL};
+static const char *const mariadb_options[] = {
+    "--ignore-database=",    "--ignore-table=",       "--ignore-table-data=",
+    "--max-allowed-packet=", "--max-statement-time=", "--net-buffer-length=",
+    "--skip-events",         "--skip-routines",       "--skip-system",
+    "--skip-triggers",       "--skip-tz-utc",         NULL};
 static const char *const mariadb_hopeless[] = {"Access denied",
                                                "Unknown database",
                                                "insecure transport",
@@ -282,6 +276,7 @@ static const struct database_kind kinds[] = {
      .version = "SELECT VERSION()",
      .all = "--all-databases --ignore-database=mysql",
      .names = true,
+     .accounts = "--system=users",
      .environment = mariadb_environment,
      .config = mariadb_config,
      .dump_words = mariadb_dump,
@@ -300,6 +295,16 @@ const struct database_kind *database_kind_of(const char *name)
 const char *database_command(const struct database_kind *kind, const struct database_wish *wish)
 {
     return *wish->command ? wish->command : kind->commands[0];
+}
+
+bool database_dumps_accounts(const struct database_kind *kind, const struct database_wish *wish)
+{
+    struct span rest = span_of(wish->args), word;
+    bool skips = false;
+
+    while (text_split(&rest, ' ', &word))
+        skips = skips || span_is(word, "--skip-system");
+    return kind->accounts && !*wish->database && !skips;
 }
 
 bool database_is_hopeless(const struct database_kind *kind, const char *words)

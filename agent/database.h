@@ -59,6 +59,8 @@ struct database_kind {
     const char *version;                 /* what asks it for its version */
     const char *all;                     /* option for all databases; NULL: none is needed */
     bool names;                          /* one database is the last word of the tool */
+    const char
+        *accounts; /* option for those of the server, which all databases do not have; NULL */
     void (*environment)(const struct database_connection *connection,
                         const struct database_wish *wish, const struct database_files *files,
                         struct words *out);
@@ -93,6 +95,9 @@ bool database_wish_check(const struct database_kind *kind, const struct database
 
 /** The tool that dumps. */
 const char *database_command(const struct database_kind *kind, const struct database_wish *wish);
+
+/** True when the tool is run once more, for accounts. */
+bool database_dumps_accounts(const struct database_kind *kind, const struct database_wish *wish);
 
 /** True for words of a tool after which no repetition helps. */
 bool database_is_hopeless(const struct database_kind *kind, const char *words);

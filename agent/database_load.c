@@ -37,9 +37,10 @@ struct loading {
     struct lines tags;
     int64_t tables, rows; /* that the client says it has made */
     /* what was there before */
-    json_t *roles;
+    json_t *roles;      /* or accounts, as the rewriting has their names */
     char *own, *filled; /* filled: names of databases that are not empty, or NULL */
     int server;
+    char *refused; /* why accounts can not be asked for, or NULL */
 };
 
 static void auto_loading(struct loading *loading)
@@ -56,6 +57,7 @@ static void auto_loading(struct loading *loading)
     json_decref(loading->roles);
     free(loading->own);
     free(loading->filled);
+    free(loading->refused);
 }
 
 /* What varies between kinds. */
@@ -142,12 +144,10 @@ static bool look_at_databases(struct loading *loading, struct error *err)
     return !*only || found || make_database(loading, only, err);
 }
 
-static bool look_at_roles(struct loading *loading, struct error *err)
+/* Names of roles, a line each. */
+static bool look_at_roles(struct loading *loading, const char *question, struct error *err)
 {
-    AUTO(free)
-    char *names =
-        database_tool_ask(loading->tool, NULL,
-                          "SELECT pg_catalog.quote_ident(rolname) FROM pg_catalog.pg_roles", err);
+    AUTO(free) char *names = database_tool_ask(loading->tool, NULL, question, err);
     struct span rest = span_of(names), one;
 
     loading->roles = json_object();
@@ -163,7 +163,9 @@ static bool postgres_look(struct loading *loading, struct error *err)
 {
     AUTO(free) char *server = NULL;
 
-    if (!look_at_databases(loading, err) || !look_at_roles(loading, err))
+    if (!look_at_databases(loading, err) ||
+        !look_at_roles(loading, "SELECT pg_catalog.quote_ident(rolname) FROM pg_catalog.pg_roles",
+                       err))
         return false;
     loading->own =
         database_tool_ask(loading->tool, NULL, "SELECT pg_catalog.quote_ident(current_user)", err);
@@ -205,6 +207,22 @@ static bool verify_postgres(struct loading *loading, struct error *err)
 
 /* ---- MariaDB ---- */
 
+/* Not everybody may see them, and not every dump has some. */
+static bool look_at_accounts(struct loading *loading)
+{
+    struct error err = {.message = ""};
+
+    if (look_at_roles(loading, "SELECT CONCAT(HEX(user), '@', HEX(host)) FROM mysql.user", &err))
+        loading->own =
+            database_tool_ask(loading->tool, NULL,
+                              "SELECT HEX(LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - 1 - "
+                              "CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1))))",
+                              &err);
+    if (!loading->own)
+        loading->refused = text_format("%s", err.message);
+    return true;
+}
+
 static bool mariadb_look(struct loading *loading, struct error *err)
 {
     const char *only = loading->tool->options->wish.database;
@@ -222,12 +240,16 @@ static bool mariadb_look(struct loading *loading, struct error *err)
             text_addf(&filled, "%s%.*s", filled.length ? ", " : "", (int)one.length, one.data);
     if (filled.length)
         loading->filled = text_take(&filled);
-    return names != NULL;
+    return names && look_at_accounts(loading);
 }
 
 static void rewrite_mariadb(struct loading *loading, struct span piece)
 {
     loading->mariadb.out = &loading->pending;
+    loading->mariadb.accounts.known = loading->roles;
+    /* what is said without knowing him is never given: check_accounts() */
+    loading->mariadb.accounts.own = loading->own ? loading->own : "";
+    loading->mariadb.accounts.replaces = loading->tool->options->wish.overwrite;
     mariadb_rewrite_add(&loading->mariadb, piece);
 }
 
@@ -256,6 +278,10 @@ static bool verify_mariadb(struct loading *loading, struct error *err)
     struct span rest = {text_get(&loading->mariadb.tables), loading->mariadb.tables.length};
     AUTO(text) struct text question = {0};
 
+    if (loading->mariadb.accounts.strange)
+        return database_tool_fail(loading->tool, "RestoreIncomplete", err, ERROR_INVALID,
+                                  "all databases are there, but not all accounts: what the dump "
+                                  "says of them is not understood");
     for (;;) {
         bool more = mariadb_question(&question, &rest, only, &loading->tables);
         int64_t rows = more ? count_rows(loading, text_get(&question), err) : 0;
@@ -504,6 +530,17 @@ static bool check_kind(struct loading *loading, struct error *err)
     return true;
 }
 
+/* Without knowing who is there, nobody is kept from harm. */
+static bool check_accounts(struct loading *loading, struct error *err)
+{
+    if (!loading->proof.mark[0] || !loading->refused)
+        return true;
+    return database_tool_fail(loading->tool, "DatabaseRefused", err, ERROR_FORBIDDEN,
+                              "the dump has accounts: %.200s. Nothing was changed. What to do: "
+                              "restore with a user that may read the database mysql and make users",
+                              loading->refused);
+}
+
 /* What comes first decides how it is given. */
 static bool begin(struct loading *loading, struct error *err)
 {
@@ -514,7 +551,7 @@ static bool begin(struct loading *loading, struct error *err)
                                   "it does not begin like a dump");
     if (!loading->proof.begun)
         return true; /* how it ended says why */
-    if (!check_kind(loading, err))
+    if (!check_kind(loading, err) || !check_accounts(loading, err))
         return false;
     if (!loading->proof.cluster) {
         AUTO(text) struct text first = {0};

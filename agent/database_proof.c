@@ -115,9 +115,38 @@ static void begin_mariadb(struct database_proof *proof, struct span line)
     proof->cluster = text_trim((struct span){line.data + behind, line.length - behind}).length == 0;
 }
 
+bool database_accounts_begin(char *mark, bool named, struct span line)
+{
+    if (named)
+        return *mark && span_is(line, mark);
+    if (begins(line, DATABASE_ACCOUNTS_MARK) && line.length < DATABASE_ACCOUNTS_LINE_BYTES) {
+        memcpy(mark, line.data, line.length);
+        mark[line.length] = '\0';
+    }
+    return false;
+}
+
+/* What is said of accounts has neither databases nor rows. */
+static bool in_accounts(struct database_proof *proof, struct span line)
+{
+    if (database_accounts_begin(proof->mark, proof->named, line)) {
+        proof->accounts = true;
+        proof->whole = false;
+    }
+    if (!proof->accounts)
+        return false;
+    if (begins(line, "-- Dump completed"))
+        proof->whole = true;
+    else if (!says_nothing(line))
+        proof->whole = false;
+    return true;
+}
+
 /* Each row of an INSERT is a line of its own: "(1,'a')," or "(1,'a');". */
 static void take_mariadb(struct database_proof *proof, struct span line)
 {
+    if (in_accounts(proof, line))
+        return;
     if (begins(line, "-- MariaDB dump ") || begins(line, "-- MySQL dump "))
         proof->named = true;
     else if (proof->named && !proof->begun && begins(line, "-- Host: "))
@@ -219,6 +248,17 @@ void database_proof_add(struct database_proof *proof, struct span piece)
 }
 
 bool database_proof_end(struct database_proof *proof, struct error *err)
+{
+    if (!database_proof_end_part(proof, err))
+        return false;
+    return !proof->mark[0] || proof->accounts ||
+           error_set(err, ERROR_INVALID,
+                     "the dump is cut off: after %lld bytes its accounts are "
+                     "not there",
+                     (long long)proof->bytes);
+}
+
+bool database_proof_end_part(struct database_proof *proof, struct error *err)
 {
     if (proof->format == DATABASE_RDB)
         proof->whole = proof->begun && rdb_is_whole(proof);

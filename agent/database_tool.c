@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,7 +256,14 @@ struct dumping {
     struct database_proof proof;
     struct text errors;
     bool gone; /* who reads it is */
+    char mark[DATABASE_ACCOUNTS_LINE_BYTES];
 };
+
+static void auto_dumping(struct dumping *dumping)
+{
+    database_proof_done(&dumping->proof);
+    text_done(&dumping->errors);
+}
 
 static bool write_all(const char *data, size_t length)
 {
@@ -341,7 +349,7 @@ static bool judge(struct dumping *dumping, int status, const char *command, stru
         return database_tool_fail(tool, "DumpFailed", err, ERROR_INTERNAL,
                                   "%s failed with exit status %d%s%s", command, WEXITSTATUS(status),
                                   *words ? ": " : "", words);
-    return database_proof_end(&dumping->proof, err) ||
+    return database_proof_end_part(&dumping->proof, err) ||
            database_tool_fail(tool, "DumpIncomplete", err, ERROR_INVALID, "%s ended well, but %s",
                               command, err->message);
 }
@@ -365,6 +373,30 @@ static void add_split(struct words *argv, const char *text)
             words_addf(argv, "%.*s", (int)word.length, word.data);
 }
 
+/* A line that nothing in a database can know. */
+static bool make_mark(struct dumping *dumping, struct error *err)
+{
+    AUTO(text) struct text line = {0};
+    unsigned char random[16];
+
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return error_set(err, ERROR_INTERNAL, "getrandom: %s", strerror(errno));
+    text_puts(&line, DATABASE_ACCOUNTS_MARK);
+    for (size_t i = 0; i < sizeof random; i++)
+        text_addf(&line, "%02x", random[i]);
+    text_puts(&line, "\n");
+    memcpy(dumping->mark, line.data, line.length + 1);
+    return true;
+}
+
+static void write_mark(struct dumping *dumping)
+{
+    struct span line = span_of(dumping->mark);
+
+    database_proof_add(&dumping->proof, line);
+    dumping->gone = !write_all(line.data, line.length) || dumping->gone;
+}
+
 /* Its path is its first word: it looks there for the others. */
 static void dump_words(const struct database_tool *tool, const char *path, struct words *argv)
 {
@@ -381,33 +413,76 @@ static void dump_words(const struct database_tool *tool, const char *path, struc
     }
 }
 
-static bool dump(struct database_tool *tool, struct error *err)
+/* One run of the tool. */
+static bool dump_by(struct dumping *dumping, const char *path, struct words *argv,
+                    const char *command, struct error *err)
 {
-    const char *command = database_command(tool->kind, &tool->options->wish);
-    AUTO(free) char *path = database_tool_path(tool, command);
-    AUTO(words) struct words argv = {0}, environment = {0};
-    struct dumping dumping = {.tool = tool};
+    struct database_tool *tool = dumping->tool;
+    AUTO(words) struct words environment = {0};
     struct child_spec spec = {
         .program = path, .files = tool->fds, .file_count = tool->fd_count, .input = -1};
 
-    dump_words(tool, path, &argv);
+    dumping->errors.length = 0;
     database_tool_environment(tool, NULL, &environment);
-    spec.argv = words_list(&argv);
+    spec.argv = words_list(argv);
     spec.environment = words_list(&environment);
-    if (!child_start(&tool->children, &spec, &dumping.child, err)) {
+    if (!child_start(&tool->children, &spec, &dumping->child, err)) {
         tool->reason = "DumpFailed";
         return false;
     }
-    database_proof_init(&dumping.proof, tool->kind->format);
-    pass_on(&dumping);
-    if (dumping.gone)
-        child_signal(&dumping.child, SIGKILL);
+    pass_on(dumping);
+    if (dumping->gone)
+        child_signal(&dumping->child, SIGKILL);
+    return judge(dumping, child_end(&tool->children, &dumping->child), command, err);
+}
 
-    bool good = judge(&dumping, child_end(&tool->children, &dumping.child), command, err);
+/* Behind all databases: rights to what is in them can only be given then. */
+static bool dump_accounts(struct dumping *dumping, const char *path, struct error *err)
+{
+    struct database_tool *tool = dumping->tool;
+    const struct database_wish wish = {"", "", tool->options->wish.user, "", false};
+    AUTO(words) struct words argv = {0};
+
+    words_add(&argv, path);
+    tool->kind->dump_words(&tool->connection, &wish, &tool->files, &argv);
+    words_add(&argv, tool->kind->accounts);
+    write_mark(dumping);
+    if (dump_by(dumping, path, &argv, "the dump of accounts", err))
+        return true;
+
+    AUTO(free) char *why = text_format("%s", err->message);
+
+    return error_set(err, err->code,
+                     "%.120s. What to do: let the user of the AppBinding read the database mysql, "
+                     "or leave accounts out with args: --skip-system",
+                     why);
+}
+
+static bool dump_all(struct dumping *dumping, struct error *err)
+{
+    struct database_tool *tool = dumping->tool;
+    const char *command = database_command(tool->kind, &tool->options->wish);
+    AUTO(free) char *path = database_tool_path(tool, command);
+    AUTO(words) struct words argv = {0};
+
+    dump_words(tool, path, &argv);
+    if (!database_dumps_accounts(tool->kind, &tool->options->wish))
+        return dump_by(dumping, path, &argv, command, err);
+    if (!make_mark(dumping, err))
+        return false;
+    write_mark(dumping);
+    return dump_by(dumping, path, &argv, command, err) && dump_accounts(dumping, path, err);
+}
+
+static bool dump(struct database_tool *tool, struct error *err)
+{
+    AUTO(dumping) struct dumping dumping = {.tool = tool};
+
+    database_proof_init(&dumping.proof, tool->kind->format);
+
+    bool good = dump_all(&dumping, err);
 
     put_counts(tool->facts, &dumping.proof);
-    database_proof_done(&dumping.proof);
-    text_done(&dumping.errors);
     return good;
 }
 

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "agent/database_proof.h"
 #include "base/auto.h"
 
 /* Tables in one question. */
@@ -13,6 +12,7 @@ void mariadb_rewrite_done(struct mariadb_rewrite *rewrite)
     lines_done(&rewrite->lines);
     text_done(&rewrite->tables);
     text_done(&rewrite->database);
+    mariadb_accounts_done(&rewrite->accounts);
 }
 
 static bool begins(struct span line, const char *with)
@@ -53,10 +53,26 @@ static void take_table(struct mariadb_rewrite *rewrite, struct span line)
               name.data ? name.data : "");
 }
 
+/* True when the line is of accounts. */
+static bool take_account(struct mariadb_rewrite *rewrite, struct span line)
+{
+    if (rewrite->in_accounts) {
+        mariadb_accounts_add(&rewrite->accounts, line);
+        return true;
+    }
+    rewrite->in_accounts = database_accounts_begin(rewrite->mark, rewrite->named, line);
+    rewrite->accounts.out = rewrite->out;
+    /* nothing that a database says comes before this one */
+    rewrite->named = rewrite->named || begins(line, "-- MariaDB dump ") || begins(line, "-- MySQL");
+    return false;
+}
+
 static void take_line(void *context, struct span line, bool first, bool last)
 {
     struct mariadb_rewrite *rewrite = context;
 
+    if (take_account(rewrite, line))
+        return;
     if (first && last) {
         if (mariadb_name_begins(&rewrite->names_database, "-- Current Database: `",
                                 "CREATE DATABASE ", line)) {
@@ -82,6 +98,8 @@ void mariadb_rewrite_add(struct mariadb_rewrite *rewrite, struct span piece)
 void mariadb_rewrite_end(struct mariadb_rewrite *rewrite)
 {
     lines_end(&rewrite->lines, take_line, rewrite);
+    if (rewrite->in_accounts)
+        mariadb_accounts_end(&rewrite->accounts);
 }
 
 static void add_name(struct text *out, const char *name)

@@ -3,22 +3,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/database_proof.h"
 #include "agent/lines.h"
+#include "agent/mariadb_accounts.h"
 #include "base/span.h"
 #include "base/text.h"
 
 /*
  * What a dump of MariaDB says, as it is said to a server that is not new: databases of the same
- * name are removed first; and which tables it has. Pure. Spec: docs/databases.md.
+ * name are removed first; which tables it has; and its accounts. Pure. Spec: docs/databases.md.
  */
 
 struct mariadb_rewrite {
     struct text *out;
     struct text tables; /* "`shop`.`goods`" or "`goods`", a line each */
+    struct mariadb_accounts accounts;
     /* how far it is */
     struct lines lines;
     struct text database; /* in use, with its quotes and a dot */
     bool names_database, names_table;
+    char mark[DATABASE_ACCOUNTS_LINE_BYTES]; /* as a proof has it */
+    bool named, in_accounts;
 };
 
 void mariadb_rewrite_done(struct mariadb_rewrite *rewrite);

@@ -111,8 +111,7 @@ class Postgres:
 def fresh_mariadb():
     folder = own_folder()
     done = as_nobody(["/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db",
-                      "--auth-root-authentication-method=normal", "--skip-name-resolve"],
-                     env={"HOME": folder, "PATH": "/usr/bin:/usr/sbin"})
+                      "--skip-name-resolve"], env={"HOME": folder, "PATH": "/usr/bin:/usr/sbin"})
     check(done.returncode == 0, done.stderr)
     return f"{folder}/data"
 

@@ -309,3 +309,69 @@ def a_mariadb_comes_back():
         check_equal(other.picture("shop"), before, "what came back")
         check_equal(other.ask("SELECT a FROM t", "we`ird db"), "7\n", "the other one")
     check_equal(len(snapshots(repository)), 4, "snapshots")
+
+
+def accounts_of(mariadb, *names):
+    """What the server says of them: password, TLS, rights, roles."""
+    said = ""
+    for name in names:
+        said += (mariadb.ask(f"SHOW CREATE USER {name}") if "@" in name else "") + mariadb.ask(f"SHOW GRANTS FOR {name}")
+    return said + mariadb.ask("SELECT user, host, default_role FROM mysql.user WHERE user = 'app'")
+
+
+ACCOUNTS = ["app@'%'", "`o``d'd\nname`@'10.%'", "locked@localhost", "buyer", "boss"]
+
+
+def make_accounts(mariadb):
+    """Accounts that are hard to keep."""
+    mariadb.ask("CREATE DATABASE shop; CREATE TABLE shop.goods (id int, name text); CREATE TABLE shop.gone (a int);"
+                "CREATE PROCEDURE shop.p() SELECT 1; INSERT INTO shop.goods VALUES (1, 'CREATE USER `evil`@`%`;');"
+                "CREATE USER app@'%' IDENTIFIED BY 'app;word' REQUIRE SSL WITH MAX_USER_CONNECTIONS 5;"
+                "CREATE USER `o``d'd\nname`@'10.%' IDENTIFIED BY 'x'; CREATE USER locked@localhost ACCOUNT LOCK;"
+                "CREATE ROLE buyer; CREATE ROLE boss; GRANT boss TO buyer; GRANT buyer TO app@'%';"
+                "SET DEFAULT ROLE buyer FOR app@'%'; GRANT SELECT, INSERT (id) ON shop.goods TO app@'%' WITH GRANT OPTION;"
+                "GRANT EXECUTE ON PROCEDURE shop.p TO buyer; GRANT ALL ON shop.* TO boss WITH GRANT OPTION;"
+                "GRANT SELECT ON shop.gone TO `o``d'd\nname`@'10.%'; GRANT SELECT ON *.* TO locked@localhost")
+    before = accounts_of(mariadb, *ACCOUNTS)
+    mariadb.ask("DROP TABLE shop.gone")  # whose rights stay
+    return before.replace(next(line for line in before.splitlines(True) if "gone" in line), "")
+
+
+@test("DB2")
+def accounts_of_a_mariadb_come_back():
+    repository = temporary_folder()
+    how = {"kind": "mariadb", "tools": "/usr/bin"}
+    given = lambda: restore(repository, {"snapshots": ["latest"]})  # noqa: E731
+    with MariaDB() as first, api() as server:
+        before = make_accounts(first)
+        first.ask("CREATE USER low@'%' IDENTIFIED BY 'low-pass-55'; GRANT SELECT, LOCK TABLES, SHOW VIEW, TRIGGER, EVENT ON "
+                  "shop.* TO low@'%'")
+        low = {"username": "low", "password": "low-pass-55"}
+        with step("backup", server, first.app(), secret=low, **how) as agent:
+            fails(server, agent, work(repository, "/stash-tmp/data"), "DumpFailed", "--skip-system")
+        check_equal(snapshots(repository), [], "of a dump without its accounts")
+        with step("backup", server, first.app(), "--database-args=--skip-system --skip-routines", secret=low, **how) as agent:
+            succeeds(server, agent, work(repository, "/stash-tmp/data"))
+        first.ask("DROP USER low@'%'")
+        with step("backup", server, first.app(), **how) as agent:
+            facts = succeeds(server, agent, work(repository, "/stash-tmp/data"))["dump"]["database"]
+        check_equal([facts[key] for key in ("databases", "tables", "rows")], [1, 1, 1], "facts")
+    with MariaDB() as second, api() as server:
+        # who restores has all by his role, and another password; one of the accounts is there
+        second.ask("CREATE ROLE dba; GRANT ALL ON *.* TO dba WITH GRANT OPTION; CREATE USER keeper@'%' IDENTIFIED BY 'k';"
+                   "GRANT dba TO keeper@'%'; SET DEFAULT ROLE dba FOR keeper@'%'; CREATE USER app@'%' IDENTIFIED BY 'own';"
+                   "CREATE USER weak@'%' IDENTIFIED BY 'w'; GRANT SELECT ON *.* TO weak@'%'; REVOKE SELECT ON *.* FROM "
+                   "weak@'%'; CREATE USER admin@localhost IDENTIFIED BY 'own'")
+        others = ("admin@'%'", "admin@localhost", "app@'%'")
+        kept = accounts_of(second, *others)
+        with step("restore", server, second.app(), secret={"username": "weak", "password": "w"}, **how) as agent:
+            fails(server, agent, given(), "DatabaseRefused", "has accounts")
+        check("shop" not in second.ask("SHOW DATABASES"), "nothing was changed")
+        keeper = {"username": "keeper", "password": "k"}
+        with step("restore", server, second.app(), secret=keeper, **how) as agent:
+            succeeds(server, agent, given())
+        check_equal(accounts_of(second, *others), kept, "who was there")
+        with step("restore", server, second.app(), "--overwrite=true", secret=keeper, **how) as agent:
+            succeeds(server, agent, given())
+        check_equal(accounts_of(second, *ACCOUNTS), before, "accounts")
+        check_equal(second.ask("SELECT COUNT(*) FROM mysql.user WHERE user IN ('evil', 'mariadb_dump_import_role')"), "0\n", "what is no account")
