@@ -34,6 +34,7 @@ static const struct option_row {
     {0, ONLY, "host", "HOST", "data of this host alone: one pod of a StatefulSet, one node"},
     {0, ONLY, "to", "KIND/NAME", "into this target, not into what was backed up"},
     {0, ONLY, "param", "NAME=VALUE", "for the Task of an AppBinding; may be repeated"},
+    {0, ONLY, "from", "UID", "of the cluster that owns it"},
     {0, ONLY, "dry-run", NULL, "only show what would be done"},
     {'y', ONLY, "yes", NULL, "it is meant: do not ask"},
     {0, ONLY, "wait", NULL, "follow it to its end; Ctrl-C ends the watching only"},
@@ -133,7 +134,8 @@ static bool take_value(const struct command *command, const struct option_row *r
                  {"context", &arguments->context},
                  {"as-of", &arguments->as_of},
                  {"host", &arguments->host},
-                 {"to", &arguments->to}};
+                 {"to", &arguments->to},
+                 {"from", &arguments->from}};
     const struct {
         const char *name, *shown;
         struct words *to;

@@ -47,7 +47,7 @@ struct words {
 struct arguments {
     struct words files; /* each -f; "-" is standard input */
     struct words snapshots, params;
-    const char *as_of, *host, *to;           /* NULL when absent */
+    const char *as_of, *host, *to, *from;    /* NULL when absent */
     const char *catalog, *settings, *answer; /* NULL when absent */
     const char *space;                       /* absent: "default", of a cluster NULL */
     const char *kubeconfig, *context;        /* NULL when absent */

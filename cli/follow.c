@@ -179,44 +179,69 @@ static bool is_passing(const struct error *err)
            err->code == ERROR_TOO_MANY_REQUESTS;
 }
 
-static enum exit_status gone(struct following *following, const struct kube_ref *session)
+static enum exit_status gone(const struct follower *follower, const struct kube_ref *ref,
+                             const struct output *output)
 {
     AUTO(free)
-    char *text = text_format("%s was deleted while it was followed", session->name);
+    char *text = text_format("%s was deleted while it was followed", ref->name);
 
-    clear_bar(following);
-    output_error(following->output, text);
+    (void)follower->look(follower->context, NULL);
+    output_error(output, text);
     return STATUS_FINDINGS;
 }
 
-static bool is_another(const json_t *session, const char *uid)
+static bool is_another(const json_t *object, const char *uid)
 {
-    return !span_is(tree_span(tree_get(session, "metadata"), "uid"), uid);
+    return !span_is(tree_span(tree_get(object, "metadata"), "uid"), uid);
+}
+
+enum exit_status follow_object(const struct remote *remote, const struct kube_ref *ref,
+                               const char *uid, const struct follower *follower,
+                               const struct output *output)
+{
+    int64_t seen_ms = clock_mono_ms();
+
+    while (true) {
+        struct error err = {.message = ""};
+        AUTO(json) json_t *now = kube_get(remote->client, ref, &err);
+        enum follow_step step = FOLLOW_ON;
+
+        if ((now && is_another(now, uid)) || (!now && err.code == ERROR_NOT_FOUND))
+            return gone(follower, ref, output);
+        if (!now && (!is_passing(&err) || clock_mono_ms() - seen_ms > AWAY_MS)) {
+            (void)follower->look(follower->context, NULL);
+            output_error(output, err.message);
+            return STATUS_CANNOT;
+        }
+        if (now) {
+            seen_ms = clock_mono_ms();
+            step = follower->look(follower->context, now);
+        }
+        if (step != FOLLOW_ON)
+            return step == FOLLOW_GOOD ? STATUS_FINE : STATUS_FINDINGS;
+        (void)nanosleep(&(struct timespec){.tv_sec = LOOK_MS / 1000}, NULL);
+    }
+}
+
+static enum follow_step look_at_session(void *context, const json_t *session)
+{
+    struct following *following = context;
+
+    if (!session) {
+        clear_bar(following);
+        return FOLLOW_ON;
+    }
+    show(following, session);
+    if (!has_ended(session))
+        return FOLLOW_ON;
+    return say_end(following->output, session) == STATUS_FINE ? FOLLOW_GOOD : FOLLOW_BAD;
 }
 
 enum exit_status follow_session(const struct remote *remote, const struct kube_ref *session,
                                 const char *uid, const struct output *output)
 {
     struct following following = {.output = output};
-    int64_t seen_ms = clock_mono_ms();
 
-    while (true) {
-        struct error err = {.message = ""};
-        AUTO(json) json_t *now = kube_get(remote->client, session, &err);
-
-        if ((now && is_another(now, uid)) || (!now && err.code == ERROR_NOT_FOUND))
-            return gone(&following, session);
-        if (!now && (!is_passing(&err) || clock_mono_ms() - seen_ms > AWAY_MS)) {
-            clear_bar(&following);
-            output_error(output, err.message);
-            return STATUS_CANNOT;
-        }
-        if (now) {
-            seen_ms = clock_mono_ms();
-            show(&following, now);
-        }
-        if (now && has_ended(now))
-            return say_end(output, now);
-        (void)nanosleep(&(struct timespec){.tv_sec = LOOK_MS / 1000}, NULL);
-    }
+    return follow_object(remote, session, uid, &(struct follower){look_at_session, &following},
+                         output);
 }

@@ -6,6 +6,7 @@
 #include "base/auto.h"
 #include "base/build.h"
 #include "base/text.h"
+#include "cli/adopt.h"
 #include "cli/arguments.h"
 #include "cli/coverage.h"
 #include "cli/explain.h"
@@ -15,11 +16,13 @@
 #include "cli/restore.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
+#include "cli/unlock.h"
 #include "cli/validate.h"
 
 static const struct command *const commands[] = {
-    &command_status, &command_coverage, &command_trigger,  &command_restore, &command_pause,
-    &command_resume, &command_render,   &command_validate, &command_explain};
+    &command_status, &command_coverage, &command_trigger, &command_restore,
+    &command_pause,  &command_resume,   &command_unlock,  &command_adopt,
+    &command_render, &command_validate, &command_explain};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

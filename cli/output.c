@@ -8,6 +8,9 @@
 #include "base/tree.h"
 #include "base/yaml.h"
 
+/* Characters of a line of what is told. */
+#define LINE_MAX_CHARS 1000
+
 static bool wants_colour(FILE *file)
 {
     const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
@@ -54,6 +57,17 @@ void output_warning(const struct output *output, const char *text)
 void output_error(const struct output *output, const char *text)
 {
     say(output, COLOUR_RED, "error", text);
+}
+
+void output_lines(const struct output *output, const char *text)
+{
+    struct span rest = span_of(text), line;
+
+    while (text_split(&rest, '\n', &line)) {
+        AUTO(free) char *shown = text_printable(line, LINE_MAX_CHARS);
+
+        fprintf(output->side, "%s\n", shown);
+    }
 }
 
 void output_document(const struct output *output, enum form form, const json_t *tree, bool first)

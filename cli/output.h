@@ -29,6 +29,9 @@ const char *output_end(bool colours);
 void output_warning(const struct output *output, const char *text);
 void output_error(const struct output *output, const char *text);
 
+/** Writes lines to the side channel, each of them printable. */
+void output_lines(const struct output *output, const char *text);
+
 /** Writes one of several documents: YAML with "---" between them, or indented JSON.
  *  @param first  Nothing was written before. */
 void output_document(const struct output *output, enum form form, const json_t *tree, bool first);

@@ -239,15 +239,9 @@ static bool begin(const struct asked *asked, json_t **made, struct error *err)
 static void tell(const struct asked *asked)
 {
     AUTO(text) struct text text = {0};
-    struct span rest, line;
 
     restoring_tell(asked->session, &text);
-    rest = (struct span){text_get(&text), text.length};
-    while (text_split(&rest, '\n', &line)) {
-        AUTO(free) char *shown = text_printable(line, 1000);
-
-        fprintf(asked->output->side, "%s\n", shown);
-    }
+    output_lines(asked->output, text_get(&text));
 }
 
 /* ---- the command ---- */

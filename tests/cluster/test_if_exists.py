@@ -165,7 +165,7 @@ def a_repository_of_another_cluster_is_adopted(cluster):
         has_event(cluster, space, "ForeignRepository", other)
         check_equal(len(json.loads(restic("snapshots", "--json"))), 1, "snapshots: nothing was written")
 
-        cluster.patch("repositories", space, name, {"metadata": {"annotations": {"granary.dev/adopt": other}}})
+        check(other in cluster.granary("adopt", "-n", space, "deployment/web", "--yes"), "the command does not say whose it is")
         back_up(cluster, space, configuration, "adopting")
         becomes(lambda: owned(cluster, space, name)["status"], "True", "condition of the Repository")
         us = cluster.get("namespaces", None, "kube-system")["metadata"]["uid"]

@@ -133,8 +133,8 @@ def nobody_is_locked_out_by_the_dead(cluster):
         check(it.locks(), "the lock of the dead one is gone")
         cluster.patch("nodes", None, "node0", {"spec": {"unschedulable": True}})
         try:
-            cluster.kubectl("annotate", "repository.stash.appscode.com", it.repository, "-n", it.space,
-                            "granary.dev/unlock=once")
+            said = cluster.granary("unlock", "-n", it.space, it.repository, "--yes")
+            check("no pod of this cluster works there" in said, f"who works there: {said}")
             pod = eventually(lambda: [pod for pod in cluster.pods(it.space, "job-name")
                                       if pod["metadata"]["name"].startswith("granary-unlock-")], "its pod")[0]
             cluster.delete("pods", it.space, pod["metadata"]["name"])

@@ -21,7 +21,7 @@ KINDS = {
 # what the webhook does not ask for
 SERVED = {**KINDS, "backupsessions": (STASH, "v1beta1", "BackupSession", True),
           "deployments": ("apps", "v1", "Deployment", True), "statefulsets": ("apps", "v1", "StatefulSet", True),
-          "configmaps": ("", "v1", "ConfigMap", True),
+          "leases": ("coordination.k8s.io", "v1", "Lease", True), "configmaps": ("", "v1", "ConfigMap", True),
           "persistentvolumeclaims": ("", "v1", "PersistentVolumeClaim", True),
           "appbindings": ("appcatalog.appscode.com", "v1alpha1", "AppBinding", True)}
 HISTORY = 1000
@@ -251,7 +251,9 @@ class FakeCluster:
         if sent.get("metadata", {}).get("uid", stored.metadata["uid"]) != stored.metadata["uid"]:
             return self._refuse(connection, 409, "Conflict")
         body = {key: value for key, value in stored.object.items() if key not in ("apiVersion", "kind")}
-        body["spec"] = {**body["spec"], **sent["spec"]}
+        body["spec"] = {**body["spec"], **sent.get("spec", {})}
+        body["metadata"] = {**body["metadata"], "annotations": {**body["metadata"].get("annotations", {}),
+                                                                **sent.get("metadata", {}).get("annotations", {})}}
         self.put(request.plural, request.name, request.space, **body)
         return self._send(connection, 200, self.objects[request.plural][request.space, request.name].shown(request))
 
