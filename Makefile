@@ -49,7 +49,7 @@ PROGRAMS := $(BUILD)/granary-webhook $(BUILD)/granary-controller $(BUILD)/granar
 -include $(wildcard tests/*/rules.mk)
 
 .PHONY: all
-all: $(PROGRAMS) ## build the programs
+all: $(PROGRAMS) $(BUILD)/kubectl-granary.1 ## build the programs, and the man page
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -83,6 +83,11 @@ $(BUILD)/kubectl-granary: $(BUILD)/cli/main.o $(BUILD)/libgranary.a
 	@echo "  LINK  $@"
 	@$(CC) $(LDFLAGS_ALL) $^ $(LIBS) -o $@
 
+# From the table of its usage texts, as are the scripts of shells.
+$(BUILD)/kubectl-granary.1: $(BUILD)/kubectl-granary
+	@$< manual >$@.new
+	@mv $@.new $@
+
 # Runs in other people's pods: few libraries, so little memory (libcurl alone would take 9 MiB).
 AGENT_LIBS := $(shell pkg-config --libs gnutls jansson 2>/dev/null) -lpthread
 
@@ -112,9 +117,15 @@ demo: ## the real webhook asked over HTTPS, step by step; installs what is missi
 	@BUILD=$(BUILD) examples/demo.sh
 
 .PHONY: install
-install: all ## into $(DESTDIR)$(PREFIX): bin, share/doc/granary
+install: all ## into $(DESTDIR)$(PREFIX): bin, man page, completion of shells, share/doc/granary
 	@install -d $(DESTDIR)$(PREFIX)/bin
 	@install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	@install -D -m 644 $(BUILD)/kubectl-granary.1 $(DESTDIR)$(PREFIX)/share/man/man1/kubectl-granary.1
+	@cd $(DESTDIR)$(PREFIX)/share && \
+		install -d bash-completion/completions zsh/site-functions fish/vendor_completions.d && \
+		../bin/kubectl-granary completion bash >bash-completion/completions/kubectl-granary && \
+		../bin/kubectl-granary completion zsh >zsh/site-functions/_kubectl-granary && \
+		../bin/kubectl-granary completion fish >fish/vendor_completions.d/kubectl-granary.fish
 	@for file in LICENSE README.md SECURITY.md docs/*.md examples/*/*.yaml; do \
 		install -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/doc/granary/$$file; \
 	done

@@ -12,7 +12,7 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/proof.h"
-#include "cli/repository.h"
+#include "cli/repositories.h"
 #include "controllers/condition.h"
 #include "controllers/session_status.h"
 
@@ -94,7 +94,7 @@ static enum follow_step look(void *context, const json_t *repository)
 static enum exit_status adopted(const struct remote *remote, const struct arguments *arguments,
                                 const struct output *output, const json_t *repository)
 {
-    const struct kube_ref ref = repository_ref(repository);
+    const struct kube_ref ref = repositories_ref(repository);
     struct adopting adopting = {output, false};
 
     fprintf(output->out, "repository.stash.appscode.com/%s is to be adopted\n", ref.name);
@@ -116,7 +116,7 @@ static enum exit_status adopt_run(const struct arguments *arguments, const struc
     bool ours = false;
 
     if (remote_open(&remote, arguments, &err) &&
-        (repository = repository_find(&remote, arguments->operand, &err)))
+        (repository = repositories_find(&remote, arguments->operand, &err)))
         owner = owner_of(repository, arguments->from, &ours, &err);
     if (ours && !*err.message) {
         fputs("It is this cluster's already\n", output->side);
@@ -125,7 +125,7 @@ static enum exit_status adopt_run(const struct arguments *arguments, const struc
     if (owner)
         tell(repository, owner, output);
     if (!owner || !confirm(arguments, output, "Adopt it?", &err) ||
-        !repository_annotate(&remote, repository, KEY_ADOPT, owner, &err)) {
+        !repositories_annotate(&remote, repository, KEY_ADOPT, owner, &err)) {
         output_error(output, err.message);
         return STATUS_CANNOT;
     }

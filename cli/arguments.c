@@ -12,7 +12,7 @@
 /* Who has an option: all, all of one side, or those that name it. */
 #define MANIFESTS (1u << SIDE_MANIFESTS)
 #define CLUSTER (1u << SIDE_CLUSTER)
-#define ALL (MANIFESTS | CLUSTER)
+#define ALL (MANIFESTS | CLUSTER | (1u << SIDE_SELF))
 #define ONLY 0
 
 static const struct option_row {
@@ -274,4 +274,24 @@ void arguments_help(FILE *out, const struct command *command)
         if (belongs(command, &rows[i]))
             help_row(out, command, &rows[i]);
     fprintf(out, "\nexamples:\n%s", command->examples);
+}
+
+bool arguments_option(const struct command *command, size_t *at, struct option_shown *option)
+{
+    for (; *at < COUNT(rows); (*at)++) {
+        const struct option_row *row = &rows[*at];
+
+        if (!belongs(command, row))
+            continue;
+        *option = (struct option_shown){row->letter, row->name, row->argument,
+                                        row->help ? row->help : "form of the output"};
+        (*at)++;
+        return true;
+    }
+    return false;
+}
+
+const char *arguments_form(enum form form)
+{
+    return form_names[form];
 }

@@ -17,8 +17,8 @@ enum exit_status {
 /** How the result is written. */
 enum form { FORM_YAML, FORM_JSON, FORM_PATCH, FORM_DIFF, FORM_REVIEW, FORM_TEXT, FORM_WIDE };
 
-/** What a command asks: manifests, or a cluster. Each has options of its own. */
-enum command_side { SIDE_MANIFESTS, SIDE_CLUSTER };
+/** What a command asks: a cluster, manifests, or nobody. Each has options of its own. */
+enum command_side { SIDE_CLUSTER, SIDE_MANIFESTS, SIDE_SELF, SIDES };
 
 struct arguments;
 struct output;
@@ -27,12 +27,13 @@ struct output;
 struct command {
     const char *name, *summary;
     enum command_side side;
-    const char *operand;     /* what may stand behind its options: "[NAME]", a must without
-                                brackets; NULL: nothing */
-    const char *about;       /* paragraphs of --help; lines of at most 80 characters */
-    const char *examples;    /* likewise */
-    const char *const *only; /* options beside the common ones, ends with NULL */
-    const enum form *forms;  /* of -o, the first is the default; `form_count` of them */
+    const char *operand;      /* what may stand behind its options: "[NAME]", a must without
+                                 brackets; NULL: nothing */
+    const char *const *words; /* that the operand can be; ends with NULL; NULL: any */
+    const char *about;        /* paragraphs of --help; lines of at most 80 characters */
+    const char *examples;     /* likewise */
+    const char *const *only;  /* options beside the common ones, ends with NULL */
+    const enum form *forms;   /* of -o, the first is the default; `form_count` of them */
     size_t form_count;
     enum exit_status (*run)(const struct arguments *arguments, const struct output *output);
 };
@@ -77,3 +78,18 @@ static inline void auto_arguments(struct arguments *arguments)
 
 /** Writes what `kubectl-granary COMMAND --help` says. */
 void arguments_help(FILE *out, const struct command *command);
+
+/** An option as people see it. Static. */
+struct option_shown {
+    char letter;          /* 0: none */
+    const char *name;     /* without dashes */
+    const char *argument; /* NULL: it takes none */
+    const char *help;     /* of -o, whose words are the command's forms: "form of the output" */
+};
+
+/** The next option of a command: from *at on, which is moved behind it; begin with 0. False: there
+ *  is none. */
+bool arguments_option(const struct command *command, size_t *at, struct option_shown *option);
+
+/** How a form is called behind -o. Static. */
+const char *arguments_form(enum form form);

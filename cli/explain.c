@@ -263,6 +263,7 @@ static const enum form forms[] = {FORM_TEXT};
 
 const struct command command_explain = {
     .name = "explain",
+    .side = SIDE_MANIFESTS,
     .summary = "says which rule decided what about a target, in sentences",
     .about =
         "For each workload, PersistentVolumeClaim and AppBinding in FILE: whether it is backed\n"

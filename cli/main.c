@@ -6,51 +6,38 @@
 #include "base/auto.h"
 #include "base/build.h"
 #include "base/text.h"
-#include "cli/adopt.h"
 #include "cli/arguments.h"
-#include "cli/coverage.h"
-#include "cli/explain.h"
+#include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/pause.h"
-#include "cli/render.h"
-#include "cli/restore.h"
-#include "cli/status.h"
-#include "cli/trigger.h"
-#include "cli/unlock.h"
-#include "cli/validate.h"
 
-static const struct command *const commands[] = {
-    &command_status, &command_coverage, &command_trigger, &command_restore,
-    &command_pause,  &command_resume,   &command_unlock,  &command_adopt,
-    &command_render, &command_validate, &command_explain};
+/* With "help" and the end of the list. */
+#define COMMANDS_MAX 32
 
-#define COMMANDS (sizeof commands / sizeof *commands)
-
-static void help_side(FILE *out, const char *title, enum command_side side)
+static void help_side(FILE *out, enum command_side side)
 {
-    fprintf(out, "\n%s:\n", title);
-    for (size_t i = 0; i < COMMANDS; i++)
+    fprintf(out, "\n%s:\n", commands_sides[side]);
+    for (size_t i = 0; commands[i]; i++)
         if (commands[i]->side == side)
             fprintf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
 }
 
 static void help(FILE *out)
 {
-    fputs("kubectl-granary: what granary does in a cluster, and what its admission would do.\n"
+    fputs("kubectl-granary: " COMMANDS_SUMMARY ".\n"
           "\n"
           "usage: kubectl-granary COMMAND [OPTION...]\n"
           "       kubectl granary COMMAND [OPTION...]   (when it is in PATH)\n",
           out);
-    help_side(out, "in a cluster, with your own rights", SIDE_CLUSTER);
-    help_side(out, "about manifests (-f FILE), without a cluster", SIDE_MANIFESTS);
+    for (int side = 0; side < SIDES; side++)
+        help_side(out, (enum command_side)side);
     fputs("\n"
           "  help COMMAND, COMMAND --help   options and examples of a command\n"
           "  --version                      version and commit\n"
           "\n"
           "Colours only on a terminal, and not when NO_COLOR is set.\n"
-          "\n"
-          "exit: 0 fine, 1 findings, 2 could not run\n",
+          "\n",
           out);
+    fputs(commands_exit, out);
 }
 
 static enum exit_status bad(const char *command, const char *message)
@@ -61,20 +48,12 @@ static enum exit_status bad(const char *command, const char *message)
     return STATUS_CANNOT;
 }
 
-static const struct command *find(const char *name)
-{
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (!strcmp(commands[i]->name, name))
-            return commands[i];
-    return NULL;
-}
-
 static enum exit_status unknown(const char *name)
 {
-    const char *names[COMMANDS + 2] = {"help"};
+    const char *names[COMMANDS_MAX] = {"help"};
     AUTO(free) char *shown = text_printable(span_of(name), 100);
 
-    for (size_t i = 0; i < COMMANDS; i++)
+    for (size_t i = 0; commands[i] && i + 2 < COMMANDS_MAX; i++)
         names[i + 1] = commands[i]->name;
 
     const char *meant = text_did_you_mean(span_of(name), names);
@@ -120,8 +99,8 @@ static enum exit_status dispatch(int argc, char **argv)
         return bad(NULL, "a command is needed");
     if (!strcmp(name, "--version") || !strcmp(name, "version"))
         return version();
-    if (asks_help && argc > 2 && find(argv[2])) {
-        arguments_help(stdout, find(argv[2]));
+    if (asks_help && argc > 2 && commands_find(argv[2])) {
+        arguments_help(stdout, commands_find(argv[2]));
         return STATUS_FINE;
     }
     if (asks_help && argc == 2) {
@@ -130,7 +109,7 @@ static enum exit_status dispatch(int argc, char **argv)
     }
     if (asks_help)
         return unknown(argv[2]);
-    return find(name) ? run(find(name), argc - 1, argv + 1) : unknown(name);
+    return commands_find(name) ? run(commands_find(name), argc - 1, argv + 1) : unknown(name);
 }
 
 int main(int argc, char **argv)

@@ -264,6 +264,7 @@ static const enum form forms[] = {FORM_YAML, FORM_JSON, FORM_PATCH, FORM_DIFF, F
 
 const struct command command_render = {
     .name = "render",
+    .side = SIDE_MANIFESTS,
     .summary = "shows what admission makes of a manifest, without a cluster",
     .about =
         "For each workload, PersistentVolumeClaim, AppBinding and RestoreSession in FILE: the\n"

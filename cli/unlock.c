@@ -11,7 +11,7 @@
 #include "cli/follow.h"
 #include "cli/output.h"
 #include "cli/proof.h"
-#include "cli/repository.h"
+#include "cli/repositories.h"
 #include "controllers/condition.h"
 #include "controllers/maintenance_read.h"
 #include "controllers/maintenance_status.h"
@@ -23,7 +23,7 @@
 static bool count_workers(const struct remote *remote, const json_t *repository, long *workers,
                           struct error *err)
 {
-    const struct kube_ref ref = repository_ref(repository);
+    const struct kube_ref ref = repositories_ref(repository);
     AUTO(free) char *name = text_format("%s/%s", ref.space, ref.name);
     AUTO(repository_ledger) struct repository_ledger ledger = {0};
 
@@ -133,7 +133,7 @@ static bool begin(const struct remote *remote, const struct arguments *arguments
                          "`kubectl granary adopt` takes it over");
     return tell(remote, repository, output, err) &&
            confirm(arguments, output, "Remove all locks?", err) &&
-           repository_annotate(remote, repository, KEY_UNLOCK, value, err);
+           repositories_annotate(remote, repository, KEY_UNLOCK, value, err);
 }
 
 static enum exit_status unlock_run(const struct arguments *arguments, const struct output *output)
@@ -144,13 +144,13 @@ static enum exit_status unlock_run(const struct arguments *arguments, const stru
     struct error err = {.message = ""};
 
     if (!remote_open(&remote, arguments, &err) ||
-        !(repository = repository_find(&remote, arguments->operand, &err)) ||
+        !(repository = repositories_find(&remote, arguments->operand, &err)) ||
         !begin(&remote, arguments, output, repository, &err)) {
         output_error(output, err.message);
         return STATUS_CANNOT;
     }
 
-    const struct kube_ref ref = repository_ref(repository);
+    const struct kube_ref ref = repositories_ref(repository);
 
     unlocking.failed_s = failed_s(repository);
     fprintf(output->out, "repository.stash.appscode.com/%s is to be unlocked\n", ref.name);

@@ -371,6 +371,7 @@ static const enum form forms[] = {FORM_TEXT, FORM_JSON};
 
 const struct command command_validate = {
     .name = "validate",
+    .side = SIDE_MANIFESTS,
     .summary = "judges manifests as admission would, with the line of each finding",
     .about =
         "Judges each BackupBlueprint, Repository, BackupConfiguration, BackupSession,\n"

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
 import harness  # noqa: E402
 import test_catalogue  # noqa: E402,F401
 import test_cluster  # noqa: E402,F401
+import test_completion  # noqa: E402,F401
 import test_coverage  # noqa: E402,F401
 import test_demo  # noqa: E402,F401
 import test_dry_run  # noqa: E402,F401

@@ -117,7 +117,9 @@ def make_install_puts_everything_in_its_place():
                            "PREFIX=/opt/granary"], capture_output=True, text=True)
     check_equal(done.returncode, 0, f"make install ({done.stdout}{done.stderr})")
     root = os.path.join(folder, "opt/granary")
-    for name in ("bin/granary-webhook", "bin/kubectl-granary", "share/doc/granary/LICENSE",
+    for name in ("bin/granary-webhook", "bin/kubectl-granary", "share/man/man1/kubectl-granary.1",
+                 "share/bash-completion/completions/kubectl-granary", "share/zsh/site-functions/_kubectl-granary",
+                 "share/fish/vendor_completions.d/kubectl-granary.fish", "share/doc/granary/LICENSE",
                  "share/doc/granary/README.md", "share/doc/granary/docs/architecture.md",
                  "share/doc/granary/examples/apps/deployment.yaml"):
         check(os.path.isfile(os.path.join(root, name)), f"{name} is not installed")

@@ -1,4 +1,4 @@
-#include "cli/repository.h"
+#include "cli/repositories.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 
-struct kube_ref repository_ref(const json_t *repository)
+struct kube_ref repositories_ref(const json_t *repository)
 {
     const json_t *metadata = tree_get(repository, "metadata");
 
@@ -29,7 +29,7 @@ static json_t *get(const struct remote *remote, const char *space, const char *n
     return repository;
 }
 
-json_t *repository_find(const struct remote *remote, const char *operand, struct error *err)
+json_t *repositories_find(const struct remote *remote, const char *operand, struct error *err)
 {
     if (!strchr(operand, '/'))
         return get(remote, remote->space, operand, err);
@@ -44,10 +44,10 @@ json_t *repository_find(const struct remote *remote, const char *operand, struct
     return get(remote, space && *space ? space : remote->space, name ? name : "", err);
 }
 
-bool repository_annotate(const struct remote *remote, const json_t *repository, const char *key,
-                         const char *value, struct error *err)
+bool repositories_annotate(const struct remote *remote, const json_t *repository, const char *key,
+                           const char *value, struct error *err)
 {
-    const struct kube_ref ref = repository_ref(repository);
+    const struct kube_ref ref = repositories_ref(repository);
     AUTO(json) json_t *patch = json_object();
     AUTO(kube_result) struct kube_result result = {0};
     json_t *metadata = json_object(), *annotations = json_object();
