@@ -4,6 +4,7 @@
 
 #include "agent/database_work.h"
 #include "agent/own_lock.h"
+#include "agent/stream_work.h"
 #include "base/auto.h"
 #include "base/tree.h"
 
@@ -108,6 +109,8 @@ bool backup_do(struct run *run, struct message_report *report, struct words *kep
         return failure_set(&run->failure, "DumpFailed", "%s", dump->error);
     if (run->agent->options->database)
         return database_backup(run, report, kept);
+    if (run->work->kind == MESSAGE_STREAM)
+        return stream_backup(run, report, kept);
     if (!repository_open(run, true))
         return false;
     own_lock_clear(run); /* of a container before this one */

@@ -18,6 +18,11 @@
 /* Milliseconds for connecting to one address: another may be reachable. */
 #define CONNECT_MS 10000
 
+/* Milliseconds until a stream begins: a pod is looked for first. And for which it may say nothing:
+ * the other side says every 10 s that it is there. */
+#define STREAM_BEGINS_MS 90000
+#define STREAM_SILENT_MS 60000
+
 /* Milliseconds between tries, and after 403. */
 #define PAUSE_FIRST_MS 1000
 #define PAUSE_MAX_MS 60000
@@ -36,6 +41,7 @@ static const struct {
                          &message_verdict_shape},
     [CLIENT_REPORT] = {"/v1/report", MESSAGE_REPORT_MAX_BYTES, &message_report_shape,
                        &message_receipt_shape},
+    [CLIENT_STREAM] = {"/v1/stream", MESSAGE_REQUEST_MAX_BYTES, &message_stream_shape, NULL},
 };
 
 struct agent_client {
@@ -326,4 +332,159 @@ bool agent_ask(struct agent_client *client, enum agent_call call, const void *me
     if (token.data)
         explicit_bzero(token.data, token.room);
     return good;
+}
+
+/* ---- streams ---- */
+
+/* One that is asked for, at one address. */
+struct streaming {
+    struct agent_client *client;
+    const struct stream_sink *sink;
+    struct stream_reader *reader;
+    struct refusal *refusal;
+    struct error *err;
+    struct text received; /* up to the end of the head, or of a refusal */
+};
+
+static struct wire_limit within(const struct agent_client *client, int64_t timeout_ms)
+{
+    return (struct wire_limit){clock_mono_ms() + timeout_ms, client->stop_fd};
+}
+
+static enum agent_streamed cut_of(const struct error *err)
+{
+    return err->code == ERROR_GONE ? STREAMED_UNWANTED : STREAMED_CUT;
+}
+
+/* False: it is over, *how. */
+static bool feed(const struct streaming *one, struct span bytes, enum agent_streamed *how)
+{
+    while (bytes.length > 0) {
+        struct span data;
+        size_t used;
+        enum stream_state state = stream_read(one->reader, bytes, &used, &data, one->err);
+
+        bytes = (struct span){bytes.data + used, bytes.length - used};
+        *how = state == STREAM_BAD ? STREAMED_CUT : STREAMED_UNWANTED;
+        if (state == STREAM_BAD || (data.length > 0 && !one->sink->take(one->sink->context, data)))
+            return false;
+        *how = STREAMED_WHOLE;
+        if (state == STREAM_ENDED && bytes.length == 0)
+            return false;
+    }
+    return true;
+}
+
+static enum agent_streamed receive_body(const struct streaming *one)
+{
+    char piece[32768];
+    enum agent_streamed how = STREAMED_CUT;
+    const char *body = memmem(one->received.data, one->received.length, "\r\n\r\n", 4);
+    size_t head = (size_t)(body + 4 - one->received.data);
+    bool more = feed(one, (struct span){body + 4, one->received.length - head}, &how);
+
+    while (more) {
+        struct wire_limit limit = within(one->client, STREAM_SILENT_MS);
+        size_t got = 0;
+
+        if (!wire_receive(one->client->wire, piece, sizeof piece, &limit, &got, one->err))
+            return cut_of(one->err);
+        if (got == 0) {
+            error_set(one->err, ERROR_UNAVAILABLE, "it ended before its trailer");
+            return STREAMED_CUT;
+        }
+        more = feed(one, (struct span){piece, got}, &how);
+    }
+    return how;
+}
+
+static enum agent_streamed read_refused(struct streaming *one, bool ended)
+{
+    struct wire_limit limit = within(one->client, STREAM_SILENT_MS);
+    struct reply reply = {0};
+    char piece[4096];
+    enum reply_state state;
+    size_t got;
+
+    for (;;) {
+        state = reply_read((struct span){text_get(&one->received), one->received.length}, ended,
+                           MESSAGE_ANSWER_MAX_BYTES, &reply, one->err);
+        if (state != REPLY_MORE || ended ||
+            !wire_receive(one->client->wire, piece, sizeof piece, &limit, &got, one->err))
+            break;
+        ended = got == 0;
+        text_add(&one->received, piece, got);
+    }
+    if (state == REPLY_DONE)
+        (void)read_refusal(&reply, one->refusal, one->err);
+    reply_done(&reply);
+    return state == REPLY_DONE ? STREAMED_REFUSED : cut_of(one->err);
+}
+
+static enum agent_streamed receive_stream(struct streaming *one)
+{
+    struct wire_limit limit = within(one->client, STREAM_BEGINS_MS);
+    enum reply_state state = REPLY_MORE;
+    struct span location;
+    char piece[4096];
+    int status = 0;
+    size_t got = 1;
+
+    while (state == REPLY_MORE && got > 0) {
+        if (!wire_receive(one->client->wire, piece, sizeof piece, &limit, &got, one->err))
+            return cut_of(one->err);
+        text_add(&one->received, piece, got);
+        state = reply_head((struct span){text_get(&one->received), one->received.length}, got == 0,
+                           &status, &location, one->err);
+    }
+    if (state != REPLY_DONE)
+        return cut_of(one->err);
+    return status == 200 ? receive_body(one) : read_refused(one, got == 0);
+}
+
+static enum agent_streamed stream_from(struct streaming *one, const char *address,
+                                       const struct message_stream *message,
+                                       const struct text *token)
+{
+    struct agent_client *client = one->client;
+    struct wire_limit limit = within(client, CONNECT_MS);
+    AUTO(text) struct text request = {0};
+
+    hang_up(client);
+    client->wire = wire_open(address, client->trust, &limit, one->err);
+    if (!client->wire)
+        return one->err->code == ERROR_GONE ? STREAMED_UNWANTED : STREAMED_NOTHING;
+    memcpy(client->address, address, strlen(address) + 1);
+    write_request(&request, CLIENT_STREAM, message, address, token);
+    limit = within(client, CONNECT_MS);
+
+    bool sent =
+        wire_send(client->wire, (struct span){request.data, request.length}, &limit, one->err);
+    enum agent_streamed how = sent ? receive_stream(one) : cut_of(one->err);
+
+    explicit_bzero(request.data, request.room);
+    text_done(&one->received);
+    hang_up(client);
+    return how;
+}
+
+enum agent_streamed agent_stream(struct agent_client *client, const struct message_stream *message,
+                                 const struct stream_sink *sink, struct stream_reader *reader,
+                                 struct refusal *refusal, struct error *err)
+{
+    struct streaming one = {client, sink, reader, refusal, err, {0}};
+    struct identity_addresses addresses = {.count = 0};
+    enum agent_streamed how = STREAMED_NOTHING;
+    AUTO(text) struct text token = {0};
+
+    *refusal = (struct refusal){0, 0};
+    if (!read_identity(client, &addresses, &token, err))
+        return STREAMED_NOTHING;
+    for (size_t i = 0, first = first_of(client, &addresses); i < addresses.count; i++) {
+        how = stream_from(&one, addresses.list[(first + i) % addresses.count], message, &token);
+        if (how != STREAMED_NOTHING && !(how == STREAMED_REFUSED && refusal->status == 503))
+            break;
+    }
+    explicit_bzero(token.data, token.room);
+    return how;
 }

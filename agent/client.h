@@ -3,6 +3,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "api/agent_messages.h"
+#include "api/stream_frame.h"
 #include "base/error.h"
 
 /*
@@ -11,7 +13,7 @@
  * used at once.
  */
 
-enum agent_call { CLIENT_TRIGGER, CLIENT_CLAIM, CLIENT_PROGRESS, CLIENT_REPORT };
+enum agent_call { CLIENT_TRIGGER, CLIENT_CLAIM, CLIENT_PROGRESS, CLIENT_REPORT, CLIENT_STREAM };
 
 /** How a request ended that was not answered with 200. */
 struct refusal {
@@ -60,6 +62,31 @@ void agent_free(struct agent_client *client);
 bool agent_ask(struct agent_client *client, enum agent_call call, const void *message,
                int64_t timeout_ms, void *answer, json_t **document, struct refusal *refusal,
                struct error *err) MUST_CHECK;
+
+/** Who is given what a command writes. */
+struct stream_sink {
+    /** False: nobody reads it any more. While it waits nothing more is received. */
+    bool (*take)(void *context, struct span data);
+    void *context;
+};
+
+enum agent_streamed {
+    STREAMED_WHOLE,   /* the trailer has come, and says how the command ended */
+    STREAMED_REFUSED, /* `refusal` */
+    STREAMED_NOTHING, /* nobody was reached: the command was not begun */
+    STREAMED_CUT,     /* it may have been begun, and the rest is missing */
+    STREAMED_UNWANTED /* by the sink, or stopped */
+};
+
+/**
+ * Asks for what a command writes, at every address in turn until one has it.
+ *
+ * @param reader  {0} before; holds exit status and last words of a whole one.
+ * @param err     Filled unless it is whole.
+ */
+enum agent_streamed agent_stream(struct agent_client *client, const struct message_stream *message,
+                                 const struct stream_sink *sink, struct stream_reader *reader,
+                                 struct refusal *refusal, struct error *err);
 
 /** Waits; false when stopped. */
 bool agent_rest(const struct agent_client *client, int64_t pause_ms);

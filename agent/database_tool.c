@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/restic.h"
+#include "agent/helper.h"
 #include "agent/secret_folder.h"
 #include "api/keys.h"
 #include "base/auto.h"
@@ -491,19 +491,9 @@ static bool dump(struct database_tool *tool, struct error *err)
 static bool tell(const struct database_tool *tool, bool good, const struct error *err)
 {
     AUTO(free) char *path = database_result_path(tool->options->scratch);
-    AUTO(json) json_t *said = json_object();
-    AUTO(text) struct text text = {0};
-    AUTO(close)
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const char *reason = tool->reason ? tool->reason : "Unknown";
 
-    if (good) {
-        tree_put_new(said, "facts", tree_copy(tool->facts));
-    } else {
-        tree_put_text(said, "reason", tool->reason ? tool->reason : "Unknown");
-        tree_put_text(said, "message", err->message);
-    }
-    tree_write(&text, said, false);
-    return fd >= 0 && write(fd, text.data, text.length) == (ssize_t)text.length;
+    return helper_tell(path, tool->facts, good ? NULL : reason, err->message);
 }
 
 enum agent_exit database_help(const struct database_options *options)

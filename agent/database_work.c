@@ -1,47 +1,15 @@
 #include "agent/database_work.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/database_options.h"
+#include "agent/helper.h"
 #include "agent/work.h"
 #include "api/keys.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/tree.h"
-
-/* Bytes of what a helper came to. */
-#define RESULT_MAX_BYTES (64u << 10)
-
-/* A failure's word is static. */
-static const char *reason_of(const char *word)
-{
-    static const char *const known[] = {
-        "ArgumentRefused",     "DatabaseNotEmpty", "DatabaseNotNamed", "DatabaseRefused",
-        "DatabaseUnreachable", "DumpFailed",       "DumpIncomplete",   "ResticFailed",
-        "ResticNotStarted",    "RestoreFailed",    "RestoreIncomplete"};
-
-    for (size_t i = 0; word && i < sizeof known / sizeof *known; i++)
-        if (strcmp(word, known[i]) == 0)
-            return known[i];
-    return "Unknown";
-}
-
-/* Ours, by the path that it has for others, too. */
-static bool own_path(struct run *run, char path[PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-
-    if (length <= 0)
-        return failure_set(&run->failure, "Unknown", "/proc/self/exe: %s", strerror(errno));
-    path[length] = '\0';
-    return true;
-}
 
 static const struct database_options *options_of(const struct run *run)
 {
@@ -59,44 +27,19 @@ static void helper_words(const struct run *run, const char *path, enum database_
         words_add(out, options->words[i]);
 }
 
+/* What a helper says counts before what restic says of it. */
+static bool judge(struct run *run, const struct output *output, const char *doing)
+{
+    AUTO(free) char *path = database_result_path(options_of(run)->scratch);
+
+    return helper_judge(run, path, output, doing);
+}
+
 static void forget_result(const struct run *run)
 {
     AUTO(free) char *path = database_result_path(options_of(run)->scratch);
 
-    unlink(path);
-}
-
-static json_t *read_result(const struct run *run)
-{
-    AUTO(free) char *path = database_result_path(options_of(run)->scratch);
-    AUTO(close) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    AUTO(text) struct text text = {0};
-    char piece[4096];
-    ssize_t got;
-
-    while (fd >= 0 && text.length < RESULT_MAX_BYTES && (got = read(fd, piece, sizeof piece)) > 0)
-        text_add(&text, piece, (size_t)got);
-    return json_loadb(text_get(&text), text.length, JSON_REJECT_DUPLICATES, NULL);
-}
-
-/* What a helper says counts before what restic says of it, unless that was told to end. */
-static bool judge(struct run *run, const struct output *output, const char *doing)
-{
-    AUTO(json) json_t *result = read_result(run);
-    const char *reason = tree_text(result, "reason"), *message = tree_text(result, "message"), *key;
-    const json_t *value;
-
-    if (reason && output->end.cause == RESTIC_BY_ITSELF)
-        return failure_set(&run->failure, reason_of(reason), "%s: %s", doing,
-                           message ? message : "");
-    if (!restic_judge(&output->end, doing, &run->failure))
-        return false;
-    if (!run->facts)
-        run->facts = json_object();
-    tree_each (tree_get(result, "facts"), key, value)
-        tree_put_new(run->facts, key, tree_copy(value));
-    return tree_get(result, "facts") != NULL ||
-           failure_set(&run->failure, "Unknown", "%s: its helper does not say what it did", doing);
+    helper_forget(path);
 }
 
 static bool run_helper(struct run *run, const char *path, struct words *argv, const char *doing)
@@ -119,7 +62,7 @@ static bool begin(struct run *run, char path[PATH_MAX])
 
     if (app)
         words_addf(&run->environment, ENV_APP "=%s", app);
-    return own_path(run, path);
+    return helper_program(run, path);
 }
 
 static bool check(struct run *run, const char *path, enum database_verb verb)

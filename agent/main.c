@@ -7,6 +7,7 @@
 #include "agent/etcd_restore.h"
 #include "agent/options.h"
 #include "agent/run.h"
+#include "agent/stream_work.h"
 #include "base/log.h"
 
 int main(int argc, char **argv)
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
         return etcd_backup_main(argc - 1, argv + 1);
     if (argc > 1 && database_is_verb(argv[1]))
         return database_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], STREAM_VERB) == 0)
+        return stream_main(argc - 1, argv + 1);
     switch (agent_options_parse(argc, argv, &options, &err)) {
     case AGENT_HELP:
         agent_help(stdout);

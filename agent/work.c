@@ -60,8 +60,8 @@ static void cut(struct text *text, size_t max)
 static bool do_kind(struct run *run, const struct words *mounts, struct message_report *report,
                     struct words *kept)
 {
-    return run->work->kind == MESSAGE_BACKUP ? backup_do(run, report, kept)
-                                             : restore_do(run, mounts, report, kept);
+    return run->work->kind == MESSAGE_RESTORE ? restore_do(run, mounts, report, kept)
+                                              : backup_do(run, report, kept);
 }
 
 /* The work between its hooks. What ended before the first of them needs none. */

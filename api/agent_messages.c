@@ -65,7 +65,7 @@
     }
 
 static const char *const roles[] = {"sidecar", "init", "job", NULL};
-static const char *const kinds[] = {"backup", "restore", NULL};
+static const char *const kinds[] = {"backup", "restore", "stream", NULL};
 static const char *const stages[] = {"HookBefore", "Initialize", "Work", "HookAfter", NULL};
 static const char *const outcomes[] = {"Succeeded", "Failed", NULL};
 static const char *const hook_results[] = {"NotAsked", "Succeeded", "Failed", "SkippedByPolicy",
@@ -255,12 +255,14 @@ static bool also_work(const void *message, struct error *err)
 {
     const struct message_work *work = message;
 
-    if (work->has_backup != (work->kind == MESSAGE_BACKUP) ||
+    if (work->has_backup != (work->kind != MESSAGE_RESTORE) ||
         work->has_restore != (work->kind == MESSAGE_RESTORE))
         return error_set(err, ERROR_INVALID, "expected \"%s\" and no other kind of work",
                          kinds[work->kind]);
     if (work->has_backup && !work->backup.path_count)
         return error_set(err, ERROR_INVALID, "\"backup\": names no path");
+    if (work->kind == MESSAGE_STREAM && work->backup.path_count != 1)
+        return error_set(err, ERROR_INVALID, "\"backup\": a stream has one path");
     return true;
 }
 
@@ -369,6 +371,16 @@ static bool also_report(const void *message, struct error *err)
 
 const struct message_shape message_report_shape =
     MESSAGE_SHAPE(struct message_report, report_fields, also_report);
+
+static const struct message_field stream_fields[] = {
+    MUST_TEXT(struct message_stream, session, "session", SYNTAX_UID_CHARS, syntax_uid),
+    MUST_TEXT(struct message_stream, host, "host", OBJECT_NAME_MAX_CHARS, syntax_host),
+    MUST_TEXT(struct message_stream, instance, "instance", INSTANCE_CHARS, instance),
+    MUST_COUNT(struct message_stream, attempt, "attempt", 1, MESSAGE_ATTEMPT_MAX),
+    MUST_COUNT(struct message_stream, turn, "turn", 1, MESSAGE_TURNS_MAX),
+};
+const struct message_shape message_stream_shape =
+    MESSAGE_SHAPE(struct message_stream, stream_fields, NULL);
 
 static const struct message_field receipt_fields[] = {
     FLAG(struct message_receipt, recorded, "recorded", true),

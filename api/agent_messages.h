@@ -23,6 +23,9 @@
 #define MESSAGE_RETRY_MAX_S 3600
 #define MESSAGE_PROGRESS_MAX_S 300
 
+/* How often a stream is asked for in one attempt: a leader that is lost costs one. */
+#define MESSAGE_TURNS_MAX 4
+
 /* Elements of lists: variables that restic reads, files of credentials, patterns, rules. */
 #define MESSAGE_ENVIRONMENT_MAX 64u
 #define MESSAGE_FILES_MAX 8u
@@ -46,7 +49,8 @@
 #define MESSAGE_ATTEMPT_MAX 1000000
 
 enum message_role { MESSAGE_SIDECAR, MESSAGE_INIT, MESSAGE_JOB };
-enum message_work_kind { MESSAGE_BACKUP, MESSAGE_RESTORE };
+/* MESSAGE_STREAM: a backup of what a command writes, which the controller runs. */
+enum message_work_kind { MESSAGE_BACKUP, MESSAGE_RESTORE, MESSAGE_STREAM };
 enum message_stage { MESSAGE_HOOK_BEFORE, MESSAGE_INITIALIZE, MESSAGE_WORK, MESSAGE_HOOK_AFTER };
 enum message_outcome { MESSAGE_SUCCEEDED, MESSAGE_FAILED };
 enum message_hook {
@@ -227,9 +231,15 @@ struct message_receipt {
     bool recorded;
 };
 
+/** POST /v1/stream: what the command of a work of kind stream writes, see api/stream_frame.h. */
+struct message_stream {
+    const char *session, *host, *instance;
+    int64_t attempt, turn;
+};
+
 extern const struct message_shape message_trigger_shape, message_triggered_shape,
-    message_claim_shape, message_granted_shape, message_progress_shape, message_verdict_shape,
-    message_report_shape, message_receipt_shape;
+    message_stream_shape, message_claim_shape, message_granted_shape, message_progress_shape,
+    message_verdict_shape, message_report_shape, message_receipt_shape;
 
 /** True when each of these paths has a snapshot of its own in the report: without that, no backup
  *  has succeeded, whatever else it says. */

@@ -9,6 +9,7 @@
 #include "base/span.h"
 #include "base/text.h"
 #include "certs/store.h"
+#include "controllers/stream.h"
 #include "http/address.h"
 #include "kube/review.h"
 
@@ -60,6 +61,12 @@ struct agent_desk {
     enum desk_answer (*trigger)(void *context, const struct agent_caller *caller,
                                 const struct message_trigger *message, struct text *answer,
                                 struct error *err);
+
+    /** The answer is what a command writes: *stream, to be closed by stream_close(). @param wake
+     *  As stream_make() has it. */
+    enum desk_answer (*stream)(void *context, const struct agent_caller *caller,
+                               const struct message_stream *message, int wake,
+                               struct stream **stream, struct error *err);
     void *context;
 };
 
@@ -100,7 +107,14 @@ void agent_api_stop(struct agent_api *api);
 /** Where it listens, with the port that was found. */
 struct address agent_api_address(const struct agent_api *api);
 
-enum agent_call { AGENT_CLAIM, AGENT_PROGRESS, AGENT_REPORT, AGENT_TRIGGER, AGENT_CALLS };
+enum agent_call {
+    AGENT_CLAIM,
+    AGENT_PROGRESS,
+    AGENT_REPORT,
+    AGENT_TRIGGER,
+    AGENT_STREAM,
+    AGENT_CALLS
+};
 
 /* HTTP statuses that are counted: those of the table, and one for all others. */
 #define AGENT_STATUSES 16

@@ -19,6 +19,7 @@ static const struct {
     [AGENT_PROGRESS] = {&message_progress_shape, MESSAGE_REQUEST_MAX_BYTES},
     [AGENT_REPORT] = {&message_report_shape, MESSAGE_REPORT_MAX_BYTES},
     [AGENT_TRIGGER] = {&message_trigger_shape, MESSAGE_REQUEST_MAX_BYTES},
+    [AGENT_STREAM] = {&message_stream_shape, MESSAGE_REQUEST_MAX_BYTES},
 };
 
 struct agent_job *agent_job_make(enum agent_call call)
@@ -26,6 +27,7 @@ struct agent_job *agent_job_make(enum agent_call call)
     struct agent_job *job = text_alloc(sizeof *job);
 
     job->call = call;
+    job->wake = -1;
     return job;
 }
 
@@ -41,6 +43,7 @@ void agent_job_free(struct agent_job *job)
     if (!job)
         return;
     wipe(&job->answer);
+    stream_close(job->stream);
     text_done(&job->body);
     agent_presumed_done(&job->presumed);
     json_decref(job->document);
@@ -249,6 +252,8 @@ static enum desk_answer ask(const struct agent_side *side, struct agent_job *job
         return desk->progress(desk->context, caller, job->message, &job->answer, err);
     case AGENT_REPORT:
         return desk->report(desk->context, caller, job->message, &job->answer, err);
+    case AGENT_STREAM:
+        return desk->stream(desk->context, caller, job->message, job->wake, &job->stream, err);
     default:
         return desk->trigger(desk->context, caller, job->message, &job->answer, err);
     }
@@ -297,6 +302,8 @@ static void take_answer(struct agent_job *job, enum desk_answer answer, int64_t 
         wait_on(job, now_ms);
     } else if (answer == DESK_REFUSED) {
         refuse_for_desk(job, err);
+    } else if (answer == DESK_ANSWERED && job->stream) {
+        job->outcome = AGENT_STREAMS;
     } else if (answer == DESK_WAIT || job->answer.length == 0 || too_long) {
         log_error("an answer to an agent is none", LOG_N("bytes", (int64_t)job->answer.length));
         agent_job_refuse(job, "this can not be answered now");

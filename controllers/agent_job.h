@@ -47,6 +47,7 @@ static inline void agent_count(struct agent_side *side, size_t which, int64_t nu
 enum agent_outcome {
     AGENT_WAITS,   /* nothing to say yet: once more after a wake, at `wait_until_ms` at last */
     AGENT_ANSWERS, /* `answer`, with 200 */
+    AGENT_STREAMS, /* `stream`, with 200 */
     AGENT_REFUSES  /* `refusal`, and when to come again */
 };
 
@@ -68,7 +69,9 @@ struct agent_job {
     uint64_t wakes; /* as they were before the desk was asked */
 
     enum agent_outcome outcome;
-    struct text answer; /* may hold secrets: wiped */
+    struct text answer;    /* may hold secrets: wiped */
+    struct stream *stream; /* owned */
+    int wake;              /* told of what comes in it */
     struct error refusal;
     int64_t retry_after_s;
 

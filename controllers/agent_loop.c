@@ -10,11 +10,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/stream_frame.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/library.h"
+
+/* A stream that says nothing for so long says that it is still there. */
+#define BEAT_MS 10000
 
 /* Between two looks at deadlines and at who waited long enough. */
 #define TICK_MS 250
@@ -86,6 +90,64 @@ static void resume(struct agent_client *client)
     loop->answering++;
     connection_enters(&loop->connections, &client->tls.watched, PHASE_REQUEST, clock_mono_ms());
     MHD_resume_connection(client->connection);
+}
+
+/* Streams. */
+
+void agent_loop_sent(struct agent_client *client)
+{
+    client->sent_ms = clock_mono_ms();
+    connection_enters(&client->loop->connections, &client->tls.watched, PHASE_WAIT,
+                      client->sent_ms);
+}
+
+void agent_loop_rest(struct agent_client *client)
+{
+    struct agent_loop *loop = client->loop;
+
+    MHD_suspend_connection(client->connection);
+    client->request.suspended = true;
+    loop->suspended++;
+    watch_end(client);
+    client->next_resting = loop->resting;
+    loop->resting = client;
+}
+
+static void go_on(struct agent_client *client)
+{
+    struct agent_loop *loop = client->loop;
+
+    (void)epoll_ctl(loop->gone, EPOLL_CTL_DEL, client->tls.watched.fd, NULL);
+    client->request.suspended = false;
+    loop->suspended--;
+    MHD_resume_connection(client->connection);
+}
+
+/* Those of whose stream there is more, or who get no more of it. */
+static void end_rests(struct agent_loop *loop)
+{
+    bool draining = atomic_load(&loop->side->draining);
+
+    for (struct agent_client **at = &loop->resting; *at;) {
+        struct agent_client *client = *at;
+
+        if (!draining && !client->gone && !stream_has(client->request.job->stream)) {
+            at = &client->next_resting;
+            continue;
+        }
+        *at = client->next_resting;
+        go_on(client);
+    }
+}
+
+static void beat(struct agent_loop *loop, int64_t now_ms)
+{
+    AUTO(text) struct text frame = {0};
+
+    stream_write_beat(&frame);
+    for (struct agent_client *client = loop->resting; client; client = client->next_resting)
+        if (now_ms - client->sent_ms >= BEAT_MS)
+            stream_beat(client->request.job->stream, (struct span){text_get(&frame), frame.length});
 }
 
 static void take_done(struct agent_loop *loop)
@@ -325,6 +387,7 @@ static void tick(struct agent_loop *loop, int64_t now_ms)
     loop->tick_ms = now_ms + TICK_MS;
     loop->exhausted = false;
     end_waits(loop, now_ms);
+    beat(loop, now_ms);
     connections_cut_late(&loop->connections, now_ms, &cut);
     for (size_t i = 0; i < PHASE_CUT; i++)
         agent_count(loop->side, AGENT_COUNT_CUT, (int64_t)cut.by_phase[i]);
@@ -378,6 +441,7 @@ static void *work(void *context)
         wake_all(loop, now_ms);
         if (now_ms >= loop->tick_ms || atomic_load(&loop->side->draining) != loop->drained)
             tick(loop, now_ms);
+        end_rests(loop);
         MHD_run(loop->daemon);
     }
     return NULL;

@@ -38,6 +38,8 @@ struct agent_client {
     bool gone; /* the other end closed while we looked away */
     struct agent_request request;
     struct agent_client *next, *previous; /* among those who wait */
+    struct agent_client *next_resting;    /* among those whose stream has nothing now */
+    int64_t sent_ms;                      /* when something of a stream was sent last */
 };
 
 struct agent_loop {
@@ -50,7 +52,7 @@ struct agent_loop {
     struct connections connections;
     size_t connections_max;
     struct agent_places *places;
-    struct agent_client *beginning, *waiting;
+    struct agent_client *beginning, *waiting, *resting;
     size_t suspended, answering; /* requests that libmicrohttpd looks away from; that it sends */
     uint64_t woken;              /* side->wakes that those who wait know of */
     int64_t woken_ms, tick_ms, look_ms, end_ms;
@@ -73,6 +75,12 @@ void agent_loop_stop(struct agent_loop *loop);
 
 /** Hands the request of a connection to the threads, and looks away until it is done. */
 void agent_loop_hand_over(struct agent_client *client);
+
+/** Looks away from a stream until there is more of it. */
+void agent_loop_rest(struct agent_client *client);
+
+/** Something of a stream is sent: the connection lives. */
+void agent_loop_sent(struct agent_client *client);
 
 /** Gives back what its body took of the budget. */
 void agent_request_uncount(struct agent_client *client);

@@ -14,6 +14,7 @@ static const struct head_route routes[] = {
     {"/v1/progress", AGENT_PROGRESS, MESSAGE_REQUEST_MAX_BYTES},
     {"/v1/report", AGENT_REPORT, MESSAGE_REPORT_MAX_BYTES},
     {"/v1/trigger", AGENT_TRIGGER, MESSAGE_REQUEST_MAX_BYTES},
+    {"/v1/stream", AGENT_STREAM, MESSAGE_REQUEST_MAX_BYTES},
     {0},
 };
 
@@ -91,6 +92,53 @@ static enum MHD_Result send_answer(struct agent_client *client, struct text *ans
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (closes(client))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+
+    enum MHD_Result queued = MHD_queue_response(client->connection, MHD_HTTP_OK, response);
+
+    MHD_destroy_response(response);
+    client->request.answered = true;
+    atomic_store(&client->tls.watched.served, true);
+    return queued;
+}
+
+/* Bytes of a stream that are sent at once. */
+#define PIECE_BYTES (32u << 10)
+
+/* Who leads no more sends no more: what is missing then shows that it is not all. */
+static ssize_t read_stream(void *context, uint64_t position, char *bytes, size_t room)
+{
+    struct agent_client *client = context;
+    size_t got;
+
+    (void)position;
+    if (client->gone || atomic_load(&client->loop->side->draining))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    switch (stream_get(client->request.job->stream, bytes, room, &got)) {
+    case STREAM_BYTES:
+        agent_loop_sent(client);
+        return (ssize_t)got;
+    case STREAM_LATER:
+        agent_loop_rest(client);
+        return 0;
+    case STREAM_WHOLE:
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    default:
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+}
+
+/* Its end is that of the connection: the trailer tells a whole one. */
+static enum MHD_Result send_stream(struct agent_client *client)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_stream, client, NULL);
+
+    if (!response)
+        abort();
+    MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    agent_loop_sent(client);
 
     enum MHD_Result queued = MHD_queue_response(client->connection, MHD_HTTP_OK, response);
 
@@ -188,6 +236,7 @@ static enum MHD_Result finish(struct agent_client *client)
     request->body = (struct text){0};
     job->begun_ms = clock_mono_ms();
     job->owner = client;
+    job->wake = client->loop->wake;
     request->job = job;
     agent_loop_hand_over(client);
     return MHD_YES;
@@ -202,6 +251,8 @@ static enum MHD_Result answer(struct agent_client *client)
         return MHD_NO;
     if (job->outcome == AGENT_ANSWERS)
         return send_answer(client, &job->answer);
+    if (job->outcome == AGENT_STREAMS)
+        return send_stream(client);
     return refuse(client, &job->refusal, job->retry_after_s, closes(client));
 }
 

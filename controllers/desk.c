@@ -22,8 +22,10 @@ struct desk *desk_make(const struct desk_plan *plan)
 {
     struct desk *desk = text_alloc(sizeof *desk);
 
-    *desk = (struct desk){
-        .plan = *plan, .memory = desk_memory_make(), .hooks = hook_book_make(plan->client)};
+    *desk = (struct desk){.plan = *plan,
+                          .memory = desk_memory_make(),
+                          .hooks = hook_book_make(plan->client),
+                          .streams = stream_book_make(plan->client)};
     return desk;
 }
 
@@ -32,6 +34,7 @@ void desk_free(struct desk *desk)
     if (!desk)
         return;
     hook_book_free(desk->hooks);
+    stream_book_free(desk->streams);
     desk_memory_free(desk->memory);
     free(desk);
 }
@@ -176,6 +179,7 @@ struct agent_desk desk_callbacks(struct desk *desk)
                                .progress = desk_progress,
                                .report = desk_report,
                                .trigger = trigger,
+                               .stream = desk_stream,
                                .context = desk};
 }
 

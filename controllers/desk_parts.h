@@ -4,6 +4,7 @@
 #include "controllers/desk_memory.h"
 #include "controllers/desk_pod.h"
 #include "controllers/hook_book.h"
+#include "controllers/stream_book.h"
 #include "controllers/work_make.h"
 
 /* What the files of the desk share; for them alone. */
@@ -12,6 +13,7 @@ struct desk {
     struct desk_plan plan;
     struct desk_memory *memory;
     struct hook_book *hooks;
+    struct stream_book *streams;
 };
 
 /* Writes that somebody else was faster with are tried again so often. */
@@ -117,7 +119,17 @@ struct desk_question {
 bool desk_hook(const struct desk *desk, const struct desk_question *question,
                struct message_verdict *verdict, struct text *kept, struct error *err) MUST_CHECK;
 
+/** Whether this attempt is his, by memory or, after a change of leaders, by the ledger. */
+enum desk_answer desk_judge_claim(const struct desk *desk, const struct agent_caller *caller,
+                                  const struct desk_claim *claim, bool restore, struct error *err);
+
+/** Until when a session may take; 0: for ever. */
+int64_t desk_deadline_of(const json_t *session);
+
 /* The calls, as struct agent_desk has them. */
+enum desk_answer desk_stream(void *context, const struct agent_caller *caller,
+                             const struct message_stream *message, int wake, struct stream **stream,
+                             struct error *err);
 enum desk_answer desk_claim(void *context, const struct agent_caller *caller,
                             const struct message_claim *message, struct text *answer,
                             struct error *err);

@@ -73,9 +73,8 @@ bool desk_begin_hook(const struct desk *desk, const char *target, const struct d
     return *begun || target_lease_write(desk->plan.client, holding.lease, holding.claims, err);
 }
 
-/* Whether this attempt is his, by memory or, after a change of leaders, by the ledger. */
-static enum desk_answer judge_claim(const struct desk *desk, const struct agent_caller *caller,
-                                    const struct desk_claim *claim, bool restore, struct error *err)
+enum desk_answer desk_judge_claim(const struct desk *desk, const struct agent_caller *caller,
+                                  const struct desk_claim *claim, bool restore, struct error *err)
 {
     AUTO(desk_pod) struct desk_pod pod = {0};
     AUTO(holding) struct holding holding = {0};
@@ -99,7 +98,7 @@ static bool has_ended(const json_t *session, bool restore)
                    : session_phase_is_final(session_phase_of(phase));
 }
 
-static int64_t deadline_of(const json_t *session)
+int64_t desk_deadline_of(const json_t *session)
 {
     int64_t deadline_s;
 
@@ -113,7 +112,7 @@ static const char *reason_to_end(const struct desk *desk, const json_t *session,
                                  const char *host)
 {
     const json_t *status = tree_get(session, "status");
-    int64_t deadline_s = deadline_of(session);
+    int64_t deadline_s = desk_deadline_of(session);
 
     if (has_ended(session, restore))
         return "the session has ended";
@@ -162,7 +161,7 @@ enum desk_answer desk_progress(void *context, const struct agent_caller *caller,
 
     if (!session)
         return desk_refuse(err, ERROR_NOT_FOUND, "the session is not there any more");
-    if (judge_claim(desk, caller, &claim, restore, err) != DESK_ANSWERED)
+    if (desk_judge_claim(desk, caller, &claim, restore, err) != DESK_ANSWERED)
         return DESK_REFUSED;
 
     const char *reason = reason_to_end(desk, session, restore, message->host);

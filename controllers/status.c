@@ -136,7 +136,8 @@ static void format_loops(const struct status_facts *facts, struct text *text)
 
 static void format_agent_calls(const struct agent_api_facts *agents, struct text *text)
 {
-    static const char *const calls[AGENT_CALLS] = {"claim", "progress", "report", "trigger"};
+    static const char *const calls[AGENT_CALLS] = {"claim", "progress", "report", "trigger",
+                                                   "stream"};
 
     head(text, "agent_requests_total", "counter", "Well-formed requests of agents.");
     for (size_t i = 0; i < AGENT_CALLS; i++) {

@@ -104,19 +104,48 @@ static void take_status(struct pod_exec_result *result, struct span text)
     result->code = code_of(status);
 }
 
-void pod_exec_take(struct pod_exec_result *result, struct span message, size_t max)
+/* The first of it. */
+static void keep_first(struct pod_exec_result *result, struct span data, size_t max)
 {
-    struct span data = {message.data + 1, message.length - 1};
     size_t room = max - result->output.length;
 
-    if (message.length == 0)
+    result->cut = result->cut || data.length > room;
+    text_add(&result->output, data.data, data.length > room ? room : data.length);
+}
+
+/* The last of it. */
+static void keep_last(struct pod_exec_result *result, struct span data, size_t max)
+{
+    struct text *output = &result->output;
+    size_t over;
+
+    text_add(output, data.data, data.length);
+    if (output->length <= max)
         return;
+    over = output->length - max;
+    result->cut = true;
+    memmove(output->data, output->data + over, max);
+    output->length = max;
+    output->data[max] = '\0';
+}
+
+bool pod_exec_take(const struct pod_exec *exec, struct pod_exec_result *result, struct span message)
+{
+    struct span data = {message.data + 1, message.length - 1};
+
+    if (message.length == 0)
+        return true;
     if (message.data[0] == STATUS)
         take_status(result, data);
     if (message.data[0] != OUT && message.data[0] != ERR)
-        return;
-    result->cut = result->cut || data.length > room;
-    text_add(&result->output, data.data, data.length > room ? room : data.length);
+        return true;
+    if (!exec->take)
+        keep_first(result, data, exec->output_max);
+    else if (message.data[0] == OUT)
+        return data.length == 0 || exec->take(exec->context, data);
+    else
+        keep_last(result, data, exec->output_max);
+    return true;
 }
 
 bool pod_exec_judge(const struct pod_exec_result *result, struct error *err)
@@ -354,7 +383,7 @@ static bool say(const struct line *line, enum websocket_op op, struct span data,
 }
 
 /* All whole frames that have come. *over: it was closed. */
-static bool take_frames(struct line *line, struct websocket *socket, size_t max,
+static bool take_frames(struct line *line, struct websocket *socket, const struct pod_exec *exec,
                         struct pod_exec_result *result, bool *over, struct error *err)
 {
     while (!*over) {
@@ -371,22 +400,22 @@ static bool take_frames(struct line *line, struct websocket *socket, size_t max,
             continue;
         if (event.op == WEBSOCKET_PING && !say(line, WEBSOCKET_PONG, event.data, err))
             return false;
-        if (event.op == WEBSOCKET_BINARY)
-            pod_exec_take(result, event.data, max);
+        if (event.op == WEBSOCKET_BINARY && !pod_exec_take(exec, result, event.data))
+            return error_set(err, ERROR_GONE, "nobody wants any more of it");
         *over = event.op == WEBSOCKET_CLOSE;
     }
     return true;
 }
 
-static bool listen_to(struct line *line, size_t max, struct pod_exec_result *result,
-                      struct error *err)
+static bool listen_to(struct line *line, const struct pod_exec *exec,
+                      struct pod_exec_result *result, struct error *err)
 {
     AUTO(websocket) struct websocket socket = {.max = MESSAGE_MAX_BYTES};
     struct error ignored;
     bool over = false, end = false;
 
     while (!over && !end && !result->ended) {
-        if (!take_frames(line, &socket, max, result, &over, err))
+        if (!take_frames(line, &socket, exec, result, &over, err))
             return false;
         if (!over && !result->ended && !receive(line, &end, err))
             return false;
@@ -410,8 +439,7 @@ bool kube_pod_exec(struct kube_client *client, const struct pod_exec *exec,
         return false;
 
     bool good = connect_line(&line, text_get(&path), err) &&
-                upgrade(&line, text_get(&path), result, err) &&
-                listen_to(&line, exec->output_max, result, err);
+                upgrade(&line, text_get(&path), result, err) && listen_to(&line, exec, result, err);
 
     /* its handle goes before the client may */
     transfer_unref(TAKE(line.transfer));

@@ -25,6 +25,14 @@ struct pod_exec {
     int64_t timeout_ms;
     int cancel_fd;     /* readable: give up at once; below 0: nothing does */
     size_t output_max; /* bytes that are kept of both outputs; more are read and forgotten */
+
+    /**
+     * Given what the command writes to standard output as it comes; while it waits, nothing more
+     * is read, so that the command waits too. False: nobody wants any more of it. Then `output`
+     * has standard error alone, the last of it. NULL: nobody is given anything.
+     */
+    bool (*take)(void *context, struct span data);
+    void *context;
 };
 
 /** How it went. {0} before; release with pod_exec_done(). */
@@ -50,6 +58,7 @@ static inline void auto_pod_exec_result(struct pod_exec_result *result)
  *          not, ERROR_NOT_FOUND, ERROR_BAD_REQUEST (no such container), ERROR_TIMEOUT;
  *          ERROR_UNAVAILABLE when the connection broke: whether it ran is not known when
  *          `result->sent` and not `result->ended`. ERROR_INVALID: it ended with another status.
+ *          ERROR_GONE: exec->take wanted no more.
  */
 bool kube_pod_exec(struct kube_client *client, const struct pod_exec *exec,
                    struct pod_exec_result *result, struct error *err) MUST_CHECK;
@@ -58,11 +67,12 @@ bool kube_pod_exec(struct kube_client *client, const struct pod_exec *exec,
 bool pod_exec_path(const struct pod_exec *exec, struct text *out, struct error *err) MUST_CHECK;
 
 /**
- * Takes one message: its first byte is the channel. Pure.
+ * Takes one message: its first byte is the channel. Calls exec->take, else pure.
  *
- * @param max  Bytes of output that are kept.
+ * @return  False: exec->take wants no more.
  */
-void pod_exec_take(struct pod_exec_result *result, struct span message, size_t max);
+bool pod_exec_take(const struct pod_exec *exec, struct pod_exec_result *result,
+                   struct span message) MUST_CHECK;
 
 /** Judges a result: true when it ended with 0; else err says how. Pure. */
 bool pod_exec_judge(const struct pod_exec_result *result, struct error *err) MUST_CHECK;

@@ -27,6 +27,23 @@ class Refuse(Exception):
         return status
 
 
+class Stream:
+    """What a command writes: pieces of bytes, after the last of which the connection ends."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    def send(self, handler):
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/octet-stream")
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        for piece in self.pieces:
+            handler.wfile.write(piece() if callable(piece) else piece)
+            handler.wfile.flush()
+
+
 class AgentApi:
     """Use as context. `work` is handed out to claims, one each; an answer is a dict, a Refuse, or a function of the
     request that returns or raises one. What was asked is in `asked`: (path, message, token)."""
@@ -89,6 +106,9 @@ class AgentApi:
             answer, code = self.answer(handler.path, message, handler.connection), 200
         except Refuse as refusal:
             answer, code = refusal.status(), refusal.code
+        if isinstance(answer, Stream) and not self.ending:
+            answer.send(handler)
+            return
         if answer is None or self.ending:  # as if the machine had gone
             handler.close_connection = True
             return

@@ -26,6 +26,7 @@ import test_owner  # noqa: F401
 import test_real_api  # noqa: F401
 import test_restore  # noqa: F401
 import test_step  # noqa: F401
+import test_stream  # noqa: F401
 import test_wipe  # noqa: F401
 
 if __name__ == "__main__":

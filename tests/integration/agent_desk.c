@@ -6,10 +6,10 @@
  *   wake, drain             as the functions
  *   work UID JSON           what claims of that pod get; without JSON: nothing again
  *   expects 0|1             whether claims are asked for before tokens are judged (1 at first)
- *   refuse CALL CODE TEXT   all of these calls; CODE 0: not any more
- *   hold CALL|review        the next of them wait; `release CALL|review` lets them go
- *   facts                   JSON
- *   seen                    JSON list of what the desk was asked: [call, pod UID, account]
+ *   stream COUNT END        what a stream is: so many frames of 32 KiB, then END: whole, cut or
+ * stay refuse CALL CODE TEXT   all of these calls; CODE 0: not any more hold CALL|review        the
+ * next of them wait; `release CALL|review` lets them go facts                   JSON seen JSON list
+ * of what the desk was asked: [call, pod UID, account]
  *
  * Usage: agent_desk ADDRESS CERT KEY. It ends with standard input.
  */
@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "api/stream_frame.h"
 #include "base/auto.h"
 #include "base/log.h"
 #include "base/tree.h"
@@ -27,7 +29,7 @@
 
 #define REVIEW AGENT_CALLS
 
-static const char *const names[] = {"claim", "progress", "report", "trigger", "review"};
+static const char *const names[] = {"claim", "progress", "report", "trigger", "stream", "review"};
 
 struct script {
     pthread_mutex_t lock;
@@ -35,6 +37,9 @@ struct script {
     json_t *work; /* by pod UID; this and the rest under the lock */
     json_t *seen;
     bool expects;
+    int frames; /* of a stream */
+    char end;
+    _Atomic int put; /* frames that the last one took */
     bool held[AGENT_CALLS + 1];
     struct error refusals[AGENT_CALLS];
 };
@@ -124,6 +129,57 @@ static enum desk_answer trigger(void *context, const struct agent_caller *caller
                           answer, err);
 }
 
+/* A command that writes as fast as it is read. */
+static void *write_stream(void *context)
+{
+    void **both = context;
+    struct script *script = both[0];
+    struct stream *stream = both[1];
+    AUTO(stream_writer) struct stream_writer writer = {.bytes = 0};
+    AUTO(text) struct text frame = {0};
+    bool read = true;
+    char data[STREAM_DATA_MAX_BYTES];
+
+    free(both);
+    memset(data, 'x', sizeof data);
+    stream_write_head(&frame);
+    for (int i = 0; read && i < script->frames; i++) {
+        stream_write_data(&writer, (struct span){data, sizeof data}, &frame);
+        read = stream_put(stream, (struct span){text_get(&frame), frame.length});
+        frame.length = 0;
+        script->put = i + read;
+    }
+    if (script->end == 'w')
+        stream_write_end(&writer, 3, span_of("so it ended"), &frame);
+    while (read && script->end == 's')
+        read = stream_put(stream, (struct span){"", 0}) && usleep(1000) == 0;
+    stream_end(stream, read && stream_put(stream, (struct span){text_get(&frame), frame.length}) &&
+                           script->end == 'w');
+    return NULL;
+}
+
+static enum desk_answer stream(void *context, const struct agent_caller *caller,
+                               const struct message_stream *message, int wake,
+                               struct stream **stream, struct error *err)
+{
+    AUTO(text) struct text unused = {0};
+    enum desk_answer outcome = answer_as_told(context, AGENT_STREAM, caller, "", &unused, err);
+    void **both = text_alloc(2 * sizeof *both);
+    pthread_t thread;
+
+    (void)message;
+    if (outcome != DESK_ANSWERED) {
+        free(both);
+        return outcome;
+    }
+    both[0] = context;
+    both[1] = *stream = stream_make(wake);
+    if (pthread_create(&thread, NULL, write_stream, both) != 0)
+        abort();
+    pthread_detach(thread);
+    return DESK_ANSWERED;
+}
+
 static char *copy_of(const char *text)
 {
     return text_dup(text, strlen(text));
@@ -177,7 +233,7 @@ static void print(json_t *tree)
     puts(text);
 }
 
-static void print_facts(struct agent_api *api)
+static void print_facts(struct agent_api *api, struct script *script)
 {
     struct agent_api_facts facts = agent_api_look(api);
     const struct {
@@ -197,6 +253,7 @@ static void print_facts(struct agent_api *api)
         {"reviewsBad", facts.reviews_bad},
         {"verdictsCached", facts.verdicts_cached},
         {"claims", facts.calls[AGENT_CLAIM]},
+        {"framesPut", script->put},
         {"certificateUntil", facts.certificate_until_s},
     };
     json_t *made = json_object();
@@ -219,7 +276,10 @@ static void change(struct script *script, char *words[4])
         tree_put_text(script->work, words[1], words[2]);
     else if (strcmp(words[0], "work") == 0)
         json_object_del(script->work, words[1]);
-    else if (strcmp(words[0], "expects") == 0)
+    else if (strcmp(words[0], "stream") == 0) {
+        script->frames = atoi(words[1]);
+        script->end = words[2][0];
+    } else if (strcmp(words[0], "expects") == 0)
         script->expects = words[1][0] == '1';
     else if (strcmp(words[0], "refuse") == 0)
         error_set(&script->refusals[call_named(words[1])], (enum error_code)atoi(words[2]), "%s",
@@ -240,7 +300,7 @@ static void obey(struct script *script, struct agent_api *api, char *line)
     for (int i = 0; i < 4 && rest; i++)
         words[i] = i < 3 ? strsep(&rest, " ") : rest;
     if (strcmp(words[0], "facts") == 0) {
-        print_facts(api);
+        print_facts(api, script);
         return;
     }
     if (strcmp(words[0], "seen") == 0) {
@@ -264,7 +324,7 @@ int main(int argc, char **argv)
     struct certs_files files = {.cert = argv[argc > 3 ? 2 : 0], .key = argv[argc > 3 ? 3 : 0]};
     struct agent_api_plan plan = {
         .judge = {review, &script},
-        .desk = {expects, claim, progress, report, trigger, &script},
+        .desk = {expects, claim, progress, report, trigger, stream, &script},
     };
     char text[ADDRESS_TEXT_BYTES];
     struct error err;

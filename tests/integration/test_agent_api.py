@@ -16,6 +16,7 @@ import threading
 import time
 
 import harness
+import stream_frames
 from controller import AGENT, Controller, installed
 from harness import (SLOW, check, check_equal, check_refused, check_status_object, chunked, ends, eventually,
                      head, post, read_answer, send, temporary_folder, test, trusting)
@@ -29,7 +30,8 @@ PROGRESS = {**WHICH, "stage": "Work"}
 REPORT = {**WHICH, "outcome": "Failed", "durationMilliseconds": 1, "error": {"reason": "No", "message": "no"}}
 TRIGGER = {"agentVersion": "0.1.0"}
 EXPIRES_S = int(time.time()) + 7200  # the same token in all of a test
-CALLS = {"/v1/claim": CLAIM, "/v1/progress": PROGRESS, "/v1/report": REPORT, "/v1/trigger": TRIGGER}
+CALLS = {"/v1/claim": CLAIM, "/v1/progress": PROGRESS, "/v1/report": REPORT, "/v1/trigger": TRIGGER,
+         "/v1/stream": {**WHICH, "turn": 1}}
 
 
 class Desk:
@@ -586,3 +588,66 @@ def the_leader_serves_agents_and_says_where():
                 eventually(lambda: controller.metric("agent_waiting") == 1, "waits")
                 check_equal(controller.ends(), 0, "exit code")
                 is_refused(read_answer(connection), 503, "leader")
+
+
+def begin_stream(connection):
+    """What has come of the body so far, once the head is here."""
+    send(connection, call("/v1/stream"))
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    lines, _, body = received.partition(b"\r\n\r\n")
+    check(lines.startswith(b"HTTP/1.1 200") and b"application/octet-stream" in lines, lines)
+    check(b"chunked" not in lines.lower(), "its frames are its own")
+    return body
+
+
+def rest_of(connection, body):
+    with contextlib.suppress(ssl.SSLError, ConnectionError):
+        while piece := connection.recv(1 << 20):
+            body += piece
+    return body
+
+
+@test("AG15")
+def a_stream_comes_whole_or_cut():
+    with Desk() as desk:
+        for frames, end in ((60, "whole"), (0, "whole"), (60, "cut"), (0, "cut")):
+            desk.tell("stream", str(frames), end)
+            with desk.tls() as connection:
+                body = rest_of(connection, begin_stream(connection))
+            data, trailer = stream_frames.read(body)
+            check_equal((len(data), data.count(b"x")), (frames << 15, frames << 15), "bytes")
+            check_equal(trailer, (3, b"so it ended") if end == "whole" else None, "trailer")
+        desk.tell("refuse", "stream", "409", "taken")
+        is_refused(ask(desk, call("/v1/stream")), 409, "taken")
+        check_equal({one[0] for one in desk.seen()}, {"stream"}, "what the desk was asked")
+
+
+@test("AG15")
+def who_reads_slowly_holds_up_who_writes():
+    with Desk() as desk:
+        desk.tell("stream", "40000", "whole")
+        with desk.tls() as connection:
+            begin_stream(connection)
+            seen = []
+            eventually(lambda: seen.append(desk.fact("framesPut")) or (len(seen) > 9 and len(set(seen[-9:])) == 1),
+                       "nothing more is written")
+            check(seen[-1] < 2000, f"{seen[-1]} frames of 32 KiB are under way")
+            before = desk.rss_kib()
+            check(before < 200 << 10, f"{before} KiB")
+            while desk.fact("framesPut") < seen[-1] + 100:
+                check(connection.recv(1 << 20), "it goes on")
+        eventually(lambda: desk.fact("connections") == 0, "who left is forgotten")
+
+
+@test("AG15")
+def who_leads_no_more_sends_no_trailer():
+    with Desk() as desk:
+        desk.tell("stream", "3", "stay")
+        with desk.tls() as connection:
+            body = begin_stream(connection)
+            while len(stream_frames.read(body)[0]) < 3 << 15:
+                body += connection.recv(65536)
+            desk.tell("drain")
+            check_equal(stream_frames.read(rest_of(connection, body))[1], None, "trailer")

@@ -107,9 +107,10 @@ START_TEST(results)
         struct error err = {.message = ""};
         bool good;
 
+        const struct pod_exec exec = {.output_max = ends[_i].cut && !ends[_i].ended ? 9 : 8};
+
         for (size_t i = 0; i < 5 && ends[_i].messages[i]; i++)
-            pod_exec_take(&result, span_of(ends[_i].messages[i]),
-                          ends[_i].cut && !ends[_i].ended ? 9 : 8);
+            ck_assert(pod_exec_take(&exec, &result, span_of(ends[_i].messages[i])));
         good = pod_exec_judge(&result, &err);
         ck_assert_str_eq(text_get(&result.output), ends[_i].output);
         ck_assert_int_eq(result.ended, ends[_i].ended);
