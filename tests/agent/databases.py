@@ -117,10 +117,10 @@ def fresh_mariadb():
 
 
 class MariaDB:
-    """One server. Use as context."""
+    """One server. Use as context. tls: "offered", "required" or "none"."""
 
-    def __init__(self):
-        self.folder, self.port = own_folder(), free_port()
+    def __init__(self, tls="offered"):
+        self.folder, self.port, self.tls = own_folder(), free_port(), tls
         self.data = f"{self.folder}/data"
         shutil.copytree(fresh_mariadb(), self.data)
         shutil.copy(harness.WORLD.cert, f"{self.folder}/cert")
@@ -133,7 +133,8 @@ class MariaDB:
         words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.folder}/socket",
                  f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve",
                  f"--init-file={self.folder}/init", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
-                 f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]
+                 *([] if self.tls == "none" else [f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]),
+                 *(["--require-secure-transport"] if self.tls == "required" else [])]
         with open(f"{self.folder}/log", "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
                                             group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin"})
