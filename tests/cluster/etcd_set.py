@@ -5,7 +5,7 @@
         etcd.fill(50000)
         etcd.pause(etcd.follower())
 
-Its programs are those that the cluster itself runs (or, with version="3.5" and needs=["etcd35"], older ones); a folder of
+Its programs are those that the cluster itself runs (or, with version="3.5" and needs=["etcd35"], or version="3.4" and needs=["etcd34"], older ones); a folder of
 the node that has them is mounted into the pods, so no image has to be made."""
 
 import base64
@@ -24,11 +24,15 @@ from harness import LIMIT_S, SHELL_IMAGE, ApiError, check, check_equal, eventual
 from installed import processes
 
 PASSWORD = "etcd-pass-word-51e7"
-PROGRAMS = {"3.5": ("etcd-3.5", "etcdctl-3.5", "etcdutl-3.5"), "3.6": ("etcd", "etcdctl", "etcdutl")}
+PROGRAMS = {"3.4": ("etcd-3.4", "etcdctl-3.4", "etcdctl-3.4"), "3.5": ("etcd-3.5", "etcdctl-3.5", "etcdutl-3.5"),
+            "3.6": ("etcd", "etcdctl", "etcdutl")}
+# Debian's is linked with its libc, which the shell's image does not have.
+IMAGES = {"3.4": "localhost/granary-etcd:dev", "3.5": SHELL_IMAGE, "3.6": SHELL_IMAGE}
 MOUNT, DATA_DIR, CERTIFICATES = "/var/lib/etcd", "/var/lib/etcd/data", "/etc/etcd"
 CLIENTS, PEERS, METRICS = 2379, 2380, 2381
 OPS = 1000  # of one transaction, as told to the members
 ASK_S = 60
+WATCH_S = 30
 
 
 def b64(text):
@@ -97,12 +101,12 @@ class EtcdSet:
                    "heartbeat-interval": 500, "election-timeout": 5000}
         options.update({f"{peer}{key}": f"{CERTIFICATES}/{value}" for peer in ("", "peer-") for key, value in files.items()})
         return [f"--{key}={value}" for key, value in options.items()] + [
-            "--client-cert-auth", "--peer-client-cert-auth", "--unsafe-no-fsync"]
+            "--client-cert-auth", "--peer-client-cert-auth", *([] if self.version == "3.4" else ["--unsafe-no-fsync"])]
 
     def _pod(self):
         mounts = {"data": MOUNT, "certificates": CERTIFICATES, "programs": "/programs"}
         container = {
-            "name": "etcd", "image": SHELL_IMAGE, "imagePullPolicy": "Never", "args": self.words(),
+            "name": "etcd", "image": IMAGES[self.version], "imagePullPolicy": "Never", "args": self.words(),
             "command": [f"/programs/{os.path.basename(self.server)}"],
             "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
             "ports": [{"name": "client", "containerPort": CLIENTS}, {"name": "peer", "containerPort": PEERS}],
@@ -163,7 +167,7 @@ class EtcdSet:
         self.cluster.apply(self.objects(), self.space)
         self.ready()
         for words in (["user", "add", f"root:{PASSWORD}"], ["user", "grant-role", "root", "root"], ["auth", "enable"]):
-            self.ctl(*words, user=False)
+            eventually(lambda words=words: self._once(*words), f"etcdctl {words[0]} {words[1]}")
         return self
 
     def __exit__(self, *_):
@@ -211,15 +215,30 @@ class EtcdSet:
     def _environment(self, user):
         return {"ETCDCTL_API": "3", **({"ETCDCTL_USER": "root", "ETCDCTL_PASSWORD": PASSWORD} if user else {})}
 
+    def _command(self, member, *words):
+        return [self.client, f"--endpoints=https://{self.address(member or self.members[0])}:{CLIENTS}",
+                "--insecure-skip-tls-verify", "--dial-timeout=30s", "--command-timeout=50s",
+                f"--cert={self.certificates.path('client.crt')}", f"--key={self.certificates.path('client.key')}", *words]
+
+    def _once(self, *words):
+        """What timed out may have been done all the same; then it is refused, as done or since a password is asked for now."""
+        done = subprocess.run(self._command(None, *words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, env=self._environment(False), timeout=ASK_S)
+        return done.returncode == 0 or any(word in done.stderr for word in ("already", "user name is empty"))
+
     def ctl(self, *words, member=None, user=True, wanted=0):
         """etcdctl, towards one member; the first one unless said otherwise. Returns what it prints."""
-        done = subprocess.run(
-            [self.client, f"--endpoints=https://{self.address(member or self.members[0])}:{CLIENTS}", "--insecure-skip-tls-verify",
-             f"--cert={self.certificates.path('client.crt')}", f"--key={self.certificates.path('client.key')}", *words],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=self._environment(user),
-            timeout=ASK_S)
+        done = subprocess.run(self._command(member, *words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              check=False, env=self._environment(user), timeout=ASK_S)
         check(wanted is None or done.returncode == wanted, f"etcdctl {words[0]}: {done.stderr.strip()[-500:]}")
         return done.stdout
+
+    def watch(self, prefix, revision):
+        """What etcdctl says of a watch from a revision on that was compacted; else it would wait for ever."""
+        done = subprocess.run(["timeout", str(WATCH_S), *self._command(None, "watch", "--prefix", f"--rev={revision}", prefix)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                              env=self._environment(True), timeout=ASK_S)
+        return done.stdout + done.stderr
 
     def status(self, member):
         (found,) = json.loads(self.ctl("endpoint", "status", "-w", "json", member=member))

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import tools
 from etcd_set import PASSWORD, EtcdSet
@@ -15,13 +16,13 @@ from installed import ANNOTATION
 from test_certificates import controllers, holder, installed, kill
 from test_life import LATE_S, back_up, ended, protectable, ready_configuration
 
-KEYS, BUMP = 50000, 1000000000
+KEYS, SOME, BUMP = 50000, 2000, 1000000000
 STAGES = ["Planned", "Stopping", "Restoring", "Restored", "Succeeded"]
 
 
-def restore(cluster, space, repository, name, snapshot):
+def restore(cluster, space, repository, name, snapshot, version="3.6"):
     cluster.apply({"apiVersion": "stash.appscode.com/v1beta1", "kind": "RestoreSession", "metadata": {"name": name}, "spec": {
-        "repository": {"name": repository}, "task": {"name": "etcd-restore-3.6.0"},
+        "repository": {"name": repository}, "task": {"name": f"etcd-restore-{version}.0"},
         "target": {"ref": {"apiVersion": "appcatalog.appscode.com/v1alpha1", "kind": "AppBinding", "name": "etcd"},
                    "rules": [{"snapshots": [snapshot]}]}}}, space)
 
@@ -71,14 +72,18 @@ def damage(etcd, members):
         etcd.signal(member, signal.SIGKILL)
 
 
-def came_back(etcd, model, revision):
-    """On each member what was put before, and nothing of what came later; revisions go on where nobody has seen any."""
+def came_back(etcd, model, revision, bump=BUMP):
+    """On each member what was put before, and nothing of what came later; revisions go on where nobody has seen any, and who
+    watched is told so."""
     etcd.ready(LATE_S)
     for member in etcd.members:
         check_equal(etcd.content(member=member), model, f"keys of {member}")
     check_equal(etcd.content("later/"), {}, "what came after the backup")
     etcd.ctl("put", "after", "the restore")
-    check_equal(etcd.revision(), revision + BUMP + 1, "the revision of the first write")
+    check_equal(etcd.revision(), revision + bump + 1, "the revision of the first write")
+    if bump:
+        said = etcd.watch("later/", revision + 1)
+        check("compacted" in said, f"who watched from the revision of the backup on: {said}")
 
 
 def bad_snapshot(cluster, etcd, repository):
@@ -129,17 +134,48 @@ def one_is_lost_and_it_is_rolled_back(cluster, etcd, repository, snapshot, model
             LATE_S)
 
 
+def backed_up(cluster, etcd, keys):
+    """What was put, where it is, its snapshot and revision; then more is put."""
+    space = etcd.space
+    model = etcd.fill(keys)
+    cluster.apply(etcd.app_binding("etcd", {ANNOTATION: space}), space)
+    configuration = ready_configuration(cluster, space)
+    (stat,) = back_up(cluster, space, configuration["metadata"]["name"], "good")["status"]["targets"][0]["stats"]
+    etcd.fill(100, prefix="later/")
+    return (model, configuration["spec"]["repository"]["name"], stat["snapshots"][0]["name"], stat["etcd"]["revision"])
+
+
+def older(cluster, version, lost, bump):
+    """An older etcd comes back after so many of its members have lost their data dirs."""
+    with protectable(cluster, task={"name": "etcd-backup-${TARGET_APP_VERSION}"}) as space, \
+            EtcdSet(cluster, space, version=version) as etcd:
+        model, repository, snapshot, revision = backed_up(cluster, etcd, SOME)
+        cluster.kubectl("create", "rolebinding", "granary-scale", "-n", space, "--clusterrole=granary-scale",
+                        "--serviceaccount=granary-system:granary-controller")
+        lose(etcd, etcd.members[:lost])
+        restore(cluster, space, repository, "older", snapshot, version)
+        found = succeeded(cluster, space, "older")["status"]["etcd"]
+        came_back(etcd, model, revision, bump)
+        check_equal((found["bump"], found["revision"]), (bump, revision), f"what the session says: {found}")
+        return f"tools {found['toolVersion']}; {condition(cluster, space, 'older', 'EtcdPlanned')}"
+
+
+@test("ET3 of 3.4 and 3.5", alone=True, needs=["etcd34", "etcd35"])
+def older_etcds_come_back(cluster):
+    """Of one two members are lost, of the other all data dirs. The tools of 3.4 can not bump revisions: the session says so."""
+    installed(cluster)
+    with ThreadPoolExecutor() as both:
+        two, all_three = both.submit(older, cluster, "3.4", 2, 0), both.submit(older, cluster, "3.5", 3, BUMP)
+        check("not bumped" in two.result(), two.result())
+        check("Revisions go on behind" in all_three.result(), all_three.result())
+    return f"{two.result()}; {all_three.result()}"
+
+
 @test("ET3 ET4 ET5", alone=True)
 def an_etcd_comes_back_whatever_was_lost(cluster):
     installed(cluster)
     with protectable(cluster, task={"name": "etcd-backup-3.6.0"}) as space, EtcdSet(cluster, space) as etcd:
-        model = etcd.fill(KEYS)
-        cluster.apply(etcd.app_binding("etcd", {ANNOTATION: space}), space)
-        configuration = ready_configuration(cluster, space)
-        repository = configuration["spec"]["repository"]["name"]
-        (stat,) = back_up(cluster, space, configuration["metadata"]["name"], "good")["status"]["targets"][0]["stats"]
-        snapshot, revision = stat["snapshots"][0]["name"], stat["etcd"]["revision"]
-        etcd.fill(100, prefix="later/")
+        model, repository, snapshot, revision = backed_up(cluster, etcd, KEYS)
         why = bad_snapshot(cluster, etcd, repository)
         plan = all_is_lost(cluster, etcd, repository, snapshot)
         check(f"revision {revision}" in plan and "the newest is" in plan, plan)
