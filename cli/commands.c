@@ -10,19 +10,16 @@
 #include "cli/pause.h"
 #include "cli/render.h"
 #include "cli/restore.h"
+#include "cli/snapshots.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
 #include "cli/unlock.h"
 #include "cli/validate.h"
 
 const struct command *const commands[] = {
-    &command_status,  &command_coverage,
-    &command_trigger, &command_restore,
-    &command_pause,   &command_resume,
-    &command_unlock,  &command_adopt,
-    &command_render,  &command_validate,
-    &command_explain, &command_completion,
-    &command_manual,  NULL,
+    &command_status,   &command_coverage, &command_snapshots,  &command_trigger, &command_restore,
+    &command_pause,    &command_resume,   &command_unlock,     &command_adopt,   &command_render,
+    &command_validate, &command_explain,  &command_completion, &command_manual,  NULL,
 };
 
 const char *const commands_sides[SIDES] = {

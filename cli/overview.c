@@ -178,6 +178,18 @@ static void gather(const struct overview_seen *seen, const json_t *configuration
         qsort(list->items, list->count, sizeof(const json_t *), compare_sessions);
 }
 
+json_t *overview_backups_of(const json_t *sessions, const json_t *configuration)
+{
+    AUTO(session_list) struct session_list list = {0};
+    const struct overview_seen seen = {.sessions = sessions};
+    json_t *made = json_array();
+
+    gather(&seen, configuration, &list);
+    for (size_t i = 0; i < list.count; i++)
+        tree_push_new(made, tree_share(list.items[i]));
+    return made;
+}
+
 static bool is_backup(const json_t *session)
 {
     return span_is(tree_span(session, "kind"), "BackupSession");

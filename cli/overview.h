@@ -33,6 +33,9 @@ struct overview_seen {
  */
 json_t *overview_make(const struct overview_seen *seen);
 
+/** The BackupSessions of a configuration, newest first. New list; both borrowed. */
+json_t *overview_backups_of(const json_t *sessions, const json_t *configuration);
+
 /** True when somebody has to look at it: NotReady, Damaged, Failing, Late. The others are Healthy,
  *  Running, New (no backup yet), Paused, Unseen (no controller has looked at it yet). */
 bool overview_is_bad(const char *health);

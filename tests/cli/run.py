@@ -19,6 +19,7 @@ import test_explain  # noqa: E402,F401
 import test_render  # noqa: E402,F401
 import test_repository  # noqa: E402,F401
 import test_restore  # noqa: E402,F401
+import test_snapshots  # noqa: E402,F401
 import test_usage  # noqa: E402,F401
 import test_validate  # noqa: E402,F401
 

@@ -106,6 +106,8 @@ def triggered(cluster, space, configuration):
 
 def told(cluster, space, configuration, session):
     """What the command says of a backup that went well; and a pause, which the controller follows."""
+    newest = session["status"]["targets"][0]["stats"][0]["snapshots"][0]["name"]
+    check(newest in cluster.granary("snapshots", "-n", space, "deploy/web"), f"{newest} is not listed")
     volumes = {row["claim"]: row for row in json.loads(cluster.granary("coverage", "-n", space, "-o", "json"))}
     check_equal((volumes["data"]["state"], volumes["data"]["usedBy"]),
                 ("Protected", [{"kind": "Deployment", "name": "web"}]), f"{volumes}")
