@@ -1,24 +1,23 @@
 #include "agent/database_proof.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* Bytes behind an RDB: its CRC64, lowest byte first; before them the opcode of its end. */
-#define RDB_CRC_BYTES 8u
-#define RDB_END_BYTES (1u + RDB_CRC_BYTES)
-#define RDB_END 0xFF
+#include "agent/crc64.h"
 
-/* Bytes that an RDB begins with: "REDIS" and four digits. */
-#define RDB_MAGIC_BYTES 9u
+/* Bytes that an RDB ends with: its CRC64, lowest byte first. */
+#define RDB_CRC_BYTES sizeof((struct database_proof *)0)->last
 
 void database_proof_init(struct database_proof *proof, enum database_format format)
 {
     *proof = (struct database_proof){.format = format};
+    if (format == DATABASE_RDB)
+        rdb_init(&proof->rdb, NULL, NULL);
 }
 
 void database_proof_done(struct database_proof *proof)
 {
     lines_done(&proof->lines);
+    rdb_done(&proof->rdb);
 }
 
 /* ---- SQL ---- */
@@ -187,63 +186,59 @@ static void take_line(void *context, struct span text, bool first, bool last)
 
 /* ---- RDB ---- */
 
-/* The polynomial of Jones, reflected. Source: Redis, src/crc64.c names it. */
-static uint64_t crc_of(unsigned char byte)
-{
-    uint64_t crc = byte;
-
-    for (int i = 0; i < 8; i++)
-        crc = crc & 1 ? crc >> 1 ^ UINT64_C(0x95ac9329ac4bc9b5) : crc >> 1;
-    return crc;
-}
-
-static void crc_table(uint64_t table[256])
-{
-    for (unsigned i = 0; i < 256; i++)
-        table[i] = crc_of((unsigned char)i);
-}
-
 /* The CRC is over all that its own bytes can not be, which is known only later. */
+static void take_crc(struct database_proof *proof, struct span piece)
+{
+    size_t all = proof->last_count + piece.length;
+    size_t done = all > RDB_CRC_BYTES ? all - RDB_CRC_BYTES : 0;
+    size_t old = done < proof->last_count ? done : proof->last_count;
+    size_t left = piece.length - (done - old);
+    struct crc64 table;
+
+    crc64_init(&table);
+    proof->crc = crc64_add(&table, proof->crc, (struct span){(const char *)proof->last, old});
+    proof->crc = crc64_add(&table, proof->crc, (struct span){piece.data, done - old});
+    proof->last_count -= old;
+    memmove(proof->last, proof->last + old, proof->last_count);
+    memcpy(proof->last + proof->last_count, piece.data + piece.length - left, left);
+    proof->last_count += left;
+}
+
+/* What is behind its end does not count. */
 static void take_rdb(struct database_proof *proof, struct span piece)
 {
-    uint64_t table[256];
+    struct error err;
+    int64_t before = proof->rdb.bytes;
 
-    crc_table(table);
-    for (size_t i = 0; i < piece.length; i++) {
-        unsigned char byte = (unsigned char)piece.data[i];
-
-        if (proof->last_count == RDB_END_BYTES) {
-            proof->crc = proof->crc >> 8 ^ table[(proof->crc ^ proof->last[0]) & 0xFF];
-            memmove(proof->last, proof->last + 1, --proof->last_count);
-        }
-        proof->last[proof->last_count++] = byte;
-        if (proof->bytes + (int64_t)i + 1 == RDB_MAGIC_BYTES)
-            proof->begun = memcmp(proof->last, "REDIS0", 6) == 0;
-    }
+    (void)!rdb_add(&proof->rdb, piece, &err); /* it keeps why not for its end */
+    piece.length = (size_t)(proof->rdb.bytes - before);
+    take_crc(proof, piece);
+    proof->begun = proof->cluster = proof->rdb.version > 0;
+    proof->bytes = proof->rdb.bytes;
 }
 
-static bool rdb_is_whole(struct database_proof *proof)
+static bool rdb_is_whole(const struct database_proof *proof, struct error *err)
 {
-    uint64_t table[256], crc = proof->crc, said = 0;
+    uint64_t said = 0;
 
-    if (proof->last_count != RDB_END_BYTES || proof->last[0] != RDB_END)
+    if (!rdb_end(&proof->rdb, err))
         return false;
-    crc_table(table);
-    crc = crc >> 8 ^ table[(crc ^ proof->last[0]) & 0xFF];
     for (size_t i = RDB_CRC_BYTES; i > 0; i--)
-        said = said << 8 | proof->last[i];
+        said = said << 8 | proof->last[i - 1];
     /* 0: the server was told to write none */
-    return said == 0 || said == crc;
+    return said == 0 || said == proof->crc ||
+           error_set(err, ERROR_INVALID, "its checksum is not right");
 }
 
 /* ---- all ---- */
 
 void database_proof_add(struct database_proof *proof, struct span piece)
 {
-    if (proof->format == DATABASE_RDB)
+    if (proof->format == DATABASE_RDB) {
         take_rdb(proof, piece);
-    else
-        lines_add(&proof->lines, piece, take_line, proof);
+        return;
+    }
+    lines_add(&proof->lines, piece, take_line, proof);
     proof->bytes += (int64_t)piece.length;
 }
 
@@ -260,13 +255,15 @@ bool database_proof_end(struct database_proof *proof, struct error *err)
 
 bool database_proof_end_part(struct database_proof *proof, struct error *err)
 {
+    struct error why = {.message = "its end mark is not there"};
+
     if (proof->format == DATABASE_RDB)
-        proof->whole = proof->begun && rdb_is_whole(proof);
+        proof->whole = rdb_is_whole(proof, &why);
     else
         lines_end(&proof->lines, take_line, proof);
-    if (proof->begun && proof->whole && (!proof->in_rows || proof->format == DATABASE_RDB))
+    if (proof->begun && proof->whole && !proof->in_rows)
         return true;
     return error_set(err, ERROR_INVALID, "the dump %s: after %lld bytes %s",
                      proof->begun ? "is cut off or damaged" : "is none", (long long)proof->bytes,
-                     proof->begun ? "its end mark is not there" : "it does not begin like one");
+                     proof->begun ? why.message : "it does not begin like one");
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "agent/lines.h"
+#include "agent/rdb.h"
 #include "base/error.h"
 #include "base/span.h"
 
@@ -36,8 +37,9 @@ struct database_proof {
     /* how far it is */
     struct lines lines;
     bool database, copy, data, in_rows; /* what is expected; rows have begun */
+    struct rdb rdb;
     uint64_t crc;
-    unsigned char last[16]; /* bytes of an RDB that may be its end */
+    unsigned char last[8]; /* bytes of it that may be its checksum */
     size_t last_count;
 };
 
