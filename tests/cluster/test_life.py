@@ -165,6 +165,7 @@ def a_deployment_comes_back(cluster):
         pod = running(cluster, space, "web")
         sh(cluster, space, pod, "rm -f /data/new")
         check_equal(sh(cluster, space, pod, LOOK), before, "content, owners, modes, times and links")
+        look_beside(cluster, space, snapshot)
         return f"{len(before.splitlines())} lines equal; {second['status']['targets'][0]['stats'][0]['snapshots'][0]}"
 
 
@@ -175,6 +176,20 @@ def restored_by_command(cluster, space, *words):
     check_equal(cluster.list("restoresessions", space), [], "sessions after the dry run")
     said = cluster.granary("restore", "-n", space, *words, "--yes", "--wait")
     check("Succeeded after" in said, f"how it ended: {said}")
+
+
+def look_beside(cluster, space, snapshot):
+    """Old data into a claim of their own, beside the new."""
+    storage = cluster.volumes(space, 1, f"{space}-old")
+    claim = claim_of(space, "old")
+    claim["spec"]["storageClassName"] = storage
+    cluster.create("persistentvolumeclaims", space, claim)
+    said = cluster.granary("restore", "-n", space, "deployment/web", "--to", "pvc/old", "--snapshot", snapshot, "--yes", "--wait")
+    check("Succeeded after" in said, f"how it ended: {said}")
+    folder = cluster.layout.path("volumes", f"{storage}-0")
+    with open(os.path.join(folder, "deep/er/one"), encoding="utf-8") as file:
+        check_equal(file.read(), "one\n", "a file beside")
+    check(not os.path.exists(os.path.join(folder, "new")), "what is newer than the snapshot is there")
 
 
 def restored(cluster, space, repository, kind, *rules, **target):
