@@ -121,6 +121,8 @@ install: all ## into $(DESTDIR)$(PREFIX): bin, man page, completion of shells, s
 	@install -d $(DESTDIR)$(PREFIX)/bin
 	@install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	@install -D -m 644 $(BUILD)/kubectl-granary.1 $(DESTDIR)$(PREFIX)/share/man/man1/kubectl-granary.1
+	@$(BUILD)/kubectl-granary completion kubectl >$(DESTDIR)$(PREFIX)/bin/kubectl_complete-granary
+	@chmod 755 $(DESTDIR)$(PREFIX)/bin/kubectl_complete-granary
 	@cd $(DESTDIR)$(PREFIX)/share && \
 		install -d bash-completion/completions zsh/site-functions fish/vendor_completions.d && \
 		../bin/kubectl-granary completion bash >bash-completion/completions/kubectl-granary && \

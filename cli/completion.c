@@ -219,21 +219,38 @@ static void fish(FILE *out)
         fish_command(out, commands[i]);
 }
 
+/* ---- kubectl, which asks a program of its own about a plugin ---- */
+
+/* Spec: kubectl 1.26: words behind the plugin's name are arguments, answers are lines, ":4" means
+ * that no names of files are wanted beside them. */
+static void kubectl(FILE *out)
+{
+    fputs("#!/usr/bin/env bash\n"
+          "# kubectl_complete-granary, as `" PROGRAM " completion kubectl` writes it\n"
+          "source <(" PROGRAM " completion bash)\n"
+          "COMP_WORDS=(" PROGRAM " \"$@\")\n"
+          "COMP_CWORD=$#\n"
+          "_kubectl_granary\n"
+          "[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\\n' \"${COMPREPLY[@]}\"\n"
+          "echo :4\n",
+          out);
+}
+
 /* ---- the command ---- */
 
-static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+static const char *const shells[] = {"bash", "zsh", "fish", "kubectl", NULL};
 
 static enum exit_status completion_run(const struct arguments *arguments,
                                        const struct output *output)
 {
-    static void (*const scripts[])(FILE * out) = {bash, zsh, fish};
+    static void (*const scripts[])(FILE * out) = {bash, zsh, fish, kubectl};
 
     for (size_t i = 0; shells[i]; i++)
         if (!strcmp(shells[i], arguments->operand)) {
             scripts[i](output->out);
             return STATUS_FINE;
         }
-    output_error(output, "scripts are written for bash, zsh and fish");
+    output_error(output, "scripts are written for bash, zsh, fish and kubectl");
     return STATUS_CANNOT;
 }
 
@@ -245,10 +262,13 @@ const struct command command_completion = {
     .side = SIDE_SELF,
     .operand = "SHELL",
     .words = shells,
-    .about = "Writes the script for bash, zsh or fish to standard output. `make install` puts all\n"
-             "three where these shells look for them. They complete `kubectl-granary`.\n"
-             "\n"
-             "exit: 0 fine, 2 another shell\n",
+    .about =
+        "Writes the script for bash, zsh or fish to standard output, with which they complete\n"
+        "`kubectl-granary`; that for kubectl is the program kubectl_complete-granary, which\n"
+        "kubectl 1.26 or later asks when `kubectl granary` is to be completed. `make install`\n"
+        "puts all of them where they are looked for.\n"
+        "\n"
+        "exit: 0 fine, 2 another shell\n",
     .examples = "  source <(kubectl-granary completion bash)\n"
                 "  kubectl-granary completion zsh > \"${fpath[1]}/_kubectl-granary\"\n"
                 "  kubectl-granary completion fish > \\\n"

@@ -1,11 +1,12 @@
 """What is made from the table of the usage texts: completion of shells and the man page."""
 
+import os
 import re
 import shutil
 import subprocess
 
 from harness import check, check_equal, test
-from program import granary, manifest
+from program import BUILD, granary, manifest
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -54,11 +55,22 @@ def bash_completes():
     file = manifest("some.yaml", "")
     rows = [(["re"], ["restore", "resume", "render"]), (["help", "tri"], ["trigger"]), (["restore", "--as"], ["--as-of"]),
             (["status", "-o", ""], ["text", "wide", "json", "yaml"]), (["status", "--output", "w"], ["wide"]),
-            (["render", "-o", "d"], ["diff"]), (["completion", ""], ["-h", "--help", "-V", "--version", *SHELLS]),
+            (["render", "-o", "d"], ["diff"]), (["completion", ""], ["-h", "--help", "-V", "--version", *SHELLS, "kubectl"]),
             (["render", "-f", file[:-5]], [file]), (["trigger", "-n", "x"], []), (["restore", "--to", "p"], []),
             (["nothing", ""], []), (["pause", "--wa"], []), (["trigger", "one", "--wa"], ["--wait"])]
     for words, wanted in rows:
         check_equal(sorted(complete(*words)), sorted(wanted), f"after {words}")
+
+
+@test("-")
+def kubectl_is_told_what_bash_would_complete():
+    program = manifest("kubectl_complete-granary", granary("completion", "kubectl").out)
+    os.chmod(program, 0o755)
+    for words, wanted in [(["re"], ["resume", "render", "restore"]), (["status", "-o", "w"], ["wide"]), (["nothing", ""], [])]:
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60, check=False,
+                              env={**os.environ, "PATH": f"{os.path.abspath(BUILD)}:{os.environ['PATH']}"})
+        lines = done.stdout.split()
+        check_equal((done.stderr, sorted(lines[:-1]), lines[-1]), ("", sorted(wanted), ":4"), f"after {words}")
 
 
 @test("-")
@@ -82,6 +94,6 @@ def scripts_and_man_page_are_read_without_a_complaint():
 
 @test("-")
 def other_shells_are_refused():
-    check("bash, zsh and fish" in granary("completion", "tcsh", code=2).err, "tcsh")
+    check("bash, zsh, fish and kubectl" in granary("completion", "tcsh", code=2).err, "tcsh")
     check("SHELL is needed" in granary("completion", code=2).err, "none")
     check('"x" is not expected' in granary("manual", "x", code=2).err, "an operand")

@@ -117,7 +117,7 @@ def make_install_puts_everything_in_its_place():
                            "PREFIX=/opt/granary"], capture_output=True, text=True)
     check_equal(done.returncode, 0, f"make install ({done.stdout}{done.stderr})")
     root = os.path.join(folder, "opt/granary")
-    for name in ("bin/granary-webhook", "bin/kubectl-granary", "share/man/man1/kubectl-granary.1",
+    for name in ("bin/granary-webhook", "bin/kubectl-granary", "bin/kubectl_complete-granary", "share/man/man1/kubectl-granary.1",
                  "share/bash-completion/completions/kubectl-granary", "share/zsh/site-functions/_kubectl-granary",
                  "share/fish/vendor_completions.d/kubectl-granary.fish", "share/doc/granary/LICENSE",
                  "share/doc/granary/README.md", "share/doc/granary/docs/architecture.md",
