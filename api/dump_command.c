@@ -76,7 +76,7 @@ static const char *container_in(const json_t *pod, const char *wanted)
     tree_items (tree_at(pod, "spec.containers"), i, one) {
         const char *name = tree_text(one, "name");
 
-        if (name && !is_ours(name) && (!wanted || strcmp(name, wanted) == 0))
+        if (name && !is_ours(name) && (!wanted || span_is(text_trim(span_of(wanted)), name)))
             return name;
     }
     return NULL;

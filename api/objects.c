@@ -292,6 +292,16 @@ static void put_annotation(json_t *object, const char *key, const char *value)
     tree_put_text(json_object_get(json_object_get(object, "metadata"), "annotations"), key, value);
 }
 
+/* Word for word: what runs is what both say. */
+static void put_dump(json_t *object, const struct target *target)
+{
+    static const char *const keys[] = {KEY_DUMP_COMMAND, KEY_DUMP_CONTAINER};
+    const json_t *theirs = tree_get(target->metadata, "annotations");
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        put_annotation(object, keys[i], tree_text(theirs, keys[i]));
+}
+
 static void put_owner(json_t *object, const struct target *target)
 {
     const char *uid = given(target->metadata, "uid");
@@ -386,6 +396,8 @@ bool objects_make(const struct objects *in, struct plan_backup *backup, struct e
         return false;
     backup->repository = repository(in, repository_called);
     backup->configuration = configuration(in, space, name, repository_called);
+    if (in->dump)
+        put_dump(backup->configuration, in->target);
     seal(in, backup);
     return true;
 }

@@ -21,6 +21,7 @@ struct objects {
     const struct selection *selection; /* of a workload; else NULL */
     bool primary;                      /* the blueprint whose objects have the plain name */
     bool job;                          /* a workload that is backed up by a Job */
+    bool dump; /* by what a command of its annotations writes: the configuration repeats them */
 };
 
 /**

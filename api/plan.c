@@ -5,6 +5,7 @@
 #include "api/annotation.h"
 #include "api/backend.h"
 #include "api/demand.h"
+#include "api/dump_command.h"
 #include "api/keys.h"
 #include "api/objects.h"
 #include "api/own.h"
@@ -256,6 +257,45 @@ static bool settle_data(const struct resolving *resolving, struct selection *sel
     return false;
 }
 
+/* What keeps a command from being run, and the field that says so. NULL: nothing. */
+static const char *dump_fault(const struct resolving *resolving, const char **field)
+{
+    const struct planning *planning = resolving->planning;
+    const char *container = resolving->annotations.dump_container;
+    const json_t *pod = tree_get(planning->claims.template, "spec");
+
+    *field = "metadata.annotations[" KEY_DUMP_COMMAND "]";
+    if (!strcmp(target_of(planning)->kind->kind, "DaemonSet"))
+        return "a DaemonSet has a pod on each node, and no one that could be asked for all";
+    *field = "metadata.annotations[" KEY_DUMP_CONTAINER "]";
+    if (container && !tree_named(tree_get(pod, "containers"), container))
+        return "the pod has no container of that name";
+    *field = "metadata.annotations[" KEY_TARGET_PATHS "]";
+    if (resolving->annotations.paths || resolving->annotations.mounts)
+        return "either paths or a command can be backed up: " KEY_DUMP_COMMAND
+               " asks for what a command writes";
+    return NULL;
+}
+
+static bool settle_dump(const struct resolving *resolving, struct selection *selection)
+{
+    const struct planning *planning = resolving->planning;
+    const char *field, *fault = dump_fault(resolving, &field);
+
+    if (fault) {
+        findings_add(&planning->plan->mistakes, FINDING_WARNING, REASON_INVALID, field, "%s",
+                     fault);
+        trace(planning, "  Its command can not be run: %s.", fault);
+        broken(planning, "dump-invalid");
+        return false;
+    }
+    selection->paths = json_array();
+    selection->mounts = json_array();
+    tree_push_text(selection->paths, DUMP_COMMAND_PATH);
+    trace(planning, "  A Job: what the command of " KEY_DUMP_COMMAND " writes is backed up.");
+    return true;
+}
+
 /* A hand-made configuration of the name that ours would have: it is never touched. */
 static bool name_is_taken(const struct resolving *resolving, const struct objects *in)
 {
@@ -327,7 +367,9 @@ static void note_backup(const struct resolving *resolving, const struct plan_bac
     const char *schedule = tree_text(spec, "schedule");
     AUTO(text) struct text what = {0};
 
-    if (selection->paths)
+    if (resolving->annotations.dump_command && is_workload(planning))
+        text_puts(&what, "What the command of " KEY_DUMP_COMMAND " writes");
+    else if (selection->paths)
         add_paths(&what, selection);
     else
         text_puts(&what, target_of(planning)->kind->kind);
@@ -439,6 +481,7 @@ static void make_backup(const struct resolving *resolving)
     AUTO(selection) struct selection selection = {0};
     AUTO(plan_backup) struct plan_backup made = {.reason = resolving->reason};
     bool workload = is_workload(planning);
+    bool dump = workload && resolving->annotations.dump_command;
     struct demand demand = {.spec = resolving->spec,
                             .own = resolving->own,
                             .backend = tree_get(resolving->spec, "backend"),
@@ -453,17 +496,21 @@ static void make_backup(const struct resolving *resolving)
                          .own = resolving->own,
                          .params = resolving->annotations.params,
                          .selection = workload ? &selection : NULL,
+                         .dump = dump,
                          .primary = resolving->primary};
 
-    if ((workload && !settle_data(resolving, &selection)) || name_is_taken(resolving, &in))
+    if ((workload && !(dump ? settle_dump : settle_data)(resolving, &selection)) ||
+        name_is_taken(resolving, &in))
         return;
 
-    const char *obstacle = workload ? obstacle_of(planning, &demand) : NULL;
+    const char *obstacle = workload && !dump ? obstacle_of(planning, &demand) : NULL;
 
-    in.job = workload && (obstacle || demand_wants_job(&demand));
+    in.job = workload && (dump || obstacle || demand_wants_job(&demand));
     if (!make_objects(resolving, &in, &made))
         return;
-    if (workload)
+    if (dump)
+        tree_push_new(planning->inputs, demand_inputs(&demand));
+    else if (workload)
         settle_pods(planning, &demand, obstacle);
     else
         trace(planning, "  A Job: %s %s has no pods of its own.", target_of(planning)->kind->kind,
@@ -523,7 +570,7 @@ static const char *namespace_blueprint(const struct planning *planning)
     const char *name = namespace_label(planning);
 
     return name && (planning->request->bare || is_too_large(planning) ||
-                    pod_has_claims(&planning->claims))
+                    pod_has_claims(&planning->claims) || planning->annotations.dump_command)
                ? name
                : NULL;
 }
@@ -899,6 +946,11 @@ static void judge_class(const struct planning *planning)
         findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN,
                      "metadata.annotations[" KEY_TARGET_PATHS "]",
                      "target-paths and volume-mounts are for workloads: %s is backed up as a whole",
+                     app ? "an AppBinding" : "a PersistentVolumeClaim");
+    if (!is_workload(planning) && annotations->dump_command)
+        findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN,
+                     "metadata.annotations[" KEY_DUMP_COMMAND "]",
+                     "a command runs in the pods of a workload: %s has none",
                      app ? "an AppBinding" : "a PersistentVolumeClaim");
     if (!app && annotations->params)
         findings_add(mistakes, FINDING_WARNING, REASON_FORBIDDEN,

@@ -36,6 +36,8 @@ static const struct {
      "The administrator repairs the BackupBlueprint. Until then, what is in the pods stays."},
     {"nothing-to-back-up", "It can not be planned: there is nothing to back up.",
      "Mount a volume of a PersistentVolumeClaim, or name a volume in " KEY_VOLUME_MOUNTS "."},
+    {"dump-invalid", "It can not be planned: its command can not be run as it is written.",
+     "Repair or remove " KEY_DUMP_COMMAND " and " KEY_DUMP_CONTAINER "."},
     {"name-taken", "It can not be planned: somebody's own BackupConfiguration has that name.",
      "Remove or rename that BackupConfiguration, or remove the annotation."},
     {"windows", "It can not be backed up: its pods run Windows.",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/demand.h"
+#include "api/dump_command.h"
 #include "api/keys.h"
 #include "api/names.h"
 #include "api/pod.h"
@@ -659,9 +660,12 @@ static bool settle(struct making_job *making)
     bool placed = local_is_here(making);
     bool task = settle_task(making);
 
+    /* what a command writes comes to it: it mounts nothing of the workload's */
+    bool no_data = making->has_task || (!request->restore && dump_command_is_of(request->invoker));
+
     return (making->has_task && making->class == TARGET_APP
                 ? true
-                : job_volumes_make(&making->data, &data, making->has_task, making->findings)) &&
+                : job_volumes_make(&making->data, &data, no_data, making->findings)) &&
            task && placed;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/dump_command.h"
 #include "api/selector.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -318,6 +319,9 @@ static struct session_seen seen_of(struct loops *loops, const struct sight *sigh
     };
 
     target_pods_show(&sight->pods, &seen.target);
+    /* one of its pods is asked for all: it is one host, however many there are */
+    if (dump_command_is_of(invoker))
+        seen.target.workload = NULL;
     if (seen.target.job) {
         seen.jobs_max = sight->settings->jobs_per_session;
         seen.crowded = is_full_of_jobs(loops, sight->settings);

@@ -129,6 +129,7 @@ static const char *reason_of(const char *why)
         {"blueprint-unresolved", "BackupBlueprintUnresolved"},
         {"blueprint-unfit", "BackupBlueprintUnfit"},
         {"nothing-to-back-up", "NothingToBackUp"},
+        {"dump-invalid", "DumpCommandInvalid"},
         {"name-taken", "NameTaken"},
         {"windows", "WindowsPods"},
         {"too-large", "PodTooLarge"},

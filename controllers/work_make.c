@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/dump_command.h"
 #include "api/dump_file.h"
 #include "api/keys.h"
 #include "api/restic_access.h"
@@ -270,7 +271,8 @@ json_t *work_make_backup(const struct work_request *request, struct message_work
     take_owner(request, &work->repository);
     work->retry_left = within(left, 0, INT32_MAX);
 
-    json_t *kept = begin(request, MESSAGE_BACKUP, work, err);
+    bool stream = dump_command_is_of(request->invoker);
+    json_t *kept = begin(request, stream ? MESSAGE_STREAM : MESSAGE_BACKUP, work, err);
 
     if (kept) {
         put_tags(request, kept, backup);

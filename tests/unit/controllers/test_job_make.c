@@ -593,8 +593,28 @@ START_TEST(test_database)
     }
 END_TEST
 
+/* What a command writes comes to it: it mounts nothing of the workload's. */
+START_TEST(test_dump)
+    {
+        AUTO(scene) struct scene scene;
+        AUTO(job_made) struct job_made made = {0};
+        AUTO(findings) struct findings findings = {0};
+
+        scene_make(&scene, WEB(", 'paths': ['/dump']}, 'mode': 'Job'"), WEB_OBJECT, NO_NODE, -1);
+        json_object_set_new(json_object_get(scene.invoker, "metadata"), "annotations",
+                            json_row("{'granary.dev/dump-command': '[]'}"));
+        ck_assert_msg(job_make(&scene.request, &made, &findings), "%s",
+                      findings.count ? findings.items[0].message : "");
+        ck_assert_ptr_null(tree_named(pointer_get(made.job, MAIN "/volumeMounts"), "www"));
+        ck_assert_ptr_null(tree_named(pointer_get(made.job, SPEC "/volumes"), "www"));
+        ck_assert_ptr_nonnull(
+            tree_named(pointer_get(made.job, MAIN "/volumeMounts"), "granary-identity"));
+    }
+END_TEST
+
 SUITE(job_make)
 {
+    tcase_add_test(tests, test_dump);
     suite_rows(tests, test_made, rows);
     suite_rows(tests, test_bad, bad);
     suite_rows(tests, test_user, users);

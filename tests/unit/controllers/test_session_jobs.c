@@ -788,8 +788,71 @@ START_TEST(only_the_recorded_one_counts)
     }
 END_TEST
 
+/* ---- what a command writes ---- */
+
+static void annotate(struct stage *stage, const char *annotations)
+{
+    json_t *configuration = fake_cluster_get(stage->cluster, STAGE_CONFIGURATION);
+
+    tree_put_new(json_object_get(configuration, "metadata"), "annotations", json_row(annotations));
+    fake_cluster_put(stage->cluster, STAGE_CONFIGURATION, configuration);
+}
+
+#define OTHER_SESSION "22222222-0000-4000-8000-000000000009"
+
+static const struct {
+    const char *annotations; /* of the configuration, when it is asked for */
+    const struct agent_caller *caller;
+    const char *session, *instance;
+    int64_t attempt;
+    enum error_code code;
+    const char *error;
+} stream_rows[] = {
+    {"{}", &of_job, STAGE_SESSION_UID, INSTANCE, 1, ERROR_CONFLICT, "no command"},
+    {NULL, &of_job, OTHER_SESSION, INSTANCE, 1, ERROR_NOT_FOUND, "not there"},
+    {NULL, &of_job, STAGE_SESSION_UID, INSTANCE, 2, ERROR_CONFLICT, "another pod or instance"},
+    {NULL, &of_job, STAGE_SESSION_UID, "fedcba9876543210fedcba9876543210", 1, ERROR_CONFLICT,
+     "another pod or instance"},
+    {NULL, &forged, STAGE_SESSION_UID, INSTANCE, 1, ERROR_FORBIDDEN, ""},
+    /* all is well but for the target, which has no pods */
+    {NULL, &of_job, STAGE_SESSION_UID, INSTANCE, 1, ERROR_UNAVAILABLE, "not there"},
+};
+
+START_TEST(who_gets_no_stream)
+    {
+        AUTO(stage) struct stage stage;
+        AUTO(free) struct message_granted *granted = text_alloc(sizeof *granted);
+        AUTO(json) json_t *read = NULL;
+        const struct message_stream message = {stream_rows[_i].session, "host-0",
+                                               stream_rows[_i].instance, stream_rows[_i].attempt,
+                                               1};
+        struct stream *stream = NULL;
+        struct error err = {.message = ""};
+
+        stage_start(&stage);
+        stage_claim(&stage);
+        annotate(&stage, "{'granary.dev/dump-command': '[]'}");
+        stage_session(&stage, "");
+        stage_settle(&stage);
+        run_pod(&stage, JOB, "{'phase':'Running'}");
+        ck_assert_int_eq(claim_as(&stage, &of_job, MESSAGE_JOB, granted, &read, &err),
+                         DESK_ANSWERED);
+        ck_assert_int_eq(granted->work.kind, MESSAGE_STREAM);
+        if (stream_rows[_i].annotations)
+            annotate(&stage, stream_rows[_i].annotations);
+        ck_assert_int_eq(stage.agents.stream(stage.agents.context, stream_rows[_i].caller, &message,
+                                             -1, &stream, &err),
+                         DESK_REFUSED);
+        ck_assert_ptr_null(stream);
+        ck_assert_msg(err.code == stream_rows[_i].code &&
+                          strstr(err.message, stream_rows[_i].error),
+                      "%d %s", err.code, err.message);
+    }
+END_TEST
+
 SUITE(controllers_session_jobs)
 {
+    suite_rows(tests, who_gets_no_stream, stream_rows);
     tcase_add_test(tests, a_life);
     tcase_add_loop_test(tests, a_life_with_a_failure, 0, LIFE_WRITES * FAILS_CONFLICT);
     suite_rows(tests, what_happens_to_it, end_rows);
