@@ -290,7 +290,6 @@ static bool settle_dump(const struct resolving *resolving, struct selection *sel
         return false;
     }
     selection->paths = json_array();
-    selection->mounts = json_array();
     tree_push_text(selection->paths, DUMP_COMMAND_PATH);
     trace(planning, "  A Job: what the command of " KEY_DUMP_COMMAND " writes is backed up.");
     return true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/dump_command.h"
 #include "api/keys.h"
 #include "api/pod.h"
 #include "base/tree.h"
@@ -143,8 +144,10 @@ void explain_annotations(const struct explanation *it)
 
 /* ---- data ---- */
 
-static const char *why_these(const struct explanation *it)
+static const char *why_these(const struct explanation *it, const json_t *configuration)
 {
+    if (dump_command_is_of(configuration))
+        return "what the command of " KEY_DUMP_COMMAND " writes to standard output; no volume";
     if (it->annotations.paths && it->annotations.mounts)
         return "as the annotations " KEY_TARGET_PATHS " and " KEY_VOLUME_MOUNTS " say";
     if (it->annotations.paths)
@@ -185,7 +188,7 @@ void explain_data(const struct explanation *it)
         tree_items (paths, p, path)
             explain_line(it, "%s", json_string_value(path));
         say_mounts(it, tree_get(target, "volumeMounts"));
-        explain_line(it, "  %s", why_these(it));
+        explain_line(it, "  %s", why_these(it, it->plan.backups[i].configuration));
     }
 }
 

@@ -122,6 +122,8 @@ def jobs_have_no_sidecar():
     check_says(explain(path="examples/apps/postgres.yaml"),
                '${TARGET_APP_VERSION} in spec.task.name is "14.0", spec.version',
                'params.stash.appscode.com/args: "--no-comments" is a parameter of the task')
+    check_says(explain(path="examples/apps/dump-command.yaml"), "It is backed up, by a Job.", "\n  /dump\n",
+               "what the command of granary.dev/dump-command writes to standard output; no volume")
 
 
 @test("-")
