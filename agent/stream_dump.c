@@ -20,6 +20,9 @@
 /* Milliseconds for which a leader, or a pod that is ready, is waited for. */
 #define PATIENCE_MS 120000
 
+/* Milliseconds between two tries at most: an application may be held up, and few ask. */
+#define PAUSE_MAX_MS 5000
+
 /* Characters of what a command said last. */
 #define WORDS_MAX_CHARS 1000
 
@@ -81,6 +84,7 @@ static enum agent_streamed fetch(struct agent_client *client, const struct strea
 
         int64_t pause_ms = agent_pause_ms(&refusal, failures, agent_chance(client));
 
+        pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
         if (clock_mono_ms() + pause_ms > until_ms)
             return how;
         log_info("no stream yet", LOG_S("reason", err->message));
