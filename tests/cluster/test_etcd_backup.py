@@ -81,8 +81,8 @@ class Disturbed:
                 with contextlib.suppress(AssertionError):  # a member that is at it answers late
                     self.etcd.ctl("put", "disturbed", str(self.done), member=member)
                     self.etcd.ctl("compact", str(self.etcd.revision(member)), member=member)
-                    self.etcd.ctl("--command-timeout=30s", "defrag", member=member)
                     self.done += 1
+                    self.etcd.ctl("defrag", member=member)
 
     def __enter__(self):
         self.thread = threading.Thread(target=self._run, daemon=True)
