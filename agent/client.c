@@ -171,7 +171,7 @@ static void write_request(struct text *out, enum agent_call call, const void *me
 static bool receive(struct agent_client *client, const struct wire_limit *limit,
                     struct reply *reply, bool *any, struct error *err)
 {
-    AUTO(text) struct text received = {0};
+    AUTO(secret_text) struct text received = {0};
     char piece[8192];
     bool good = true;
     enum reply_state state = REPLY_MORE;
@@ -189,8 +189,6 @@ static bool receive(struct agent_client *client, const struct wire_limit *limit,
     }
     /* an answer to a claim holds keys */
     explicit_bzero(piece, sizeof piece);
-    if (received.data)
-        explicit_bzero(received.data, received.room);
     return good && state == REPLY_DONE;
 }
 
@@ -225,9 +223,7 @@ static bool exchange(struct agent_client *client, const char *address, struct sp
 
 static void reply_done(struct reply *reply)
 {
-    if (reply->body.data)
-        explicit_bzero(reply->body.data, reply->body.room);
-    text_done(&reply->body);
+    text_wipe(&reply->body);
 }
 
 /* What a metav1.Status says, when it is one. */
@@ -275,15 +271,11 @@ static bool ask_one(struct agent_client *client, const char *address, enum agent
                     const void *message, const struct wire_limit *limit, const struct text *token,
                     struct reply *reply, struct error *err)
 {
-    AUTO(text) struct text request = {0};
+    AUTO(secret_text) struct text request = {0};
 
     write_request(&request, call, message, address, token);
-
-    bool good =
-        exchange(client, address, (struct span){request.data, request.length}, limit, reply, err);
-
-    explicit_bzero(request.data, request.room);
-    return good;
+    return exchange(client, address, (struct span){request.data, request.length}, limit, reply,
+                    err);
 }
 
 static bool read_identity(struct agent_client *client, struct identity_addresses *addresses,
@@ -311,7 +303,7 @@ bool agent_ask(struct agent_client *client, enum agent_call call, const void *me
 {
     struct wire_limit limit = {clock_mono_ms() + timeout_ms, client->stop_fd};
     struct identity_addresses addresses = {.count = 0};
-    AUTO(text) struct text token = {0};
+    AUTO(secret_text) struct text token = {0};
     bool good = read_identity(client, &addresses, &token, err), done = !good;
 
     *refusal = (struct refusal){0, 0};
@@ -329,8 +321,6 @@ bool agent_ask(struct agent_client *client, enum agent_call call, const void *me
         }
         reply_done(&reply);
     }
-    if (token.data)
-        explicit_bzero(token.data, token.room);
     return good;
 }
 

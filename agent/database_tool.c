@@ -76,17 +76,14 @@ static bool add_pem(struct database_tool *tool, const struct text *pem, int *pla
 static bool add_files(struct database_tool *tool, struct error *err)
 {
     struct etcd_connection *base = &tool->connection.base;
-    AUTO(text) struct text config = {0};
+    AUTO(secret_text) struct text config = {0};
     bool good = add_pem(tool, &base->ca, &tool->files.ca, err) &&
                 add_pem(tool, &base->certificate, &tool->files.certificate, err) &&
                 add_pem(tool, &base->key, &tool->files.key, err);
 
     if (good && tool->kind->config)
         tool->kind->config(&tool->connection, &tool->options->wish, &tool->files, &config);
-    good = good && add_pem(tool, &config, &tool->files.config, err);
-    if (config.data)
-        explicit_bzero(config.data, config.room);
-    return good;
+    return good && add_pem(tool, &config, &tool->files.config, err);
 }
 
 static bool connect_to(struct database_tool *tool, struct error *err)

@@ -13,13 +13,6 @@ static const char *const certificates[] = {"tls.crt", "client.pem", "client.crt"
                          *const keys[] = {"tls.key", "client-key.pem", "client.key", NULL},
                          *const authorities[] = {"ca.crt", "root.pem", "ca.pem", NULL};
 
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 static void wipe_word(char *word)
 {
     if (word)
@@ -29,9 +22,9 @@ static void wipe_word(char *word)
 
 void etcd_connection_done(struct etcd_connection *connection)
 {
-    wipe(&connection->ca);
-    wipe(&connection->certificate);
-    wipe(&connection->key);
+    text_wipe(&connection->ca);
+    text_wipe(&connection->certificate);
+    text_wipe(&connection->key);
     wipe_word(connection->password);
     free(connection->user);
     free(connection->endpoint);
@@ -101,7 +94,7 @@ static json_t *transformed(const json_t *app, const json_t *secrets)
 
 static bool decode(const json_t *data, const char *key, struct text *out, struct error *err)
 {
-    wipe(out);
+    text_wipe(out);
     return base64_decode(out, tree_span(data, key)) ||
            error_set(err, ERROR_INVALID, "the key %s of the Secret is no base64", key);
 }
@@ -125,7 +118,7 @@ static bool take_word(const json_t *data, const char *key, char **out, struct er
     if (!decode(data, key, &text, err))
         return false;
     if (!text.length || strlen(text.data) != text.length) {
-        wipe(&text);
+        text_wipe(&text);
         return error_set(err, ERROR_INVALID, "the key %s of the Secret is no text", key);
     }
     *out = text_take(&text);
@@ -137,8 +130,8 @@ static bool take_identity(const json_t *data, struct etcd_connection *connection
 {
     if (connection->certificate.length && connection->key.length)
         return true;
-    wipe(&connection->certificate);
-    wipe(&connection->key);
+    text_wipe(&connection->certificate);
+    text_wipe(&connection->key);
     return take_first(data, certificates, &connection->certificate, err) &&
            take_first(data, keys, &connection->key, err);
 }

@@ -51,13 +51,6 @@ extern char **environ;
 /* Of the container's memory, the part beyond which restic is ended; ours is the rest. */
 #define MEMORY_PERCENT 90
 
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 static int move_fd(int *fd)
 {
     int taken = *fd;
@@ -89,7 +82,7 @@ static int secret_file(const char *base64, struct error *err)
         fd = memory_file((struct span){text_get(&bytes), bytes.length}, err);
     else
         error_set(err, ERROR_INVALID, "a file is no base64");
-    wipe(&bytes);
+    text_wipe(&bytes);
     return fd;
 }
 

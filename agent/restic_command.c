@@ -70,14 +70,13 @@ void words_add(struct words *words, const char *word)
 
 void words_addf(struct words *words, const char *format, ...)
 {
-    AUTO(text) struct text word = {0};
+    AUTO(secret_text) struct text word = {0};
     va_list args;
 
     va_start(args, format);
     text_addv(&word, format, args);
     va_end(args);
     words_add(words, text_get(&word));
-    explicit_bzero(word.data, word.length);
 }
 
 const char *const *words_list(struct words *words)

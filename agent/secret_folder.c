@@ -14,13 +14,6 @@
 #include "base/text.h"
 #include "base/tree.h"
 
-static void auto_secret_text(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 /* One byte more than a key may have, so that what is too long is seen to be. */
 static bool read_file(int folder, const char *name, struct text *out)
 {

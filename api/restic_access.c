@@ -158,13 +158,6 @@ static const struct provider *provider_of(const json_t *backend, struct error *e
 
 /* ---- values ---- */
 
-static void auto_secret_text(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 /* Keeps a text for the one who borrows it; NULL when it is no UTF-8. */
 static const char *keep(json_t *kept, const char *data, size_t length)
 {

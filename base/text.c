@@ -45,6 +45,13 @@ void text_done(struct text *text)
     *text = (struct text){0};
 }
 
+void text_wipe(struct text *text)
+{
+    if (text->data)
+        explicit_bzero(text->data, text->room);
+    text_done(text);
+}
+
 void text_reserve(struct text *text, size_t more)
 {
     size_t need = text->length + more + 1;

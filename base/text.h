@@ -21,6 +21,14 @@ static inline void auto_text(struct text *text)
     text_done(text);
 }
 
+/** The same of a text with a secret in it: its bytes are overwritten first. */
+void text_wipe(struct text *text);
+
+static inline void auto_secret_text(struct text *text)
+{
+    text_wipe(text);
+}
+
 /** Makes room for so many bytes more, for those who know how many will come. */
 void text_reserve(struct text *text, size_t more);
 

@@ -31,18 +31,11 @@ struct agent_job *agent_job_make(enum agent_call call)
     return job;
 }
 
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 void agent_job_free(struct agent_job *job)
 {
     if (!job)
         return;
-    wipe(&job->answer);
+    text_wipe(&job->answer);
     stream_close(job->stream);
     text_done(&job->body);
     agent_presumed_done(&job->presumed);
@@ -61,7 +54,7 @@ static void set_refused(struct agent_job *job, const struct error *err, int64_t 
     job->outcome = AGENT_REFUSES;
     job->refusal = *err;
     job->retry_after_s = retry_after_s;
-    wipe(&job->answer);
+    text_wipe(&job->answer);
 }
 
 void agent_job_refuse(struct agent_job *job, const char *why)
@@ -75,7 +68,7 @@ void agent_job_refuse(struct agent_job *job, const char *why)
 void agent_job_nothing(struct agent_job *job)
 {
     job->outcome = AGENT_ANSWERS;
-    wipe(&job->answer);
+    text_wipe(&job->answer);
     text_puts(&job->answer, "{}");
 }
 

@@ -70,8 +70,7 @@ static void free_wiped(void *context)
 {
     struct text *text = context;
 
-    explicit_bzero(text->data, text->room);
-    text_done(text);
+    text_wipe(text);
     free(text);
 }
 

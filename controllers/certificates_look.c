@@ -5,14 +5,6 @@
 
 #include "base/tree.h"
 
-/* A key may have been in it. */
-static void auto_wiped(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 /* A CA that we do not keep, but that the API server trusts and that signed the leaf. */
 static bool find_published(struct certificates_view *view, enum certificates_object object)
 {
@@ -128,7 +120,7 @@ static struct rotation_leaf look_at_agents(const struct certificates_view *view)
 static struct rotation_leaf look_at_leaf(struct certificates_view *view)
 {
     AUTO(text) struct text cert = {0};
-    AUTO(wiped) struct text key = {0};
+    AUTO(secret_text) struct text key = {0};
     const json_t *secret = certificates_found(view, CERTIFICATES_LEAF);
     struct rotation_leaf leaf = {.managed = view->seen->source == CERTIFICATES_SELF};
     struct certificates_names names;

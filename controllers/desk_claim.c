@@ -172,18 +172,6 @@ static void auto_secret(json_t **secret)
     json_decref(*secret);
 }
 
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
-static void auto_secret_text(struct text *text)
-{
-    wipe(text);
-}
-
 /* What we say has to be what an agent reads: nothing is claimed for an answer that it refuses. */
 static bool say(const struct message_granted *granted, struct text *out, struct error *err)
 {

@@ -212,13 +212,6 @@ static void remember(const struct desk *desk, const struct agent_caller *caller,
     desk_memory_put(desk->memory, &claim, desk_now_s(desk));
 }
 
-static void auto_secret_text(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
 /* The claim is in the ledger before anybody hears of it. */
 static enum desk_answer hand_out(const struct desk *desk, const struct agent_caller *caller,
                                  const struct message_claim *message, const struct desk_pod *pod,

@@ -13,19 +13,6 @@
 #define KEY_PREVIOUS "previous.crt"
 #define KEY_UNTIL "previous-until"
 
-/* Keys end up here: what is freed is wiped. */
-static void wipe(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->room);
-    text_done(text);
-}
-
-static void auto_wiped(struct text *text)
-{
-    wipe(text);
-}
-
 void ring_done(struct ring *ring)
 {
     certs_pair_done(&ring->current);
@@ -44,7 +31,7 @@ bool secret_member(const json_t *secret, const char *key, struct text *out)
 
 void secret_put(json_t *data, const char *key, struct span bytes)
 {
-    AUTO(wiped) struct text coded = {0};
+    AUTO(secret_text) struct text coded = {0};
 
     base64_encode(&coded, bytes);
     tree_put_text(data, key, text_get(&coded));
@@ -73,8 +60,8 @@ static bool is_authority(struct span pem)
 static void read_pair(const json_t *secret, const char *name, struct certs_pair *pair,
                       struct error *problem)
 {
-    AUTO(wiped) struct text cert = {0};
-    AUTO(wiped) struct text key = {0};
+    AUTO(secret_text) struct text cert = {0};
+    AUTO(secret_text) struct text key = {0};
     AUTO(free) char *cert_key = text_format("%s.crt", name);
     AUTO(free) char *key_key = text_format("%s.key", name);
     AUTO(certs_list) struct certs_list list = {0};

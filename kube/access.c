@@ -41,18 +41,11 @@ struct certificates {
     struct text ca, cert, key;
 };
 
-static void wipe_text(struct text *text)
-{
-    if (text->data)
-        explicit_bzero(text->data, text->length);
-    text_done(text);
-}
-
 static void auto_certificates(struct certificates *certificates)
 {
     text_done(&certificates->ca);
     text_done(&certificates->cert);
-    wipe_text(&certificates->key);
+    text_wipe(&certificates->key);
 }
 
 static void wipe(char **secret)
@@ -191,13 +184,11 @@ static void publish_token(struct access *access, const struct text *token)
 
 static bool look_for_token(struct access *access, struct error *err)
 {
-    AUTO(text) struct text token = {0};
+    AUTO(secret_text) struct text token = {0};
     bool read = read_token(access, &token, err);
 
     if (read)
         publish_token(access, &token);
-    if (token.data)
-        explicit_bzero(token.data, token.length);
     return read;
 }
 
@@ -216,7 +207,7 @@ static void hash_certificates(const struct certificates *in, char hash[65])
     text_add(&all, text_get(&in->cert), in->cert.length);
     text_add(&all, text_get(&in->key), in->key.length);
     text_sha256(whole(&all), hash);
-    wipe_text(&all);
+    text_wipe(&all);
 }
 
 static void publish_pool(struct access *access, struct pool *pool)

@@ -317,9 +317,7 @@ void transfer_unref(struct transfer *transfer)
     free_headers(transfer->headers);
     curl_slist_free_all(transfer->connect_to);
     access_view_done(&transfer->view);
-    if (transfer->body.data)
-        explicit_bzero(transfer->body.data, transfer->body.length);
-    text_done(&transfer->body);
+    text_wipe(&transfer->body);
     text_done(&transfer->received);
     pthread_cond_destroy(&transfer->changed);
     free(transfer);

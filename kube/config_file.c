@@ -28,15 +28,13 @@ static char *folder_of(const char *path)
 
 static bool read_one(const char *path, struct config_files *files, struct error *err)
 {
-    AUTO(text) struct text text = {0};
+    AUTO(secret_text) struct text text = {0};
     AUTO(yaml) struct yaml yaml = {0};
     bool read = catalog_load(path, &text, err);
 
     if (!read)
         return false;
     read = yaml_read(&yaml, (struct span){text_get(&text), text.length}, NULL, err);
-    if (text.data)
-        explicit_bzero(text.data, text.length);
     if (!read)
         return error_wrap(err, "%s", path);
     if (yaml.count > 1)

@@ -179,7 +179,7 @@ bool exec_credential(const struct kube_config *config, int64_t until_ms, int can
 {
     const struct kube_exec *exec = &config->exec;
     bool interactive = exec->interactive != KUBE_EXEC_NEVER && isatty(STDIN_FILENO);
-    AUTO(text) struct text printed = {0};
+    AUTO(secret_text) struct text printed = {0};
 
     if (exec->interactive == KUBE_EXEC_ALWAYS && !interactive)
         return error_set(err, ERROR_UNAUTHORIZED, "%s: has to ask on a terminal, and there is none",
@@ -191,8 +191,6 @@ bool exec_credential(const struct kube_config *config, int64_t until_ms, int can
                 exec_credential_parse((struct span){text_get(&printed), printed.length},
                                       exec->version, out, err);
 
-    if (printed.data)
-        explicit_bzero(printed.data, printed.length);
     if (fine)
         return true;
     err->code = ERROR_UNAUTHORIZED;

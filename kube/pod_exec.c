@@ -336,7 +336,7 @@ static bool refuse(struct line *line, int status, struct error *err)
 static bool upgrade(struct line *line, const char *path, struct pod_exec_result *result,
                     struct error *err)
 {
-    AUTO(text) struct text request = {0};
+    AUTO(secret_text) struct text request = {0};
     unsigned char random[16];
     char key[WEBSOCKET_KEY_BYTES];
     struct websocket_answer answer = {0};
@@ -351,7 +351,6 @@ static bool upgrade(struct line *line, const char *path, struct pod_exec_result 
 
     bool sent = send_all(line, (struct span){text_get(&request), request.length}, err);
 
-    explicit_bzero(request.data, request.room);
     while (sent && state == WEBSOCKET_MORE) {
         if (end)
             return error_set(err, ERROR_UNAVAILABLE, "the connection ended before an answer");

@@ -207,7 +207,7 @@ static bool write_object(struct kube_client *client, const struct verb *verb,
         return false;
 
     AUTO(free) char *path = path_of(ref, verb, how);
-    AUTO(text) struct text text = {0};
+    AUTO(secret_text) struct text text = {0}; /* what is sent may be a Secret */
     AUTO(kube_answer) struct kube_answer answer = {0};
 
     tree_write(&text, body, false);
@@ -222,9 +222,6 @@ static bool write_object(struct kube_client *client, const struct verb *verb,
         kube_call(client, &request, &answer, err) && check_object(ref, verb, answer.json, err);
 
     note(&answer, verb, good, result, err);
-    /* what was sent may be a Secret */
-    if (text.data)
-        explicit_bzero(text.data, text.length);
     return good;
 }
 

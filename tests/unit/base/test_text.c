@@ -166,8 +166,25 @@ START_TEST(formats_mean_what_printf_says)
     }
 END_TEST
 
+START_TEST(a_secret_leaves_an_empty_text)
+    {
+        struct text text = {0};
+
+        text_wipe(&text);
+        text_puts(&text, "secret");
+        text_wipe(&text);
+        ck_assert_ptr_null(text.data);
+        ck_assert_uint_eq(text.length, 0);
+        ck_assert_uint_eq(text.room, 0);
+        text_puts(&text, "a");
+        ck_assert_str_eq(text_get(&text), "a");
+        text_done(&text);
+    }
+END_TEST
+
 SUITE(base_text)
 {
+    tcase_add_test(tests, a_secret_leaves_an_empty_text);
     tcase_add_test(tests, formats_mean_what_printf_says);
     tcase_add_test(tests, error_messages_read_from_the_outside_in);
     suite_rows(tests, printable, printable_rows);
