@@ -67,22 +67,6 @@ char *etcd_job_name(enum etcd_job_kind kind, size_t member, const json_t *sessio
 
 /* ---- words ---- */
 
-/* For the kubelet "$$" is one "$". */
-static void push_flag(json_t *args, const char *flag, const char *value)
-{
-    AUTO(text) struct text doubled = {0};
-
-    if (!value)
-        return;
-    text_addf(&doubled, "--%s=", flag);
-    for (const char *c = value; *c; c++) {
-        if (*c == '$')
-            text_putc(&doubled, '$');
-        text_putc(&doubled, *c);
-    }
-    tree_push_text(args, text_get(&doubled));
-}
-
 static json_t *fetch_args(const struct etcd_job_request *request)
 {
     json_t *args = json_array();
@@ -96,11 +80,11 @@ static json_t *fetch_args(const struct etcd_job_request *request)
     AUTO(free) char *asked = tree_format(what, NULL);
 
     tree_push_text(args, "maintain");
-    push_flag(args, "kind", "etcd");
-    push_flag(args, "secret", MAINTENANCE_SECRET_MOUNT);
-    push_flag(args, "backend", backend);
-    push_flag(args, "fetch", asked);
-    push_flag(args, "restored", DUMP);
+    job_push_flag(args, "kind", "etcd");
+    job_push_flag(args, "secret", MAINTENANCE_SECRET_MOUNT);
+    job_push_flag(args, "backend", backend);
+    job_push_flag(args, "fetch", asked);
+    job_push_flag(args, "restored", DUMP);
     return args;
 }
 
@@ -108,18 +92,18 @@ static void push_member(const struct etcd_job_request *request, json_t *args)
 {
     const struct etcd_plan_member *member = &request->plan->members[request->member];
 
-    push_flag(args, "data-dir", member->data_dir);
-    push_flag(args, "session", meta(request->session, "uid"));
-    push_flag(args, "wait-stopped", STOPPED);
+    job_push_flag(args, "data-dir", member->data_dir);
+    job_push_flag(args, "session", meta(request->session, "uid"));
+    job_push_flag(args, "wait-stopped", STOPPED);
     if (request->kind == ETCD_JOB_UNDO) {
         tree_push_text(args, "--rollback");
         return;
     }
-    push_flag(args, "name", member->name);
-    push_flag(args, "initial-cluster", request->plan->initial_cluster);
-    push_flag(args, "initial-cluster-token", request->plan->token);
-    push_flag(args, "bump-revision", request->asked->bump);
-    push_flag(args, "keep", request->asked->keep);
+    job_push_flag(args, "name", member->name);
+    job_push_flag(args, "initial-cluster", request->plan->initial_cluster);
+    job_push_flag(args, "initial-cluster-token", request->plan->token);
+    job_push_flag(args, "bump-revision", request->asked->bump);
+    job_push_flag(args, "keep", request->asked->keep);
 }
 
 static void push_wait(const struct etcd_job_request *request, json_t *args)
@@ -128,9 +112,9 @@ static void push_wait(const struct etcd_job_request *request, json_t *args)
     AUTO(free) char *revision = text_format("%lld", (long long)request->revision);
     AUTO(free) char *seconds = text_format("%d", HEALTH_S);
 
-    push_flag(args, "members", members);
-    push_flag(args, "revision", revision);
-    push_flag(args, "wait-timeout", request->asked->wait ? request->asked->wait : seconds);
+    job_push_flag(args, "members", members);
+    job_push_flag(args, "revision", revision);
+    job_push_flag(args, "wait-timeout", request->asked->wait ? request->asked->wait : seconds);
 }
 
 static json_t *args_of(const struct etcd_job_request *request)
@@ -139,17 +123,17 @@ static json_t *args_of(const struct etcd_job_request *request)
     bool asks = request->kind == ETCD_JOB_HEALTH;
 
     tree_push_text(args, asks ? "etcd-wait" : "etcd-restore");
-    push_flag(args, "tools", MOUNT_ETCD_TOOLS);
-    push_flag(args, "result", RESULT);
+    job_push_flag(args, "tools", MOUNT_ETCD_TOOLS);
+    job_push_flag(args, "result", RESULT);
     if (asks) {
         push_wait(request, args);
         return args;
     }
-    push_flag(args, "scratch", MOUNT_SCRATCH);
+    job_push_flag(args, "scratch", MOUNT_SCRATCH);
     if (fetches(request))
-        push_flag(args, "fetched", DUMP);
+        job_push_flag(args, "fetched", DUMP);
     if (fetches(request) && request->plan)
-        push_flag(args, "etcd-version", request->plan->version);
+        job_push_flag(args, "etcd-version", request->plan->version);
     if (request->kind == ETCD_JOB_PROVE)
         tree_push_text(args, "--prove");
     else

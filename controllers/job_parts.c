@@ -1,6 +1,8 @@
 #include "controllers/job_parts.h"
 
 #include "api/keys.h"
+#include "base/auto.h"
+#include "base/text.h"
 #include "base/tree.h"
 
 json_t *job_labels(const json_t *invoker, const char *component)
@@ -25,6 +27,21 @@ json_t *job_owners(const char *api_version, const char *kind, const json_t *meta
     tree_put_bool(owner, "blockOwnerDeletion", false);
     tree_push_new(owners, owner);
     return owners;
+}
+
+void job_push_flag(json_t *args, const char *flag, const char *value)
+{
+    AUTO(text) struct text doubled = {0};
+
+    if (!value)
+        return;
+    text_addf(&doubled, "--%s=", flag);
+    for (const char *c = value; *c; c++) {
+        if (*c == '$')
+            text_putc(&doubled, '$');
+        text_putc(&doubled, *c);
+    }
+    tree_push_text(args, text_get(&doubled));
 }
 
 void job_put_chosen(json_t *made, const json_t *chosen, const char *const *keys)

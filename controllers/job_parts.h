@@ -14,6 +14,9 @@ json_t *job_labels(const json_t *invoker, const char *component);
 /** [ownerReference] to an object of this kind; its deletion takes ours along and does not wait. */
 json_t *job_owners(const char *api_version, const char *kind, const json_t *metadata);
 
+/** Appends `--flag=value` for the kubelet, to which "$$" is one "$"; NULL: nothing. */
+void job_push_flag(json_t *args, const char *flag, const char *value);
+
 /** Sets these members (NULL at the end) as people chose them; what they did not choose stays. */
 void job_put_chosen(json_t *made, const json_t *chosen, const char *const *keys);
 

@@ -63,19 +63,6 @@ static const json_t *backend_of(const struct maintenance_job *request)
     return tree_at(request->repository, "spec.backend");
 }
 
-static void push_flag(json_t *args, const char *flag, const char *value)
-{
-    AUTO(text) struct text doubled = {0};
-
-    text_addf(&doubled, "--%s=", flag);
-    for (const char *c = value; *c; c++) { /* for the kubelet "$$" is one "$" */
-        if (*c == '$')
-            text_putc(&doubled, '$');
-        text_putc(&doubled, *c);
-    }
-    tree_push_text(args, text_get(&doubled));
-}
-
 static bool is_drill(const struct maintenance_job *request)
 {
     return request->kind == MAINTENANCE_VERIFY;
@@ -90,22 +77,21 @@ static json_t *args_of(const struct maintenance_job *request)
     size_t i;
 
     tree_push_text(args, "maintain");
-    push_flag(args, "kind", maintenance_word(request->kind));
-    push_flag(args, "secret", MAINTENANCE_SECRET_MOUNT);
-    push_flag(args, "backend", backend);
-    if (request->cluster)
-        push_flag(args, "cluster", request->cluster);
-    if (request->dead && !is_drill(request))
-        push_flag(args, "dead", request->dead);
+    job_push_flag(args, "kind", maintenance_word(request->kind));
+    job_push_flag(args, "secret", MAINTENANCE_SECRET_MOUNT);
+    job_push_flag(args, "backend", backend);
+    job_push_flag(args, "cluster", request->cluster);
+    if (!is_drill(request))
+        job_push_flag(args, "dead", request->dead);
     tree_items (request->runs, i, run) {
         AUTO(free) char *vector = tree_format(run, NULL);
 
-        push_flag(args, is_drill(request) ? "drill" : "run", vector);
+        job_push_flag(args, is_drill(request) ? "drill" : "run", vector);
     }
     if (is_drill(request))
-        push_flag(args, "restored", DRILL_MOUNT);
+        job_push_flag(args, "restored", DRILL_MOUNT);
     if (is_drill(request) && !request->claim)
-        push_flag(args, "room", DRILL_ROOM_FLAG);
+        job_push_flag(args, "room", DRILL_ROOM_FLAG);
     return args;
 }
 
