@@ -9,9 +9,8 @@
 #include "base/tree.h"
 #include "controllers/cronjob_state.h"
 #include "controllers/status_send.h"
+#include "controllers/write.h"
 #include "kube/verbs.h"
-
-#define MANAGER "granary"
 
 /* A new configuration whose Repository or target is not there: these were made with it, and their
  * watches are behind. One look later, so that "not ready" is not written for nothing. */
@@ -292,7 +291,7 @@ static bool settle(struct step *step, const json_t *wanted, const json_t *stored
 {
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(json) json_t *patch = NULL;
-    const struct kube_options how = {.manager = MANAGER};
+    const struct kube_options how = {.manager = WRITE_MANAGER};
     const struct kube_ref ref = ref_of(wanted);
 
     if (cronjob_state(stored, wanted, step->objects->configuration) == CRONJOB_OTHER) {
@@ -315,7 +314,7 @@ static bool apply(struct step *step, const json_t *wanted, struct error *err)
     AUTO(kube_result) struct kube_result result = {0};
     AUTO(json) json_t *intent = tree_copy(wanted);
     const json_t *there = step->objects->cronjob;
-    const struct kube_options how = {.manager = MANAGER, .force = there != NULL};
+    const struct kube_options how = {.manager = WRITE_MANAGER, .force = there != NULL};
     const struct kube_ref ref = ref_of(wanted);
 
     if (!step->edge->client) {

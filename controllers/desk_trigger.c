@@ -9,6 +9,7 @@
 #include "controllers/desk_pod.h"
 #include "controllers/session_make.h"
 #include "controllers/slot.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/time.h"
 #include "kube/verbs.h"
@@ -19,7 +20,6 @@ static const struct kube_resource job_resource = {"batch", "v1", "jobs", "Job", 
                                   cronjob_resource = {"batch", "v1", "cronjobs", "CronJob", true},
                                   session_resource = {GROUP_STASH, "v1beta1", "backupsessions",
                                                       "BackupSession", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 static const json_t *owner_of_kind(const json_t *object, const char *kind, const char *group,
                                    struct error *err)
@@ -104,7 +104,7 @@ static json_t *make(struct kube_client *client, const json_t *configuration, con
     AUTO(kube_result) struct kube_result result = {0};
     const struct kube_ref ref = {&session_resource, meta(configuration, "namespace"), name, NULL};
 
-    *created = kube_create(client, &ref, wanted, &ours, &result, err);
+    *created = kube_create(client, &ref, wanted, &write_ours, &result, err);
     if (*created)
         return TAKE(result.object);
     if (strcmp(result.reason, "AlreadyExists") != 0)

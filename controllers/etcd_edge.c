@@ -18,6 +18,7 @@
 #include "controllers/session_make.h"
 #include "controllers/status_send.h"
 #include "controllers/target_lease.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/verbs.h"
 
@@ -33,7 +34,6 @@ static const struct kube_resource sets = {"apps", "v1", "statefulsets", "Statefu
                                   jobs_resource = {"batch", "v1", "jobs", "Job", true},
                                   restores = {GROUP_STASH, "v1beta1", "restoresessions",
                                               "RestoreSession", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 /* ---- which sessions ---- */
 
@@ -568,7 +568,7 @@ static bool scale(const struct look *look, int64_t replicas, struct error *err)
     kube_name_state(metadata, look->set);
     tree_put_new(patch, "metadata", metadata);
     tree_put_new(patch, "spec", spec);
-    if (kube_merge_patch(look->edge->client, &ref, patch, &ours, &result, err))
+    if (kube_merge_patch(look->edge->client, &ref, patch, &write_ours, &result, err))
         return true;
     return err->code == ERROR_FORBIDDEN &&
            say_wait(look, "the right to scale is missing", false, &wrote, err);
@@ -590,7 +590,7 @@ static bool create(const struct look *look, const struct kube_resource *resource
     const struct kube_ref ref = {resource, look->space, meta_or_empty(object, "name"), NULL};
     AUTO(kube_result) struct kube_result result = {0};
 
-    return kube_create(look->edge->client, &ref, object, &ours, &result, err) ||
+    return kube_create(look->edge->client, &ref, object, &write_ours, &result, err) ||
            strcmp(result.reason, "AlreadyExists") == 0;
 }
 

@@ -21,6 +21,7 @@
 #include "controllers/repository_lease.h"
 #include "controllers/session_read.h"
 #include "controllers/status_send.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/verbs.h"
 
@@ -37,7 +38,6 @@ static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repo
                                                   "Repository", true};
 static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "backupsessions",
                                                      "BackupSession", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 /* One look at a Repository; owned, but for edge and sight. */
 struct look {
@@ -525,7 +525,7 @@ static bool start(struct look *look, const struct maintenance_step *step, struct
     struct error why;
 
     look->turn->wrote = true;
-    if (job && (kube_create(look->edge->client, &ref, job, &ours, &result, err) ||
+    if (job && (kube_create(look->edge->client, &ref, job, &write_ours, &result, err) ||
                 strcmp(result.reason, "AlreadyExists") == 0))
         return true;
     if (!is_final(err))

@@ -8,12 +8,11 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/target_lease.h"
+#include "controllers/write.h"
 #include "kube/verbs.h"
 
 /* Times that somebody else may be faster before it is said. */
 #define TRIES 4
-
-static const struct kube_options ours = {.manager = "granary"};
 
 char *repository_lease_name(const char *repository)
 {
@@ -105,7 +104,7 @@ static bool make(struct kube_client *client, const char *space, const char *name
     const struct kube_ref ref = {&target_leases, space, name, NULL};
     AUTO(json) json_t *lease = lease_of(space, name, annotations_new);
 
-    return kube_create(client, &ref, lease, &ours, &result, err);
+    return kube_create(client, &ref, lease, &write_ours, &result, err);
 }
 
 static bool change(struct kube_client *client, const struct kube_ref *ref, const json_t *lease,
@@ -121,7 +120,7 @@ static bool change(struct kube_client *client, const struct kube_ref *ref, const
     tree_put_new(patch, "metadata", metadata);
     if (!tree_text(theirs, "resourceVersion"))
         return error_set(err, ERROR_INVALID, "a Lease without resourceVersion");
-    if (kube_merge_patch(client, ref, patch, &ours, &result, err))
+    if (kube_merge_patch(client, ref, patch, &write_ours, &result, err))
         return true;
     if (err->code == ERROR_NOT_FOUND)
         error_set(err, ERROR_CONFLICT, "the Lease of a Repository is gone");

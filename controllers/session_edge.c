@@ -15,6 +15,7 @@
 #include "controllers/slot.h"
 #include "controllers/status_send.h"
 #include "controllers/target_lease.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/verbs.h"
 
@@ -22,7 +23,6 @@ static const struct kube_resource backup_sessions = {GROUP_STASH, "v1beta1", "ba
                                                      "BackupSession", true},
                                   restore_sessions = {GROUP_STASH, "v1beta1", "restoresessions",
                                                       "RestoreSession", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 /* Each of its pods may be on a node of its own, with data of its own. */
 static const char no_nodes[] = "a DaemonSet is backed up beside its pods only, not by a Job";
@@ -362,7 +362,7 @@ static bool make_successor(const struct session_edge *edge, const struct session
     const struct kube_ref ref = {&backup_sessions, meta(seen->session, "namespace"), name, NULL};
 
     /* there already: our caches are behind, or the answer of an earlier try was lost */
-    return kube_create(edge->client, &ref, made, &ours, &result, err) ||
+    return kube_create(edge->client, &ref, made, &write_ours, &result, err) ||
            strcmp(result.reason, "AlreadyExists") == 0;
 }
 

@@ -14,6 +14,7 @@
 #include "controllers/known.h"
 #include "controllers/session_make.h"
 #include "controllers/target_pods.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/verbs.h"
 
@@ -21,7 +22,6 @@ static const struct kube_resource jobs_resource = {"batch", "v1", "jobs", "Job",
                                   pods_resource = {"", "v1", "pods", "Pod", true},
                                   claims_resource = {"", "v1", "persistentvolumeclaims",
                                                      "PersistentVolumeClaim", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 /* ---- those that there are ---- */
 
@@ -269,7 +269,7 @@ static enum session_job_end create(const struct session_job *what,
     AUTO(kube_result) struct kube_result result = {0};
     const char *name = meta(object, "name");
     const struct kube_ref ref = {resource, meta(what->session, "namespace"), name, NULL};
-    bool made = kube_create(what->client, &ref, object, &ours, &result, err);
+    bool made = kube_create(what->client, &ref, object, &write_ours, &result, err);
     const char *its = meta(result.object, "uid");
 
     *was_there = !made && strcmp(result.reason, "AlreadyExists") == 0;

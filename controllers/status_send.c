@@ -1,9 +1,8 @@
 #include "controllers/status_send.h"
 
 #include "base/tree.h"
+#include "controllers/write.h"
 #include "kube/verbs.h"
-
-static const struct kube_options ours = {.manager = "granary"};
 
 /* The members of `next` that differ, null for those that it lacks. New reference. */
 static json_t *difference(const json_t *status, const json_t *next)
@@ -41,7 +40,7 @@ enum status_sent status_send(struct kube_client *client, const struct kube_resou
         error_set(err, ERROR_INVALID, "%s: no uid or resourceVersion", resource->kind);
         return STATUS_FAILED;
     }
-    if (kube_merge_patch(client, &ref, patch, &ours, &result, err))
+    if (kube_merge_patch(client, &ref, patch, &write_ours, &result, err))
         return STATUS_SENT;
     return err->code == ERROR_CONFLICT || err->code == ERROR_NOT_FOUND ? STATUS_LATE
                                                                        : STATUS_FAILED;

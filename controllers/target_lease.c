@@ -6,13 +6,12 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/session_read.h"
+#include "controllers/write.h"
 #include "kube/verbs.h"
 
 #define HASH_CHARS 32
 
 const struct kube_resource target_leases = {"coordination.k8s.io", "v1", "leases", "Lease", true};
-
-static const struct kube_options ours = {.manager = "granary"};
 
 char *target_lease_name_of(const char *kind, const char *text)
 {
@@ -108,7 +107,7 @@ static bool send_patch(struct kube_client *client, const json_t *lease, const js
 
     if (!tree_text(tree_get(lease, "metadata"), "resourceVersion"))
         return error_set(err, ERROR_INVALID, "a Lease without resourceVersion");
-    if (kube_merge_patch(client, &ref, patch, &ours, &result, err))
+    if (kube_merge_patch(client, &ref, patch, &write_ours, &result, err))
         return true;
     return err->code == ERROR_NOT_FOUND ? conflict(err, "is gone") : false;
 }
@@ -150,7 +149,7 @@ static bool make(struct kube_client *client, const struct target_lease_lock *loc
     const struct kube_ref ref = {&target_leases, lock->space, name, NULL};
     AUTO(json) json_t *lease = lease_of(lock, name, claims);
 
-    return kube_create(client, &ref, lease, &ours, &result, err);
+    return kube_create(client, &ref, lease, &write_ours, &result, err);
 }
 
 bool target_lease_take(struct kube_client *client, const struct target_lease_lock *lock,

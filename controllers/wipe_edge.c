@@ -18,6 +18,7 @@
 #include "controllers/pod_trouble.h"
 #include "controllers/repository_lease.h"
 #include "controllers/session_status.h"
+#include "controllers/write.h"
 #include "kube/meta.h"
 #include "kube/verbs.h"
 
@@ -32,7 +33,6 @@ static const struct kube_resource kinds = {
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
 static const struct kube_resource repositories = {GROUP_STASH, "v1alpha1", "repositories",
                                                   "Repository", true};
-static const struct kube_options ours = {.manager = "granary"};
 
 static bool is_leaving(const json_t *object)
 {
@@ -228,7 +228,7 @@ static bool start(const struct look *look, struct error *err)
     AUTO(json) json_t *job = maintenance_job_make(&request, &findings);
 
     look->turn->again_s = OTHERS_S;
-    if (job && (kube_create(look->edge->client, &ref, job, &ours, &result, err) ||
+    if (job && (kube_create(look->edge->client, &ref, job, &write_ours, &result, err) ||
                 strcmp(result.reason, "AlreadyExists") == 0))
         return true;
     if (job && err->code != ERROR_FORBIDDEN && err->code != ERROR_INVALID &&

@@ -5,6 +5,8 @@
 #include "base/auto.h"
 #include "base/tree.h"
 
+const struct kube_options write_ours = {.manager = WRITE_MANAGER};
+
 static struct kube_ref ref_of(enum known_kind kind, const json_t *object)
 {
     const json_t *metadata = tree_get(object, "metadata");

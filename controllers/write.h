@@ -12,6 +12,9 @@
  *  object takes another one, or an update: an apply gives up what it does not say. */
 #define WRITE_MANAGER "granary"
 
+/** Of a create, an update or a patch of ours. */
+extern const struct kube_options write_ours;
+
 /** What became of it. */
 enum write_end {
     WRITE_DONE,
