@@ -29,6 +29,13 @@ json_t *job_owners(const char *api_version, const char *kind, const json_t *meta
     return owners;
 }
 
+bool job_is_restricted(const json_t *space)
+{
+    return span_is(
+        tree_span(tree_at(space, "metadata.labels"), "pod-security.kubernetes.io/enforce"),
+        "restricted");
+}
+
 void job_push_flag(json_t *args, const char *flag, const char *value)
 {
     AUTO(text) struct text doubled = {0};

@@ -11,6 +11,10 @@
  *  ours over them. @param component  stash-backup, stash-restore ... */
 json_t *job_labels(const json_t *invoker, const char *component);
 
+/** True when a Namespace enforces level restricted of Pod Security: what runs there is never root.
+ */
+bool job_is_restricted(const json_t *space);
+
 /** [ownerReference] to an object of this kind; its deletion takes ours along and does not wait. */
 json_t *job_owners(const char *api_version, const char *kind, const json_t *metadata);
 

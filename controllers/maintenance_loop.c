@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/configuration_look.h"
+#include "controllers/job_parts.h"
 #include "controllers/maintenance_edge.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/maintenance_next.h"
@@ -21,8 +22,6 @@
 /* Until what was written is known here too, which tells of itself; after somebody was faster. */
 #define WRITTEN_MS 2000
 #define CONFLICT_MS 200
-
-#define ENFORCE "pod-security.kubernetes.io/enforce"
 
 /* ---- keys ---- */
 
@@ -124,8 +123,9 @@ static void keys(struct known *known, const struct informer_change *change, json
 
 /* ---- what is known ---- */
 
-enum holder_state maintenance_loop_state(struct loops *loops, const struct holder *holder)
+static enum holder_state state_of(void *context, const struct holder *holder)
 {
+    struct loops *loops = context;
     bool pod = maintenance_is_pod(holder);
     AUTO(json) json_t *all = known_all(loops_known(loops), pod ? KNOWN_POD : KNOWN_LEASE);
 
@@ -133,14 +133,23 @@ enum holder_state maintenance_loop_state(struct loops *loops, const struct holde
                : maintenance_state_of(all, holder, clock_now_s());
 }
 
-static enum holder_state state_of(void *context, const struct holder *holder)
-{
-    return maintenance_loop_state(context, holder);
-}
-
 static void tell(void *context, const json_t *object, const struct kube_event *event)
 {
     loops_tell(context, object, event);
+}
+
+struct maintenance_edge maintenance_loop_edge(struct loops *loops, const struct settings *settings,
+                                              const json_t *cluster)
+{
+    return (struct maintenance_edge){
+        .client = loops_client(loops),
+        .space = loops_space(loops),
+        .cluster = tree_text(tree_get(cluster, "metadata"), "uid"),
+        .settings = settings,
+        .state = state_of,
+        .tell = tell,
+        .context = loops,
+    };
 }
 
 /* Owned. */
@@ -312,15 +321,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     if (!here.repository)
         return here.lease ? drop(loops, key, here.lease, err) : LOOP_RESTS;
 
-    const struct maintenance_edge edge = {
-        .client = loops_client(loops),
-        .space = loops_space(loops),
-        .cluster = tree_text(tree_get(here.cluster, "metadata"), "uid"),
-        .settings = settings,
-        .state = state_of,
-        .tell = tell,
-        .context = loops,
-    };
+    const struct maintenance_edge edge = maintenance_loop_edge(loops, settings, here.cluster);
     AUTO(json) json_t *first = repository_place_first(loops_known(loops), here.repository);
     const struct maintenance_sight sight = {
         .crowded = is_crowded(loops_known(loops), here.repository),
@@ -332,8 +333,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
         .lease = here.lease,
         .configurations = here.configurations,
         .sessions = here.sessions,
-        .restricted =
-            span_is(tree_span(tree_at(here.space, "metadata.labels"), ENFORCE), "restricted"),
+        .restricted = job_is_restricted(here.space),
         .now_s = now_s,
     };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "controllers/loops.h"
+#include "controllers/maintenance_edge.h"
 #include "controllers/repository_holders.h"
 
 /*
@@ -9,5 +10,12 @@
  */
 extern const struct loop maintenance_loop;
 
-/** What is known of one who shares a Repository; only proof takes him out. */
-enum holder_state maintenance_loop_state(struct loops *loops, const struct holder *holder);
+/**
+ * Who acts on Repositories for the loops: what it knows of one who shares a Repository comes from
+ * what they have heard, and only proof takes him out.
+ *
+ * @param cluster  Namespace kube-system, whose UID is the cluster's; NULL: not known. Borrowed, as
+ *                 the settings are.
+ */
+struct maintenance_edge maintenance_loop_edge(struct loops *loops, const struct settings *settings,
+                                              const json_t *cluster);

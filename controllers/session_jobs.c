@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "controllers/job_make.h"
+#include "controllers/job_parts.h"
 #include "controllers/job_volumes.h"
 #include "controllers/known.h"
 #include "controllers/session_make.h"
@@ -184,7 +185,6 @@ static int64_t ordinal_of(const struct session_job *what)
 
 static struct job_request request_of(const struct session_job *what, const struct sources *sources)
 {
-    const json_t *labels = tree_at(sources->space, "metadata.labels");
     int64_t left_s = what->deadline_s - what->now_s;
 
     return (struct job_request){
@@ -201,8 +201,7 @@ static struct job_request request_of(const struct session_job *what, const struc
         .claims = sources->claims,
         .attached = sources->attached,
         .neighbour = sources->neighbour,
-        .restricted =
-            span_is(tree_span(labels, "pod-security.kubernetes.io/enforce"), "restricted"),
+        .restricted = job_is_restricted(sources->space),
         .account_allowed = true, /* policy granary-create-pods has judged who wrote it */
         .deadline_s = !what->deadline_s ? 0
                       : left_s > 0      ? left_s

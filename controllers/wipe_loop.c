@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "controllers/job_parts.h"
 #include "controllers/maintenance_job.h"
 #include "controllers/maintenance_loop.h"
 #include "controllers/session_loop.h"
@@ -16,7 +17,6 @@
 #include "kube/meta.h"
 
 #define CONFLICT_MS 200
-#define ENFORCE "pod-security.kubernetes.io/enforce"
 
 /* Repositories at once; who deletes more wants something else. */
 #define GONE_MAX 10000u
@@ -109,16 +109,6 @@ static void note(struct state *state, const char *key, const struct wipe_turn *t
 
 /* ---- the step ---- */
 
-static enum holder_state state_of(void *context, const struct holder *holder)
-{
-    return maintenance_loop_state(context, holder);
-}
-
-static void tell(void *context, const json_t *object, const struct kube_event *event)
-{
-    loops_tell(context, object, event);
-}
-
 static int64_t answer_of(struct loops *loops, const struct wipe_turn *turn)
 {
     if (turn->let_in)
@@ -132,7 +122,7 @@ static bool is_restricted(struct known *known, const char *name)
 {
     AUTO(json) json_t *space = known_get(known, KNOWN_NAMESPACE, NULL, name);
 
-    return span_is(tree_span(tree_at(space, "metadata.labels"), ENFORCE), "restricted");
+    return job_is_restricted(space);
 }
 
 static int64_t step(struct loops *loops, const char *key, struct error *err)
@@ -149,15 +139,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     if (!entry || !loops_client(loops))
         return LOOP_RESTS;
 
-    const struct maintenance_edge edge = {
-        .client = loops_client(loops),
-        .space = loops_space(loops),
-        .cluster = meta(cluster, "uid"),
-        .settings = settings,
-        .state = state_of,
-        .tell = tell,
-        .context = loops,
-    };
+    const struct maintenance_edge edge = maintenance_loop_edge(loops, settings, cluster);
     const struct wipe_memory memory = {
         .repository = repository,
         .gone_s = tree_int(entry, "gone", 0),

@@ -26,7 +26,29 @@ START_TEST(test_flag)
     }
 END_TEST
 
+static const struct {
+    const char *space;
+    bool restricted;
+} spaces[] = {
+    {"{'metadata': {'labels': {'pod-security.kubernetes.io/enforce': 'restricted'}}}", true},
+    {"{'metadata': {'labels': {'pod-security.kubernetes.io/enforce': 'baseline'}}}", false},
+    {"{'metadata': {'labels': {'pod-security.kubernetes.io/warn': 'restricted'}}}", false},
+    {"{'metadata': {'labels': {'pod-security.kubernetes.io/enforce': 1}}}", false},
+    {"{'metadata': {}}", false},
+    {"null", false},
+};
+
+START_TEST(test_restricted)
+    {
+        AUTO(json) json_t *space = json_row(spaces[_i].space);
+
+        ck_assert_int_eq(job_is_restricted(space), spaces[_i].restricted);
+        ck_assert(!job_is_restricted(NULL));
+    }
+END_TEST
+
 SUITE(job_parts)
 {
+    suite_rows(tests, test_restricted, spaces);
     suite_rows(tests, test_flag, flags);
 }
