@@ -73,3 +73,11 @@ bool target_is_controlled(const struct target *target)
 {
     return target_controller(target->metadata) != NULL;
 }
+
+bool target_is_foreign(const json_t *object)
+{
+    struct target target;
+
+    return !target_of_object(&target, object, "default") ||
+           (target.kind->owned_is_foreign && target_is_controlled(&target));
+}

@@ -53,3 +53,7 @@ const json_t *target_controller(const json_t *metadata);
 
 /** True when the object has an owner reference with controller: true. */
 bool target_is_controlled(const struct target *target);
+
+/** True of what is no target, and of what is its controller's business, never ours: a Deployment's
+ *  annotations are copied to its ReplicaSets. */
+bool target_is_foreign(const json_t *object);

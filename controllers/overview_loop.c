@@ -143,20 +143,11 @@ static bool opts_out(const json_t *object)
     return span_is(tree_span(tree_get(metadata_of(object), "annotations"), KEY_BACKUP), "false");
 }
 
-/* The Deployment controller copies annotations to its ReplicaSets. */
-static bool is_foreign(const json_t *object)
-{
-    struct target target;
-
-    return !target_of_object(&target, object, "default") ||
-           (target.kind->owned_is_foreign && target_is_controlled(&target));
-}
-
 static bool concerns(struct overview *overview, const json_t *object)
 {
     AUTO(free) char *text = known_target_text(object);
 
-    if (!text || is_foreign(object))
+    if (!text || target_is_foreign(object))
         return false;
     if (opts_out(object) || tree_get(tree_get(metadata_of(object), "annotations"), KEY_BLUEPRINT))
         return true;
@@ -225,7 +216,7 @@ static void gather_named(struct overview *overview, const char *blueprint,
         tree_items (objects, i, object) {
             AUTO(free) char *text = known_target_text(object);
 
-            if (text && !is_foreign(object) && !opts_out(object) &&
+            if (text && !target_is_foreign(object) && !opts_out(object) &&
                 !settings_excludes(overview->settings, text_of(metadata_of(object), "namespace")))
                 tree_put_new(entry_of(gathering, text), "object", tree_share(object));
         }

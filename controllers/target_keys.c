@@ -38,15 +38,6 @@ static bool is_labelled(struct known *known, const json_t *object)
     return target_keys_label(space) != NULL;
 }
 
-/* The Deployment controller copies annotations to its ReplicaSets. */
-static bool is_foreign(const json_t *object)
-{
-    struct target target;
-
-    return !target_of_object(&target, object, "default") ||
-           (target.kind->owned_is_foreign && target_is_controlled(&target));
-}
-
 static bool same_generation(const json_t *a, const json_t *b)
 {
     return tree_equal(tree_at(a, "metadata.generation"), tree_at(b, "metadata.generation")) &&
@@ -59,7 +50,7 @@ static void push_targets(json_t *list, json_t *objects_new)
     size_t i;
 
     tree_items (objects_new, i, object)
-        if (!is_foreign(object))
+        if (!target_is_foreign(object))
             push(list, known_target_text(object));
     json_decref(objects_new);
 }
@@ -70,7 +61,7 @@ static void keys_of_claims(struct known *known, const struct informer_change *ch
     const json_t *object = change->after ? change->after : change->before;
     const char *space = tree_text(tree_get(object, "metadata"), "namespace");
 
-    if (change->kind == KNOWN_CLAIM || change->kind == KNOWN_APP || is_foreign(object) ||
+    if (change->kind == KNOWN_CLAIM || change->kind == KNOWN_APP || target_is_foreign(object) ||
         !is_labelled(known, object))
         return;
     if (!change->before || !change->after || !same_generation(change->before, change->after))
@@ -83,7 +74,7 @@ static void keys_of_target(struct known *known, const struct informer_change *ch
     const json_t *object = change->after ? change->after : change->before;
     AUTO(free) char *key = known_target_text(object);
 
-    if (!key || is_foreign(object))
+    if (!key || target_is_foreign(object))
         return;
 
     AUTO(json) json_t *made = known_find(known, KNOWN_CONFIGURATION, KNOWN_BY_TARGET, key);

@@ -156,8 +156,33 @@ START_TEST(controllers)
     }
 END_TEST
 
+#define OWNED(kind)                                                                                \
+    "{'apiVersion': 'apps/v1', 'kind': '" kind "', 'metadata': {'name': 'a', 'ownerReferences': "  \
+    "[{'controller': true}]}}"
+
+static const struct {
+    const char *object;
+    bool foreign;
+} foreign_rows[] = {
+    {"{'apiVersion': 'apps/v1', 'kind': 'ReplicaSet', 'metadata': {'name': 'a'}}", false},
+    {OWNED("ReplicaSet"), true},
+    {OWNED("StatefulSet"), false},
+    {"{'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'a'}}", true},
+    {"{}", true},
+    {"null", true},
+};
+
+START_TEST(foreign)
+    {
+        AUTO(json) json_t *object = json_row(foreign_rows[_i].object);
+
+        ck_assert_int_eq(target_is_foreign(object), foreign_rows[_i].foreign);
+    }
+END_TEST
+
 SUITE(api_target)
 {
+    suite_rows(tests, foreign, foreign_rows);
     suite_rows(tests, kinds, kind_rows);
     tcase_add_test(tests, a_kind_with_nul_in_it);
     suite_rows(tests, objects, object_rows);
