@@ -90,14 +90,6 @@ enum desk_answer desk_judge_claim(const struct desk *desk, const struct agent_ca
     return DESK_ANSWERED;
 }
 
-static bool has_ended(const json_t *session, bool restore)
-{
-    const char *phase = tree_text(tree_get(session, "status"), "phase");
-
-    return restore ? restore_phase_is_final(restore_phase_of(phase))
-                   : session_phase_is_final(session_phase_of(phase));
-}
-
 int64_t desk_deadline_of(const json_t *session)
 {
     int64_t deadline_s;
@@ -114,7 +106,7 @@ static const char *reason_to_end(const struct desk *desk, const json_t *session,
     const json_t *status = tree_get(session, "status");
     int64_t deadline_s = desk_deadline_of(session);
 
-    if (has_ended(session, restore))
+    if (session_has_ended(session, restore))
         return "the session has ended";
     if (deadline_s && desk_now_s(desk) >= deadline_s)
         return "the session is past its deadline";
@@ -260,7 +252,7 @@ static enum desk_answer try_report(const struct desk *desk, struct reporting *on
     receipt->recorded = session && is_recorded(session, one->restore, one->claim.host);
     if (session && !receipt->recorded && !holding.his)
         return desk_refuse(err, ERROR_CONFLICT, "another pod or instance has this attempt");
-    if (session && !receipt->recorded && !has_ended(session, one->restore)) {
+    if (session && !receipt->recorded && !session_has_ended(session, one->restore)) {
         one->again = !record(desk, one->report, session, one->restore, err);
         receipt->recorded = !one->again;
     }

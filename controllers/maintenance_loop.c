@@ -15,7 +15,6 @@
 #include "controllers/repository_lease.h"
 #include "controllers/repository_place.h"
 #include "controllers/session_loop.h"
-#include "controllers/session_next.h"
 #include "controllers/session_read.h"
 #include "kube/store.h"
 
@@ -38,19 +37,14 @@ static void push_used(const json_t *configuration, json_t *list)
         push(list, known_reference(configuration, tree_at(configuration, "spec.repository")));
 }
 
-static bool has_ended(const json_t *session)
-{
-    return session_phase_is_final(
-        session_phase_of(tree_text(tree_get(session, "status"), "phase")));
-}
-
 /* After a success there is retention; a failure may have met a password that opens nothing. */
 static void push_session(struct known *known, const struct informer_change *change, json_t *list)
 {
     const char *space = tree_text(tree_get(change->after, "metadata"), "namespace");
     const char *name = tree_text(tree_at(change->after, "spec.invoker"), "name");
 
-    if (!has_ended(change->after) || has_ended(change->before) || !space || !name)
+    if (!session_has_ended(change->after, false) || session_has_ended(change->before, false) ||
+        !space || !name)
         return;
 
     AUTO(json) json_t *configuration = known_get(known, KNOWN_CONFIGURATION, space, name);

@@ -4,8 +4,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "controllers/progress.h"
-#include "controllers/restore_next.h"
-#include "controllers/session_next.h"
+#include "controllers/session_read.h"
 #include "controllers/status_send.h"
 #include "settings/store.h"
 
@@ -26,14 +25,6 @@ void progress_loop_note(struct loops *loops, const struct message_progress *mess
 }
 
 /* ---- a step ---- */
-
-static bool has_ended(const json_t *session, bool restore)
-{
-    const char *phase = tree_text(tree_get(session, "status"), "phase");
-
-    return restore ? restore_phase_is_final(restore_phase_of(phase))
-                   : session_phase_is_final(session_phase_of(phase));
-}
 
 static int64_t write_progress(struct loops *loops, const json_t *session, enum known_kind kind,
                               struct error *err)
@@ -69,7 +60,7 @@ static int64_t step(struct loops *loops, const char *key, struct error *err)
     const json_t *session = backup ? backup : restore;
     int64_t wait_ms;
 
-    if (!session || !loops_client(loops) || has_ended(session, restore != NULL)) {
+    if (!session || !loops_client(loops) || session_has_ended(session, restore != NULL)) {
         progress_book_forget(book_of(loops), key);
         return LOOP_RESTS;
     }
@@ -88,7 +79,7 @@ static void keys(struct known *known, const struct informer_change *change, json
 
     (void)known;
     if ((restore || change->kind == KNOWN_SESSION) && uid && change->before &&
-        (!change->after || has_ended(change->after, restore)))
+        (!change->after || session_has_ended(change->after, restore)))
         tree_push_text(list, uid);
 }
 

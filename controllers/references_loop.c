@@ -10,7 +10,7 @@
 #include "controllers/repository_owner.h"
 #include "controllers/repository_place.h"
 #include "controllers/repository_times.h"
-#include "controllers/session_next.h"
+#include "controllers/session_read.h"
 #include "controllers/status_send.h"
 #include "kube/store.h"
 
@@ -48,12 +48,6 @@ static void push_written(struct known *known, const json_t *session, json_t *lis
     push_named(configuration, list);
 }
 
-static bool has_ended(const json_t *session)
-{
-    return session_phase_is_final(
-        session_phase_of(tree_text(tree_get(session, "status"), "phase")));
-}
-
 static void push_key(const json_t *repository, json_t *list)
 {
     AUTO(free) char *key = repository ? store_key(repository) : NULL;
@@ -86,7 +80,8 @@ static void push_neighbours(struct known *known, const json_t *object, json_t *l
 
 static void keys(struct known *known, const struct informer_change *change, json_t *list)
 {
-    if (change->kind == KNOWN_SESSION && has_ended(change->after) && !has_ended(change->before))
+    if (change->kind == KNOWN_SESSION && session_has_ended(change->after, false) &&
+        !session_has_ended(change->before, false))
         push_written(known, change->after, list);
     else if (change->kind == KNOWN_CONFIGURATION || change->kind == KNOWN_RESTORE) {
         push_named(change->before, list);

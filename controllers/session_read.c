@@ -61,6 +61,14 @@ static int64_t moment_of(const json_t *object, const char *key)
     return time_parse(tree_span(object, key), &moment_s) && moment_s > 0 ? moment_s : 0;
 }
 
+bool session_has_ended(const json_t *session, bool restore)
+{
+    const char *phase = tree_text(tree_get(session, "status"), "phase");
+
+    return restore ? restore_phase_is_final(restore_phase_of(phase))
+                   : session_phase_is_final(session_phase_of(phase));
+}
+
 static int64_t created_of(const json_t *object)
 {
     return moment_of(tree_get(object, "metadata"), "creationTimestamp");

@@ -24,6 +24,9 @@
  * from a list that is not of the whole namespace. */
 #define SESSION_SKEW_S 300
 
+/** True when the phase of a BackupSession (of a RestoreSession with `restore`) is final. */
+bool session_has_ended(const json_t *session, bool restore);
+
 /** What a session of either kind is read from. All borrowed. */
 struct session_seen {
     const json_t *session;         /* BackupSession or RestoreSession */

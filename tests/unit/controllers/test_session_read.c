@@ -394,8 +394,37 @@ START_TEST(restores_are_read)
     }
 END_TEST
 
+/* ---- its end ---- */
+
+static const struct {
+    const char *session;
+    bool backup, restore; /* as which of the two it has ended */
+} ends[] = {
+    {"{'status':{'phase':'Succeeded'}}", true, true},
+    {"{'status':{'phase':'Failed'}}", true, true},
+    {"{'status':{'phase':'Running'}}", false, false},
+    {"{'status':{'phase':'Skipped'}}", true, true},
+    {"{'status':{'phase':'Unknown'}}", true, true},
+    {"{'status':{'phase':'Invalid'}}", true, false},
+    /* a phase that we do not know: nothing is done to it any more */
+    {"{'status':{'phase':'any'}}", true, true},
+    {"{'status':{}}", false, false},
+    {"{}", false, false},
+};
+
+START_TEST(has_ended)
+    {
+        AUTO(json) json_t *session = json_row(ends[_i].session);
+
+        ck_assert_int_eq(session_has_ended(session, false), ends[_i].backup);
+        ck_assert_int_eq(session_has_ended(session, true), ends[_i].restore);
+        ck_assert(!session_has_ended(NULL, false) && !session_has_ended(NULL, true));
+    }
+END_TEST
+
 SUITE(controllers_session_read)
 {
+    suite_rows(tests, has_ended, ends);
     suite_rows(tests, backups_are_read, rows);
     tcase_add_test(tests, absence_needs_a_list_that_is_new);
     tcase_add_test(tests, a_successor_is_known_by_its_name);
