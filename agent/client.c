@@ -438,7 +438,7 @@ static enum agent_streamed stream_from(struct streaming *one, const char *addres
 {
     struct agent_client *client = one->client;
     struct wire_limit limit = within(client, CONNECT_MS);
-    AUTO(text) struct text request = {0};
+    AUTO(secret_text) struct text request = {0};
 
     hang_up(client);
     client->wire = wire_open(address, client->trust, &limit, one->err);
@@ -452,7 +452,6 @@ static enum agent_streamed stream_from(struct streaming *one, const char *addres
         wire_send(client->wire, (struct span){request.data, request.length}, &limit, one->err);
     enum agent_streamed how = sent ? receive_stream(one) : cut_of(one->err);
 
-    explicit_bzero(request.data, request.room);
     text_done(&one->received);
     hang_up(client);
     return how;
@@ -465,7 +464,7 @@ enum agent_streamed agent_stream(struct agent_client *client, const struct messa
     struct streaming one = {client, sink, reader, refusal, err, {0}};
     struct identity_addresses addresses = {.count = 0};
     enum agent_streamed how = STREAMED_NOTHING;
-    AUTO(text) struct text token = {0};
+    AUTO(secret_text) struct text token = {0};
 
     *refusal = (struct refusal){0, 0};
     if (!read_identity(client, &addresses, &token, err))
@@ -475,6 +474,5 @@ enum agent_streamed agent_stream(struct agent_client *client, const struct messa
         if (how != STREAMED_NOTHING && !(how == STREAMED_REFUSED && refusal->status == 503))
             break;
     }
-    explicit_bzero(token.data, token.room);
     return how;
 }

@@ -20,9 +20,7 @@
 
 void mariadb_accounts_done(struct mariadb_accounts *accounts)
 {
-    if (accounts->statement.data)
-        explicit_bzero(accounts->statement.data, accounts->statement.room);
-    text_done(&accounts->statement);
+    text_wipe(&accounts->statement);
 }
 
 /* ---- names ---- */
