@@ -449,10 +449,13 @@ static bool dump_accounts(struct dumping *dumping, const char *path, struct erro
 
     AUTO(free) char *why = text_format("%s", err->message);
 
+    /* the server shows no account whose host it can not resolve */
     return error_set(err, err->code,
-                     "%.120s. What to do: let the user of the AppBinding read the database mysql, "
-                     "or leave accounts out with args: --skip-system",
-                     why);
+                     "%.130s. What to do: %s; or leave out all accounts with args: "
+                     "--skip-system",
+                     why,
+                     strstr(why, "matching row") ? "drop this account, which nobody can use"
+                                                 : "let the user read the database mysql");
 }
 
 static bool dump_all(struct dumping *dumping, struct error *err)

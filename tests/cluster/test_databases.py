@@ -19,7 +19,7 @@ from test_life import OURS, back_up, begin_session, ended, protectable
 PASSWORD, WRONG = "data-base-pass-44b1", "wrong-pass-77d0"
 
 # What a kind is, beside its name: its Task's version, that of the server, what it says to a wrong password, its own database;
-# what fills the database shop, what destroys it; what tells all rows of a table.
+# what fills the database shop, what destroys it; what tells all rows of a table, or an account.
 Kind = collections.namedtuple("Kind", "name version server refusal database port fill destroy tables")
 
 POSTGRES = Kind(
@@ -29,14 +29,16 @@ POSTGRES = Kind(
      ("CREATE TABLE notes (id int, note text)", "shop"), ("INSERT INTO notes SELECT 1, E'a\\nb\\\\'", "shop")],
     ["DROP DATABASE shop WITH (FORCE)", "DROP ROLE app"],
     {"goods": "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM goods t",
-     "notes": "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM notes t"})
+     "notes": "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM notes t",
+     "app": "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = 'app'"})
 MARIADB = Kind(
     "mariadb", "10.5.8", "10.11.6", "Access denied", "mysql", 45306,
-    [("CREATE DATABASE shop", "mysql"),
+    [("CREATE DATABASE shop", "mysql"), ("CREATE USER app@'%' IDENTIFIED BY 'app-word'", "mysql"),
+     ("GRANT SELECT ON shop.* TO app@'%'", "mysql"),
      ("CREATE TABLE goods AS SELECT seq AS id, md5(seq) AS name FROM seq_1_to_20000", "shop"),
      ("CREATE TABLE notes (id int, note text)", "shop"), ("INSERT INTO notes VALUES (1, 'a\\nb\\\\')", "shop")],
-    ["DROP DATABASE shop"],
-    {"goods": "CHECKSUM TABLE goods", "notes": "CHECKSUM TABLE notes"})
+    ["DROP DATABASE shop", "DROP USER app@'%'"],
+    {"goods": "CHECKSUM TABLE goods", "notes": "CHECKSUM TABLE notes", "app": "SHOW GRANTS FOR app@'%'"})
 
 
 class Server:
@@ -90,7 +92,7 @@ class Server:
         return done.stdout
 
     def picture(self):
-        """A checksum of all rows by table."""
+        """A checksum of all rows by table; and an account."""
         return {table: self.ask(question, "shop") for table, question in self.kind.tables.items()}
 
 
