@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/dump_command.h"
 #include "api/keys.h"
 #include "api/target.h"
 #include "base/auto.h"
@@ -288,12 +289,22 @@ static json_t *spec_of(const struct restore_wish *wish, struct error *err)
     return TAKE(spec);
 }
 
+/* Only who wrote the command knows what reads its output. */
+static bool check_command(const struct restore_wish *wish, struct error *err)
+{
+    return !dump_command_is_of(wish->configuration) ||
+           error_set(err, ERROR_INVALID,
+                     "its backups are what a command wrote (%s), and no RestoreSession gives them "
+                     "back to a program: take %s out of the snapshot with restic",
+                     KEY_DUMP_COMMAND, DUMP_COMMAND_PATH);
+}
+
 json_t *restoring_make(const struct restore_wish *wish, struct error *err)
 {
     const json_t *theirs = tree_get(wish->configuration, "metadata");
     AUTO(free) char *base = text_format("%s-restore", text_of(theirs, "name"));
     AUTO(free) char *name = slot_session_name(base, wish->now_s);
-    AUTO(json) json_t *spec = spec_of(wish, err);
+    AUTO(json) json_t *spec = check_command(wish, err) ? spec_of(wish, err) : NULL;
     json_t *session, *metadata;
 
     if (!spec)

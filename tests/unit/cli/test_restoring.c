@@ -162,6 +162,22 @@ START_TEST(sessions_follow_from_what_is_backed_up)
     }
 END_TEST
 
+START_TEST(what_a_command_wrote_is_not_given_back)
+    {
+        AUTO(json)
+        json_t *configuration =
+            json_row("{'metadata':{'namespace':'shop','name':'deploy-web',"
+                     "'annotations':{'granary.dev/dump-command':'[\\'x\\']'}},"
+                     "'spec':{'repository':{'name':'r'},'target':{" DEPLOYMENT "," MOUNT "}}}");
+        const struct restore_wish wish = {.configuration = configuration};
+        struct error err = {.message = ""};
+        json_t *session = restoring_make(&wish, &err);
+
+        ck_assert(!session);
+        ck_assert_msg(strstr(err.message, "take /dump out of the snapshot"), "%s", err.message);
+    }
+END_TEST
+
 /* What a person reads before he says yes. */
 static const struct {
     const char *spec;
@@ -204,5 +220,6 @@ END_TEST
 SUITE(cli_restoring)
 {
     suite_rows(tests, sessions_follow_from_what_is_backed_up, rows);
+    tcase_add_test(tests, what_a_command_wrote_is_not_given_back);
     suite_rows(tests, what_will_happen_is_told, told);
 }
