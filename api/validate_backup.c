@@ -82,19 +82,6 @@ static void judge_schedule(struct judge *judge, const json_t *spec)
                     "is required, unless paused is true: such as \"0 3 * * *\" or @daily");
 }
 
-static void judge_args(struct judge *judge, const json_t *target)
-{
-    struct error err = {0};
-    size_t index = 0, mark;
-
-    if (restic_args_check(judge_get(target, "args"), RESTIC_BACKUP, &index, &err))
-        return;
-    mark = judge_enter(judge, "target.args");
-    judge_enter_index(judge, index);
-    judge_error(judge, REASON_FORBIDDEN, NULL, "%s", err.message);
-    judge_leave(judge, mark);
-}
-
 static void also_configuration(struct judge *judge, const json_t *spec)
 {
     const json_t *target = judge_get(spec, "target");
@@ -107,7 +94,7 @@ static void also_configuration(struct judge *judge, const json_t *spec)
     if (class == TARGET_WORKLOAD || class == TARGET_CLAIM)
         judge_coverage(judge, target);
     if (class == TARGET_CLAIM || target_in_pod(spec))
-        judge_args(judge, target);
+        judge_args(judge, target, RESTIC_BACKUP);
 }
 
 static const struct member configuration_members[] = {

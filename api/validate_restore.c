@@ -170,19 +170,6 @@ static void judge_all_rules(struct judge *judge, const json_t *spec)
                     "at least one rule is needed, or nothing is restored");
 }
 
-static void judge_args(struct judge *judge, const json_t *target)
-{
-    struct error err = {0};
-    size_t index = 0, mark;
-
-    if (restic_args_check(judge_get(target, "args"), RESTIC_RESTORE, &index, &err))
-        return;
-    mark = judge_enter(judge, "target.args");
-    judge_enter_index(judge, index);
-    judge_error(judge, REASON_FORBIDDEN, NULL, "%s", err.message);
-    judge_leave(judge, mark);
-}
-
 static void judge_unused(struct judge *judge, const json_t *spec)
 {
     static const char *const members[] = {"livenessProbe", "readinessProbe", "lifecycle", NULL};
@@ -209,7 +196,7 @@ static void also_restore(struct judge *judge, const json_t *spec)
     judge_all_rules(judge, spec);
     judge_unused(judge, spec);
     if (target_class_of(target) == TARGET_CLAIM || target_in_pod(spec))
-        judge_args(judge, target);
+        judge_args(judge, target, RESTIC_RESTORE);
 }
 
 static const struct member restore_members[] = {

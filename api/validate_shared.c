@@ -393,3 +393,16 @@ void judge_repository_use(struct judge *judge, const json_t *spec)
         judge_error(judge, REASON_FORBIDDEN, "repository",
                     "its usagePolicy does not let namespace %s use it", judge->space);
 }
+
+void judge_args(struct judge *judge, const json_t *target, enum restic_command command)
+{
+    struct error err = {0};
+    size_t index = 0, mark;
+
+    if (restic_args_check(judge_get(target, "args"), command, &index, &err))
+        return;
+    mark = judge_enter(judge, "target.args");
+    judge_enter_index(judge, index);
+    judge_error(judge, REASON_FORBIDDEN, NULL, "%s", err.message);
+    judge_leave(judge, mark);
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/restic_args.h"
 #include "api/validate_schema.h"
 
 /* Types that several of our kinds share. Spec: stash-behaviour 1.2. */
@@ -53,6 +54,10 @@ bool target_in_pod(const json_t *spec);
  */
 void judge_target(struct judge *judge, const json_t *spec);
 void judge_repository_use(struct judge *judge, const json_t *spec);
+
+/** Judges target.args: words that this command of restic may have. The judge's path is the spec's.
+ */
+void judge_args(struct judge *judge, const json_t *target, enum restic_command command);
 
 /** Adds an error when one of these members of spec differs between the old object and this one. */
 void judge_storage_change(struct judge *judge, const json_t *old, const json_t *spec);
