@@ -34,7 +34,7 @@ const char *backend_provider(const json_t *backend)
     return i < PROVIDERS ? providers[i].provider : NULL;
 }
 
-static struct span plain(struct span part)
+struct span backend_path(struct span part)
 {
     while (part.length && part.data[0] == '/') {
         part.data++;
@@ -62,7 +62,7 @@ static void local_location(struct text *out, const json_t *backend)
 {
     AUTO(json) json_t *volume = backend_volume(backend);
     AUTO(free) char *source = tree_format(volume, NULL);
-    struct span sub = plain(tree_span(tree_get(backend, "local"), "subPath"));
+    struct span sub = backend_path(tree_span(tree_get(backend, "local"), "subPath"));
 
     text_addf(out, " %s/%.*s", source, (int)sub.length, sub.data ? sub.data : "");
 }
@@ -87,7 +87,7 @@ static void parts(struct text *out, const json_t *backend, size_t which)
     const char *const *first = providers[which].parts;
 
     for (const char *const *part = first; *part; part++) {
-        struct span value = plain(tree_span(settings, *part));
+        struct span value = backend_path(tree_span(settings, *part));
 
         text_putc(out, part == first ? ' ' : '/');
         if (part == first && value.length)

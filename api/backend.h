@@ -24,6 +24,10 @@ void backend_location(struct text *out, const json_t *backend);
  */
 bool backend_overlaps(const json_t *a, const char *space_a, const json_t *b, const char *space_b);
 
+/** A prefix, a bucket or a path within one, as the same place always reads: without slashes at its
+ *  ends. */
+struct span backend_path(struct span part);
+
 /** The source of a local backend's volume: {persistentVolumeClaim: ...}; new reference, or NULL. */
 json_t *backend_volume(const json_t *backend);
 

@@ -38,15 +38,7 @@ static const struct key common[] = {
 
 static struct span plain(const json_t *settings, const char *key)
 {
-    struct span part = tree_span(settings, key);
-
-    while (part.length && *part.data == '/') {
-        part.data++;
-        part.length--;
-    }
-    while (part.length && part.data[part.length - 1] == '/')
-        part.length--;
-    return part;
+    return backend_path(tree_span(settings, key));
 }
 
 static void add(struct text *out, struct span part)

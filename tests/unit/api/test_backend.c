@@ -197,8 +197,22 @@ START_TEST(what_lies_within_what)
     }
 END_TEST
 
+static const struct {
+    const char *written, *read;
+} path_rows[] = {
+    {"a", "a"}, {"/a/b/", "a/b"}, {"//a//", "a"}, {"a//b", "a//b"}, {"/", ""}, {"", ""},
+};
+
+START_TEST(slashes_at_the_ends)
+    {
+        ck_assert(span_is(backend_path(span_of(path_rows[_i].written)), path_rows[_i].read));
+        ck_assert_uint_eq(backend_path((struct span){NULL, 0}).length, 0);
+    }
+END_TEST
+
 SUITE(api_backend)
 {
+    suite_rows(tests, slashes_at_the_ends, path_rows);
     suite_rows(tests, what_lies_within_what, overlaps);
     suite_rows(tests, providers, provider_rows);
     suite_rows(tests, places, place_rows);
