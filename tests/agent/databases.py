@@ -111,7 +111,7 @@ class Postgres:
 def fresh_mariadb():
     folder = own_folder()
     done = as_nobody(["/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db",
-                      "--skip-name-resolve"], env={"HOME": folder, "PATH": "/usr/bin:/usr/sbin"})
+                      "--skip-name-resolve"], env={"HOME": folder, "TMPDIR": folder, "PATH": "/usr/bin:/usr/sbin"})
     check(done.returncode == 0, done.stderr)
     return f"{folder}/data"
 
@@ -135,9 +135,10 @@ class MariaDB:
                  f"--init-file={self.folder}/init", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
                  *([] if self.tls == "none" else [f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]),
                  *(["--require-secure-transport"] if self.tls == "required" else [])]
+        # a server that starts removes temporary tables of others that are in the same folder
         with open(f"{self.folder}/log", "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
-                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin"})
+                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin", "TMPDIR": self.folder})
         try:
             eventually(lambda: self.ask("SELECT 1", good=False).returncode == 0, "the database answers")
         except AssertionError as why:

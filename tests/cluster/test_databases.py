@@ -49,7 +49,7 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix=f"granary-{kind.name}-")
         os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.data = f"{self.folder}/data"
-        self.environment = {"PATH": "/usr/bin:/usr/sbin", "HOME": self.folder}
+        self.environment = {"PATH": "/usr/bin:/usr/sbin", "HOME": self.folder, "TMPDIR": self.folder}
 
     def _as_user(self):
         return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": [], "env": self.environment,
