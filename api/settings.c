@@ -72,6 +72,11 @@ static bool read_postgres_image(struct settings *settings, const json_t *value, 
     return read_reference(&settings->images[SETTINGS_IMAGE_POSTGRES], value, err);
 }
 
+static bool read_redis_image(struct settings *settings, const json_t *value, struct error *err)
+{
+    return read_reference(&settings->images[SETTINGS_IMAGE_REDIS], value, err);
+}
+
 static bool read_wipe_image(struct settings *settings, const json_t *value, struct error *err)
 {
     return read_reference(&settings->images[SETTINGS_IMAGE_WIPE], value, err);
@@ -265,6 +270,7 @@ static const struct member {
     {"agent.resources.limits.memory", read_limit_memory},
     {"mariadb.image", read_mariadb_image},
     {"postgres.image", read_postgres_image},
+    {"redis.image", read_redis_image},
     {"wipe.image", read_wipe_image},
     {"enforcement", read_enforcement},
     {"excludedNamespaces", read_excluded},
@@ -458,6 +464,7 @@ char *settings_image(const struct settings *settings, enum settings_image which)
     static const char *const names[] = {[SETTINGS_IMAGE_ETCD] = "granary-etcd",
                                         [SETTINGS_IMAGE_MARIADB] = "granary-mariadb",
                                         [SETTINGS_IMAGE_POSTGRES] = "granary-postgres",
+                                        [SETTINGS_IMAGE_REDIS] = "granary-redis",
                                         [SETTINGS_IMAGE_WIPE] = "granary-wipe"};
     const char *image = settings->agent_image, *slash = strrchr(image, '/');
     const char *name = slash ? slash + 1 : image;

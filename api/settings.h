@@ -12,6 +12,7 @@ enum settings_image {
     SETTINGS_IMAGE_ETCD,     /* etcd's, for Tasks of etcd */
     SETTINGS_IMAGE_MARIADB,  /* MariaDB's, likewise */
     SETTINGS_IMAGE_POSTGRES, /* PostgreSQL's tools and restic, for Tasks of it */
+    SETTINGS_IMAGE_REDIS,    /* Redis's, likewise */
     SETTINGS_IMAGE_WIPE,     /* rclone, for Jobs that remove a repository */
     SETTINGS_IMAGES
 };
@@ -47,6 +48,7 @@ void settings_default(struct settings *settings);
  *   etcd: {image}
  *   mariadb: {image}
  *   postgres: {image}
+ *   redis: {image}
  *   wipe: {image}
  *   enforcement: Warn | Deny
  *   excludedNamespaces: [name]

@@ -20,6 +20,7 @@ const char *const task_variable_names[] = {
     "GRANARY_ETCD_IMAGE",
     "GRANARY_MARIADB_IMAGE",
     "GRANARY_POSTGRES_IMAGE",
+    "GRANARY_REDIS_IMAGE",
     "HOSTNAME",
     "INCLUDE_PATTERNS",
     "INTERIM_DATA_DIR",
@@ -325,7 +326,8 @@ static void put_images(json_t *made, const struct settings *settings)
         enum settings_image which;
     } rows[] = {{"GRANARY_ETCD_IMAGE", SETTINGS_IMAGE_ETCD},
                 {"GRANARY_MARIADB_IMAGE", SETTINGS_IMAGE_MARIADB},
-                {"GRANARY_POSTGRES_IMAGE", SETTINGS_IMAGE_POSTGRES}};
+                {"GRANARY_POSTGRES_IMAGE", SETTINGS_IMAGE_POSTGRES},
+                {"GRANARY_REDIS_IMAGE", SETTINGS_IMAGE_REDIS}};
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         AUTO(free) char *image = settings_image(settings, rows[i].which);

@@ -189,7 +189,8 @@ static bool is_etcd(const struct making_job *making, const json_t *container)
 static bool is_database(const struct making_job *making, const json_t *container)
 {
     return has_image(making, container, SETTINGS_IMAGE_POSTGRES) ||
-           has_image(making, container, SETTINGS_IMAGE_MARIADB);
+           has_image(making, container, SETTINGS_IMAGE_MARIADB) ||
+           has_image(making, container, SETTINGS_IMAGE_REDIS);
 }
 
 /* What is needed to reach the application. One image may be all of ours. */

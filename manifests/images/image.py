@@ -124,9 +124,17 @@ def mariadb():
     return found
 
 
+def redis():
+    """Redis's client of Debian."""
+    path = "/usr/bin/redis-cli"
+    if not os.path.exists(path):
+        raise Refused(f"{path} is not there: apt-get install redis-tools")
+    return {path.lstrip("/"): path}
+
+
 # What --with may name: {path in the image: file}, taken or made.
 TOOLS = {"restic": lambda: {"usr/bin/restic": restic()}, "rclone": lambda: {"usr/bin/rclone": rclone()}, "etcd": etcd,
-         "postgres": postgres, "mariadb": mariadb}
+         "postgres": postgres, "mariadb": mariadb, "redis": redis}
 
 
 def content(program, tools):

@@ -10,7 +10,7 @@ CFLAGS_ALL += -fdebug-prefix-map=$(CURDIR)=.
 
 .PHONY: images check-images
 images: $(PROGRAM_IMAGES:$(BUILD)/images/%.tar=$(BUILD)/%) ## OCI archives build/images/PROGRAM.tar, for `ctr images import` or `docker load`
-	@tests/install.sh "make images" python3 binutils libc-bin ca-certificates debian-archive-keyring postgresql-client-15 mariadb-client
+	@tests/install.sh "make images" python3 binutils libc-bin ca-certificates debian-archive-keyring postgresql-client-15 mariadb-client redis-tools
 	@$(MAKE) --no-print-directory --silent $(IMAGE_FILES)
 	@stat --printf='%n: %s bytes\n' $(IMAGE_FILES)
 

@@ -18,10 +18,11 @@ from harness import check, check_equal, test
 FILES = os.environ["GRANARY_IMAGES"].split()
 NAMES = [os.path.basename(path).removesuffix(".tar") for path in FILES]
 CATALOG = "usr/share/granary/catalog"
-SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-etcd": 110, "granary-wipe": 88, "granary-postgres": 60, "granary-mariadb": 60}
+SIZE_MB = {"granary-webhook": 25, "granary-controller": 25, "granary-agent": 31, "granary-etcd": 110, "granary-wipe": 88, "granary-postgres": 60, "granary-mariadb": 60, "granary-redis": 50}
 TOOLS = {"granary-agent": {"usr/bin/restic"}, "granary-wipe": {"usr/bin/restic", "usr/bin/rclone"},
          "granary-postgres": {"usr/bin/restic"},
-         "granary-mariadb": {"usr/bin/restic", "usr/bin/mariadb", "usr/bin/mariadb-dump"}}
+         "granary-mariadb": {"usr/bin/restic", "usr/bin/mariadb", "usr/bin/mariadb-dump"},
+         "granary-redis": {"usr/bin/restic", "usr/bin/redis-cli"}}
 
 
 def temporary_folder():
@@ -35,7 +36,7 @@ def write(path, content):
 
 def program_of(archive):
     """What is of granary in it: the program of its name, or the agent."""
-    return "usr/bin/" + re.sub("^granary-(etcd|wipe|postgres|mariadb)$", "granary-agent", archive.name)
+    return "usr/bin/" + re.sub("^granary-(etcd|wipe|postgres|mariadb|redis)$", "granary-agent", archive.name)
 
 
 class Archive:
@@ -74,7 +75,7 @@ def archives():
 
 @test("image")
 def nothing_is_there_but_program_libraries_authorities_and_accounts():
-    wanted = re.compile(r"usr/bin/(NAME|restic|rclone|mariadb|mariadb-dump)|usr/lib/etcd/3\.[456]/etcd(ctl|utl)|"
+    wanted = re.compile(r"usr/bin/(NAME|restic|rclone|mariadb|mariadb-dump|redis-cli)|usr/lib/etcd/3\.[456]/etcd(ctl|utl)|"
                         r"usr/lib/postgresql/bin/(psql|pg_dump|pg_dumpall)|bin/sh|"
                         r"lib(64)?(/x86_64-linux-gnu|/aarch64-linux-gnu)?/(lib|ld-)\S+\.so\.\d+|"
                         r"etc/(passwd|group|nsswitch\.conf|ssl/certs/ca-certificates\.crt)")
@@ -144,7 +145,7 @@ def programs_run_with_nothing_but_what_is_in_the_image():
                 word = "version" if name.endswith(("restic", "rclone")) else "--version"
                 done = subprocess.run([*start, f"{tree}/{name}", word], capture_output=True, text=True, cwd=tree)
                 check_equal(done.returncode, 0, f"{name} {word}: {done.stderr}")
-                check(re.match(r"(granary-\w+|restic|rclone|\S*mariadb\S*  ?Ver) v?\d+\.\d+", done.stdout), f"{name} {word}: {done.stdout}")
+                check(re.match(r"(granary-\w+|restic|rclone|redis-cli|\S*mariadb\S*  ?Ver) v?\d+\.\d+", done.stdout), f"{name} {word}: {done.stdout}")
 
 
 @test("image")

@@ -136,6 +136,7 @@ def settings_the_program_takes_them_and_they_agree_with_its_own():
     check_equal(quoted[7], settings["wipe"]["image"], "the fourth one the image for wipeOut")
     check_equal(quoted[9], settings["postgres"]["image"], "the fifth one the image for PostgreSQL")
     check_equal(quoted[11], settings["mariadb"]["image"], "the sixth one the image for MariaDB")
+    check_equal(quoted[13], settings["redis"]["image"], "the seventh one the image for Redis")
     fence = named(objects, "ValidatingAdmissionPolicy", "granary-fence-workloads")["spec"]["variables"][0]
     check_equal((fence["name"], fence["expression"]), ("agentImage", f"'{settings['agent']['image']}'"), "the fence")
     file = os.path.join(temporary_folder(), "settings.yaml")

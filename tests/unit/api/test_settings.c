@@ -212,19 +212,27 @@ START_TEST(images)
     }
 END_TEST
 
-START_TEST(image_of_mariadb)
+static const struct {
+    const char *settings, *usual;
+    enum settings_image which;
+} database_rows[] = {
+    {"{'mariadb':{'image':'b/m:2'}}", "granary-mariadb:" GRANARY_VERSION, SETTINGS_IMAGE_MARIADB},
+    {"{'redis':{'image':'b/m:2'}}", "granary-redis:" GRANARY_VERSION, SETTINGS_IMAGE_REDIS},
+};
+
+START_TEST(images_of_databases)
     {
         AUTO(settings) struct settings usual = {0}, said = {0};
         AUTO(json)
-        json_t *nothing = json_row("{}"), *tree = json_row("{'mariadb':{'image':'b/m:2'}}");
+        json_t *nothing = json_row("{}"), *tree = json_row(database_rows[_i].settings);
         struct error err = {.message = ""};
 
         ck_assert(settings_parse(&usual, nothing, &err) && settings_parse(&said, tree, &err));
 
-        AUTO(free) char *first = settings_image(&usual, SETTINGS_IMAGE_MARIADB);
-        AUTO(free) char *second = settings_image(&said, SETTINGS_IMAGE_MARIADB);
+        AUTO(free) char *first = settings_image(&usual, database_rows[_i].which);
+        AUTO(free) char *second = settings_image(&said, database_rows[_i].which);
 
-        ck_assert_str_eq(first, "granary-mariadb:" GRANARY_VERSION);
+        ck_assert_str_eq(first, database_rows[_i].usual);
         ck_assert_str_eq(second, "b/m:2");
     }
 END_TEST
@@ -232,7 +240,7 @@ END_TEST
 SUITE(api_settings)
 {
     suite_rows(tests, images, image_rows);
-    tcase_add_test(tests, image_of_mariadb);
+    suite_rows(tests, images_of_databases, database_rows);
     suite_rows(tests, good, good_rows);
     suite_rows(tests, bad, bad_rows);
     tcase_add_test(tests, without_a_file);
