@@ -269,6 +269,7 @@ void rdb_done(struct rdb *rdb)
 {
     text_done(&rdb->raw);
     text_done(&rdb->key);
+    text_done(&rdb->keyspace);
 }
 
 static void wait_for(struct rdb *rdb, int phase, unsigned bytes)
@@ -312,6 +313,17 @@ static bool begin_record(struct rdb *rdb, int op, struct error *err)
     return true;
 }
 
+/* What it had, once it is over. Those that are empty are not named. */
+static void end_database(struct rdb *rdb)
+{
+    struct text *out = &rdb->keyspace;
+
+    if (rdb->keys > rdb->keys_before && out->length < RDB_KEYSPACE_MAX_BYTES)
+        text_addf(out, "%s%u: %lld", out->length ? ", " : "", rdb->database,
+                  (long long)(rdb->keys - rdb->keys_before));
+    rdb->keys_before = rdb->keys;
+}
+
 static bool select_database(struct rdb *rdb, struct error *err)
 {
     bool first = rdb->databases == 0;
@@ -320,6 +332,7 @@ static bool select_database(struct rdb *rdb, struct error *err)
     if (rdb->number >= RDB_DATABASES_MAX || (!first && rdb->number <= rdb->database))
         return error_set(err, ERROR_INVALID, "database %llu comes at the wrong place",
                          (unsigned long long)rdb->number);
+    end_database(rdb);
     rdb->database = (unsigned)rdb->number;
     rdb->databases++;
     return true;
@@ -395,6 +408,7 @@ static bool end_record(struct rdb *rdb, struct error *err)
         return tell(rdb, RDB_LIBRARY, err);
     case OP_END:
         rdb->ended = true;
+        end_database(rdb);
         return true;
     default:
         return rdb->op >= TYPES_END || end_key(rdb, err);

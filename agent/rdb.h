@@ -52,6 +52,9 @@ struct rdb_loop {
  * behind an RDB that it writes to a pipe. */
 #define RDB_MARK_CHARS 40u
 
+/* Bytes of the keys by database, for people: hundreds of databases. */
+#define RDB_KEYSPACE_MAX_BYTES 4096u
+
 /* Lists in lists: a stream has its consumers' entries in the third. */
 #define RDB_LOOPS_MAX 3u
 
@@ -62,6 +65,7 @@ struct rdb {
     unsigned version;                             /* of the format, once it is known */
     int64_t bytes;                                /* so far, without what is behind its end */
     int64_t keys, expiring, libraries, databases; /* so far */
+    struct text keyspace; /* "0: 17, 5: 1": keys of each database, as far as they fit */
     /* where it is */
     struct error failed; /* what it stopped with, once it did */
     int phase;
@@ -79,6 +83,7 @@ struct rdb {
     uint64_t number; /* the last one */
     uint64_t walked; /* bytes of it */
     struct text raw, key;
+    int64_t keys_before; /* of databases that are over */
     unsigned database;
     int64_t expires_ms, idle_s;
     int freq;

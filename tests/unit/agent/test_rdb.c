@@ -1,5 +1,5 @@
 /* RDBs of Redis: each type of value is walked to its end, however it is cut into pieces; what is
- * none is refused where it stops to be one. Catalogue DB4. */
+ * none is refused where it stops to be one. Catalogue DB5. */
 
 #include "agent/rdb.h"
 
