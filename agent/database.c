@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/redis_rewrite.h"
 #include "api/dump_file.h"
 #include "base/auto.h"
 #include "base/base64.h"
@@ -241,6 +242,114 @@ static const char *const mariadb_hopeless[] = {"Access denied",
                                                "not allowed to connect",
                                                NULL};
 
+/* ---- Redis ---- */
+
+/* redis-cli verifies who has signed a certificate, not for which name. */
+static void redis_client(const struct database_connection *connection,
+                         const struct database_files *files, struct words *out)
+{
+    const struct etcd_connection *base = &connection->base;
+
+    words_add(out, "-h");
+    words_add(out, connection->host);
+    words_add(out, "-p");
+    words_addf(out, "%u", connection->port);
+    if (base->user && base->password) {
+        words_add(out, "--user");
+        words_add(out, base->user);
+    }
+    if (!connection->tls && !base->insecure && files->ca < 0)
+        return;
+    words_add(out, "--tls");
+    if (base->insecure)
+        words_add(out, "--insecure");
+    if (files->ca >= 0) {
+        words_add(out, "--cacert");
+        words_addf(out, "/dev/fd/%d", files->ca);
+    }
+    if (files->certificate >= 0 && files->key >= 0) {
+        words_add(out, "--cert");
+        words_addf(out, "/dev/fd/%d", files->certificate);
+        words_add(out, "--key");
+        words_addf(out, "/dev/fd/%d", files->key);
+    }
+}
+
+static void redis_environment(const struct database_connection *connection,
+                              const struct database_wish *wish, const struct database_files *files,
+                              struct words *out)
+{
+    (void)wish;
+    (void)files;
+    if (connection->base.password)
+        words_addf(out, "REDISCLI_AUTH=%s", connection->base.password);
+    words_add(out, "REDISCLI_HISTFILE=/dev/null");
+}
+
+/* As a replica that wants one copy and nothing after it. */
+static void redis_dump(const struct database_connection *connection,
+                       const struct database_wish *wish, const struct database_files *files,
+                       struct words *out)
+{
+    (void)wish;
+    redis_client(connection, files, out);
+    words_add(out, "--rdb");
+    words_add(out, "-");
+}
+
+/* A question is a command, with blanks between its words. */
+static void redis_ask(const struct database_connection *connection,
+                      const struct database_files *files, const char *question, struct words *out)
+{
+    struct span rest = span_of(question), word;
+
+    redis_client(connection, files, out);
+    words_add(out, "-e");
+    while (text_split(&rest, ' ', &word))
+        words_addf(out, "%.*s", (int)word.length, word.data);
+}
+
+/* Seconds without an answer after all was sent: one large value takes a second. */
+static void redis_load(const struct database_connection *connection,
+                       const struct database_files *files, bool one, struct words *out)
+{
+    (void)one;
+    redis_client(connection, files, out);
+    words_add(out, "--pipe");
+    words_add(out, "--pipe-timeout");
+    words_add(out, "300");
+}
+
+/* One member of a cluster has only its part, a sentinel nothing. */
+static char *redis_version(const char *said, struct error *err)
+{
+    AUTO(free) char *version = redis_info(said, "redis_version");
+    AUTO(free) char *mode = redis_info(said, "redis_mode");
+
+    if (!version) {
+        error_set(err, ERROR_UNAVAILABLE, "it does not say its version");
+        return NULL;
+    }
+    if (mode && strcmp(mode, "standalone") != 0) {
+        error_set(err, ERROR_INVALID, "redis_mode is %.40s: only a standalone server has all keys",
+                  mode);
+        return NULL;
+    }
+    return TAKE(version);
+}
+
+static const char *const redis_commands[] = {"redis-cli", NULL};
+static const char *const redis_options[] = {NULL};
+static const char *const redis_hopeless[] = {"WRONGPASS",
+                                             "NOAUTH",
+                                             "NOPERM",
+                                             "redis_mode is",
+                                             "unknown command",
+                                             "certificate",
+                                             "wrong version number",
+                                             "alert",
+                                             NULL};
+
 /* ---- all ---- */
 
 static const struct database_kind kinds[] = {
@@ -282,6 +391,25 @@ static const struct database_kind kinds[] = {
      .dump_words = mariadb_dump,
      .ask_words = mariadb_ask,
      .load_words = mariadb_load},
+    {.name = "redis",
+     .dump = DUMP_FILE_RDB,
+     .folder = "/usr/bin",
+     .port = 6379,
+     .format = DATABASE_RDB,
+     .password_key = "REDIS_PASSWORD",
+     .commands = redis_commands,
+     .options = redis_options,
+     .hopeless = redis_hopeless,
+     .home = "",
+     .client = "redis-cli",
+     .version = "INFO server",
+     .version_in = redis_version,
+     .password_alone = true,
+     .whole = true,
+     .environment = redis_environment,
+     .dump_words = redis_dump,
+     .ask_words = redis_ask,
+     .load_words = redis_load},
 };
 
 const struct database_kind *database_kind_of(const char *name)
@@ -360,6 +488,11 @@ bool database_wish_check(const struct database_kind *kind, const struct database
                          kind->name);
     if (one > kind->commands && !*wish->database)
         return error_set(err, ERROR_INVALID, "%s needs the parameter database", command);
+    if (kind->whole && *wish->database)
+        return error_set(err, ERROR_INVALID,
+                         "a %s is dumped as a whole: there is no parameter "
+                         "database",
+                         kind->name);
     return check_args(kind, wish->args, err);
 }
 
@@ -453,7 +586,17 @@ static json_t *plain_of(const struct database_kind *kind, const json_t *app, cha
     tree_put_text(made, "namespace", tree_text(app, "namespace"));
     tree_put_new(made, "clientConfig", plain);
     tree_put_new(made, "secretTransforms", transforms);
+    tree_put_bool(made, "passwordAlone", kind->password_alone);
     return made;
+}
+
+static bool is_tls(const json_t *config)
+{
+    const char *url = tree_text(config, "url");
+    const char *scheme = tree_text(tree_member(config, "service", JSON_OBJECT), "scheme");
+
+    return strcmp(scheme ? scheme : "", "rediss") == 0 ||
+           (!scheme && strncmp(url ? url : "", "rediss://", 9) == 0);
 }
 
 /* "https://[fd00::1]:5432" in two. */
@@ -479,6 +622,7 @@ bool database_connection_make(const struct database_kind *kind, const json_t *ap
     if (!etcd_connection_make(plain, secrets, &made.base, err))
         return false;
     split_endpoint(made.base.endpoint, &made);
+    made.tls = is_tls(config);
     if (name && *name && strcmp(name, made.host) != 0)
         return error_set(err, ERROR_INVALID,
                          "clientConfig.serverName is %s: the tools verify the name that they "

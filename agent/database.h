@@ -20,6 +20,7 @@ struct database_connection {
     struct etcd_connection base; /* user, password, certificates; user may be NULL */
     char *host;
     unsigned port;
+    bool tls;    /* by its scheme: rediss */
     char *query; /* behind "?" of url or service; "" */
 };
 
@@ -60,7 +61,12 @@ struct database_kind {
     const char *all;                     /* option for all databases; NULL: none is needed */
     bool names;                          /* one database is the last word of the tool */
     const char
-        *accounts; /* option for those of the server, which all databases do not have; NULL */
+        *accounts;       /* option for those of the server, which all databases do not have; NULL */
+    bool password_alone; /* a password needs no user */
+    bool whole;          /* all databases or nothing */
+    /* the version in what it answers, heap string, or NULL with why it can not be dumped; NULL: all
+     * that it answers is its version */
+    char *(*version_in)(const char *said, struct error *err);
     void (*environment)(const struct database_connection *connection,
                         const struct database_wish *wish, const struct database_files *files,
                         struct words *out);

@@ -10,7 +10,9 @@
 #include "agent/database_tool.h"
 #include "agent/mariadb_rewrite.h"
 #include "agent/postgres_rewrite.h"
+#include "agent/redis_rewrite.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/tree.h"
 
@@ -33,9 +35,11 @@ struct loading {
     struct database_proof proof;
     struct postgres_rewrite postgres;
     struct mariadb_rewrite mariadb;
+    struct redis_rewrite redis;
     struct text pending, from_errors, to_errors;
     struct lines tags;
-    int64_t tables, rows; /* that the client says it has made */
+    int64_t tables, rows;     /* that the client says it has made */
+    int64_t replies, expired; /* of Redis; keys whose time was over meanwhile */
     /* what was there before */
     json_t *roles;      /* or accounts, as the rewriting has their names */
     char *own, *filled; /* filled: names of databases that are not empty, or NULL */
@@ -50,6 +54,7 @@ static void auto_loading(struct loading *loading)
     database_proof_done(&loading->proof);
     postgres_rewrite_done(&loading->postgres);
     mariadb_rewrite_done(&loading->mariadb);
+    redis_rewrite_done(&loading->redis);
     lines_done(&loading->tags);
     text_done(&loading->pending);
     text_done(&loading->from_errors);
@@ -66,12 +71,13 @@ struct loader {
     bool (*look)(struct loading *loading, struct error *err);
     /* the dump as it is said to this server */
     void (*rewrite)(struct loading *loading, struct span piece);
-    void (*end)(struct loading *loading);
+    bool (*end)(struct loading *loading, struct error *err);
     /* what is said before a dump of one database */
     void (*first)(struct loading *loading, struct text *out);
     /* that the server has all of it, after the client ended well */
     bool (*verify)(struct loading *loading, struct error *err);
     bool one_is_atomic; /* a dump of one database is a transaction */
+    bool goes_on;       /* its client does, after the server has refused something */
 };
 
 static const struct loader *loader_of(const struct loading *loading);
@@ -186,9 +192,11 @@ static void rewrite_postgres(struct loading *loading, struct span piece)
     postgres_rewrite_add(&loading->postgres, piece);
 }
 
-static void end_postgres(struct loading *loading)
+static bool end_postgres(struct loading *loading, struct error *err)
 {
+    (void)err;
     postgres_rewrite_end(&loading->postgres);
+    return true;
 }
 
 static void first_postgres(struct loading *loading, struct text *out)
@@ -253,9 +261,11 @@ static void rewrite_mariadb(struct loading *loading, struct span piece)
     mariadb_rewrite_add(&loading->mariadb, piece);
 }
 
-static void end_mariadb(struct loading *loading)
+static bool end_mariadb(struct loading *loading, struct error *err)
 {
+    (void)err;
     mariadb_rewrite_end(&loading->mariadb);
+    return true;
 }
 
 static void first_mariadb(struct loading *loading, struct text *out)
@@ -296,11 +306,61 @@ static bool verify_mariadb(struct loading *loading, struct error *err)
     }
 }
 
+/* ---- Redis ---- */
+
+static bool look_redis(struct loading *loading, struct error *err)
+{
+    AUTO(free) char *keys = database_tool_ask(loading->tool, NULL, "INFO keyspace", err);
+    AUTO(free)
+    char *memory = keys ? database_tool_ask(loading->tool, NULL, "INFO memory", err) : NULL;
+    AUTO(text) struct text filled = {0};
+
+    if (!memory)
+        return false;
+    redis_filled(keys, &filled);
+    redis_filled(memory, &filled);
+    if (filled.length)
+        loading->filled = text_take(&filled);
+    return true;
+}
+
+static void rewrite_redis(struct loading *loading, struct span piece)
+{
+    if (!loading->redis.out)
+        redis_rewrite_init(&loading->redis, loading->tool->options->wish.overwrite, clock_now_ms(),
+                           &loading->pending);
+    redis_rewrite_add(&loading->redis, piece);
+}
+
+static bool end_redis(struct loading *loading, struct error *err)
+{
+    return rdb_end(&loading->redis.rdb, err) ||
+           database_tool_fail(loading->tool, "RestoreFailed", err, ERROR_INVALID, "%s",
+                              err->message);
+}
+
+static void first_redis(struct loading *loading, struct text *out)
+{
+    (void)loading;
+    (void)out;
+}
+
+static bool verify_redis(struct loading *loading, struct error *err)
+{
+    AUTO(free) char *keys = database_tool_ask(loading->tool, NULL, "INFO keyspace", err);
+
+    if (keys && redis_verify(&loading->redis, keys, loading->replies, &loading->expired, err))
+        return true;
+    loading->tool->reason = "RestoreIncomplete";
+    return false;
+}
+
 static const struct loader loaders[] = {
     [DATABASE_SQL_POSTGRES] = {postgres_look, rewrite_postgres, end_postgres, first_postgres,
-                               verify_postgres, true},
+                               verify_postgres, true, false},
     [DATABASE_SQL_MARIADB] = {mariadb_look, rewrite_mariadb, end_mariadb, first_mariadb,
-                              verify_mariadb, false},
+                              verify_mariadb, false, false},
+    [DATABASE_RDB] = {look_redis, rewrite_redis, end_redis, first_redis, verify_redis, false, true},
 };
 
 static const struct loader *loader_of(const struct loading *loading)
@@ -336,7 +396,7 @@ static void keep_errors(struct text *errors, const char *piece, size_t length)
     text_add(errors, piece, length < room ? length : room);
 }
 
-/* Of PostgreSQL's client; MariaDB's says nothing. */
+/* Of PostgreSQL's client and of Redis's; MariaDB's says nothing. */
 static void take_tag(void *context, struct span line, bool first, bool last)
 {
     struct loading *loading = context;
@@ -344,6 +404,8 @@ static void take_tag(void *context, struct span line, bool first, bool last)
 
     if (!first || !last)
         return;
+    if (redis_replies(line) >= 0)
+        loading->replies = redis_replies(line);
     loading->tables += span_is(line, "CREATE TABLE\n");
     if (line.length > sizeof copy && memcmp(line.data, copy, sizeof copy - 1) == 0)
         loading->rows += strtoll(line.data + sizeof copy - 1, NULL, 10);
@@ -442,6 +504,20 @@ static void stop_both(struct loading *loading)
     child_signal(&loading->from, SIGKILL);
 }
 
+/* What comes after it can not make it good. That a password was given where none is needed is no
+ * more than a remark. */
+static bool is_refused(const struct loading *loading)
+{
+    struct span rest = {text_get(&loading->to_errors), loading->to_errors.length}, line;
+    static const char remark[] = "AUTH failed";
+
+    while (loader_of(loading)->goes_on && memchr(rest.data, '\n', rest.length) &&
+           text_split(&rest, '\n', &line))
+        if (line.length < sizeof remark || memcmp(line.data, remark, sizeof remark - 1) != 0)
+            return true;
+    return false;
+}
+
 /* One look at all that can happen. */
 static void turn(struct loading *loading)
 {
@@ -468,6 +544,8 @@ static void turn(struct loading *loading)
         return;
     drain(loading, &to->out, FROM_TAGS);
     drain(loading, &to->err, FROM_ERRORS);
+    if (is_refused(loading))
+        stop_both(loading);
     feed(loading);
 }
 
@@ -629,7 +707,8 @@ static bool give(struct loading *loading, struct error *err)
                                   "%s ended before it had all", loading->tool->kind->client);
     if (!judge_dump(loading, err))
         return false;
-    loader_of(loading)->end(loading);
+    if (!loader_of(loading)->end(loading, err))
+        return false;
     while (!loading->to_ended && loading->pending.length)
         turn(loading);
     if (loading->pipe >= 0)
@@ -651,6 +730,16 @@ static void end_both(struct loading *loading)
     (void)child_end(children, &loading->from);
 }
 
+static void put_keys(json_t *facts, const struct loading *loading)
+{
+    const struct rdb *rdb = &loading->proof.rdb;
+
+    tree_put_int(facts, "databases", rdb->databases);
+    tree_put_int(facts, "keys", rdb->keys - loading->expired);
+    tree_put_int(facts, "expired", loading->expired);
+    tree_put_int(facts, "libraries", rdb->libraries);
+}
+
 static void put_facts(const struct loading *loading)
 {
     json_t *facts = loading->tool->facts;
@@ -658,6 +747,10 @@ static void put_facts(const struct loading *loading)
 
     tree_put_text(facts, "kind", loading->tool->kind->name);
     tree_put_int(facts, "size", proof->bytes);
+    if (proof->format == DATABASE_RDB) {
+        put_keys(facts, loading);
+        return;
+    }
     tree_put_int(facts, "databases", proof->databases ? proof->databases : 1);
     tree_put_int(facts, "tables", loading->tables);
     tree_put_int(facts, "rows", loading->rows);

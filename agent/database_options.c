@@ -66,7 +66,7 @@ static bool take_overwrite(const char *text, void *member, struct error *detail)
 
 static const struct flag rows[] = {
 #define AT(member) offsetof(struct database_options, member)
-    {"kind", FLAG_BY(take_kind), 0, "KIND", "of database: postgres, mariadb"},
+    {"kind", FLAG_BY(take_kind), 0, "KIND", "of database: mariadb, postgres, redis"},
     {"wait-timeout", FLAG_BY(option_wait), AT(wait_s), "SECONDS", "until it answers (default 300)"},
     {"database-args", FLAG_BY(option_parameter), AT(wish.args), "OPTIONS",
      "for the tool that dumps"},

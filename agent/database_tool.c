@@ -86,6 +86,17 @@ static bool add_files(struct database_tool *tool, struct error *err)
     return good && add_pem(tool, &config, &tool->files.config, err);
 }
 
+/* Whom a person names counts before whom the Secret does. */
+static void name_user(struct database_tool *tool)
+{
+    const char *user = tool->options->wish.user;
+
+    if (!*user)
+        return;
+    free(tool->connection.base.user);
+    tool->connection.base.user = text_dup(user, strlen(user));
+}
+
 static bool connect_to(struct database_tool *tool, struct error *err)
 {
     const char *said = getenv(ENV_APP);
@@ -94,8 +105,10 @@ static bool connect_to(struct database_tool *tool, struct error *err)
 
     if (!json_is_object(app))
         return error_set(err, ERROR_INVALID, "%s names no AppBinding", ENV_APP);
-    return database_connection_make(tool->kind, app, secrets, &tool->connection, err) ||
-           error_wrap(err, "AppBinding");
+    if (!database_connection_make(tool->kind, app, secrets, &tool->connection, err))
+        return error_wrap(err, "AppBinding");
+    name_user(tool);
+    return true;
 }
 
 bool database_tool_begin(struct database_tool *tool, const struct database_options *options,
@@ -203,6 +216,13 @@ char *database_tool_ask(struct database_tool *tool, const char *database, const 
 
 /* ---- check ---- */
 
+static char *ask_version(struct database_tool *tool, const char *database, struct error *err)
+{
+    AUTO(free) char *said = database_tool_ask(tool, database, tool->kind->version, err);
+
+    return said && tool->kind->version_in ? tool->kind->version_in(said, err) : TAKE(said);
+}
+
 static bool ask_versions(struct database_tool *tool, struct error *err)
 {
     const char *database = tool->options->verb == DATABASE_READY ? tool->kind->home : NULL;
@@ -210,7 +230,7 @@ static bool ask_versions(struct database_tool *tool, struct error *err)
     AUTO(words) struct words argv = {0};
     AUTO(free) char *server = NULL, *own = NULL;
 
-    server = database_tool_ask(tool, database, tool->kind->version, err);
+    server = ask_version(tool, database, err);
     if (!server)
         return false;
     words_add(&argv, command);
@@ -275,6 +295,16 @@ static bool write_all(const char *data, size_t length)
     return true;
 }
 
+/* Its tool may leave something behind a dump, which is no part of it. */
+static void take_dump(struct dumping *dumping, struct span piece)
+{
+    int64_t before = dumping->proof.bytes;
+
+    database_proof_add(&dumping->proof, piece);
+    piece.length = (size_t)(dumping->proof.bytes - before);
+    dumping->gone = !write_all(piece.data, piece.length);
+}
+
 static void keep_errors(struct text *errors, const char *piece, size_t length)
 {
     text_add(errors, piece, length);
@@ -295,8 +325,7 @@ static void take(struct dumping *dumping, int *fd, bool of_errors)
         if (got > 0 && of_errors) {
             keep_errors(&dumping->errors, piece, (size_t)got);
         } else if (got > 0) {
-            database_proof_add(&dumping->proof, (struct span){piece, (size_t)got});
-            dumping->gone = !write_all(piece, (size_t)got);
+            take_dump(dumping, (struct span){piece, (size_t)got});
         } else if (got == 0) {
             close(*fd);
             *fd = -1;
@@ -351,11 +380,21 @@ static bool judge(struct dumping *dumping, int status, const char *command, stru
                               command, err->message);
 }
 
+static void put_keys(json_t *facts, const struct rdb *rdb)
+{
+    tree_put_int(facts, "databases", rdb->databases);
+    tree_put_int(facts, "keys", rdb->keys);
+    tree_put_int(facts, "libraries", rdb->libraries);
+    tree_put_text(facts, "keyspace", text_get(&rdb->keyspace));
+}
+
 static void put_counts(json_t *facts, const struct database_proof *proof)
 {
     tree_put_int(facts, "size", proof->bytes);
-    if (proof->format == DATABASE_RDB)
+    if (proof->format == DATABASE_RDB) {
+        put_keys(facts, &proof->rdb);
         return;
+    }
     tree_put_int(facts, "databases", proof->databases ? proof->databases : 1);
     tree_put_int(facts, "tables", proof->tables);
     tree_put_int(facts, "rows", proof->rows);

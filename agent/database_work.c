@@ -126,9 +126,19 @@ static void note(struct run *run, struct message_report *report, struct words *k
 {
     const json_t *facts = run->facts;
 
-    words_addf(kept, "restored %lld databases, %lld tables, %lld rows, %lld bytes of a dump",
-               (long long)tree_int(facts, "databases", 0), (long long)tree_int(facts, "tables", 0),
-               (long long)tree_int(facts, "rows", 0), (long long)tree_int(facts, "size", 0));
+    if (options_of(run)->kind->format == DATABASE_RDB)
+        words_addf(kept,
+                   "restored %lld databases, %lld keys (%lld more have expired), %lld libraries of "
+                   "functions, %lld bytes of a dump",
+                   (long long)tree_int(facts, "databases", 0),
+                   (long long)tree_int(facts, "keys", 0), (long long)tree_int(facts, "expired", 0),
+                   (long long)tree_int(facts, "libraries", 0),
+                   (long long)tree_int(facts, "size", 0));
+    else
+        words_addf(kept, "restored %lld databases, %lld tables, %lld rows, %lld bytes of a dump",
+                   (long long)tree_int(facts, "databases", 0),
+                   (long long)tree_int(facts, "tables", 0), (long long)tree_int(facts, "rows", 0),
+                   (long long)tree_int(facts, "size", 0));
     report->note = kept->list[kept->count - 1];
     log_info("database restored", LOG_S("result", report->note));
 }

@@ -163,6 +163,7 @@ static bool take_secrets(const json_t *app, const json_t *secrets,
         return error_set(err, ERROR_INVALID,
                          "the Secret has a client certificate or its key, not both");
     return !connection->user == !connection->password ||
+           (connection->password && tree_true(app, "passwordAlone")) ||
            error_set(err, ERROR_INVALID, "the Secret has username or password, not both");
 }
 

@@ -5,7 +5,7 @@
 
 bool dump_file_is(const char *path)
 {
-    static const char *const paths[] = {"/" DUMP_FILE_SQL};
+    static const char *const paths[] = {"/" DUMP_FILE_SQL, "/" DUMP_FILE_RDB};
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (strcmp(path, paths[i]) == 0)

@@ -147,8 +147,9 @@ static void put_etcd(json_t *stat, const json_t *etcd)
 
 static void put_database(json_t *stat, const json_t *database)
 {
-    static const char *const texts[] = {"kind", "serverVersion", "toolVersion", NULL},
-                             *const numbers[] = {"size", "databases", "tables", "rows", NULL};
+    static const char *const texts[] = {"kind", "serverVersion", "toolVersion", "keyspace", NULL},
+                             *const numbers[] = {"size", "databases", "tables", "rows",
+                                                 "keys", "libraries", NULL};
 
     if (json_is_object(database))
         tree_put_new(stat, "database", facts_of(database, texts, numbers));

@@ -292,13 +292,16 @@ ETCD_RESTORE = obj("How far the restore of an etcd is: what whoever leads goes o
 })
 
 DATABASE_STATS = obj("What is known of a dump of a database." + ADDITION, {
-    "kind": free("What it is: postgres or mariadb.", 64),
+    "kind": free("What it is: mariadb, postgres or redis.", 64),
     "serverVersion": free("Version of its server.", 16384),
     "toolVersion": free("The tool that has dumped it, and its version.", 16384),
     "size": int64("Bytes of the dump."),
     "databases": int64("Databases in it."),
     "tables": int64("Tables in it."),
     "rows": int64("Rows of all of them."),
+    "keys": int64("Keys in it, of Redis."),
+    "keyspace": free("Keys of each database, of Redis.", 16384),
+    "libraries": int64("Libraries of functions in it, of Redis."),
 })
 
 HOST_MEMBERS = {

@@ -171,6 +171,83 @@ class MariaDB:
         return {"namespace": "shop", "clientConfig": {"url": f"mysql://127.0.0.1:{self.port}", **config}}
 
 
+class Redis:
+    """One server. Use as context. tls: only with TLS, and only with a client's certificate."""
+
+    def __init__(self, *options, tls=False, password=PASSWORD):
+        self.folder, self.port, self.tls, self.password = own_folder(), free_port(), tls, password
+        lines = [f"dir {self.folder}", 'save ""', "bind 127.0.0.1", "enable-debug-command yes",
+                 "repl-diskless-sync-delay 0", *options]
+        if password:
+            lines += [f"requirepass {password}", f"user reader on >{PASSWORD}-2 +ping +info +sync +psync +replconf ~*"]
+        if tls:
+            cert, key = harness.WORLD.ca.issue("redis", usage="serverAuth,clientAuth")
+            lines += [f"tls-port {self.port}", "port 0", f"tls-ca-cert-file {self.folder}/ca.crt",
+                      f"tls-cert-file {self.folder}/cert", f"tls-key-file {self.folder}/key"]
+            for name, path in (("cert", cert), ("key", key), ("ca.crt", harness.WORLD.ca.cert)):
+                shutil.copy(path, f"{self.folder}/{name}")
+        else:
+            lines.append(f"port {self.port}")
+        write(f"{self.folder}/redis.conf", "".join(f"{line}\n" for line in lines))
+        give(self.folder, NOBODY)
+
+    def __enter__(self):
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(["/usr/bin/redis-server", f"{self.folder}/redis.conf"],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY, group=NOBODY,
+                                            extra_groups=[], env={"PATH": "/usr/bin"})
+        try:
+            eventually(lambda: self.ask("PING", good=False).returncode == 0, "the database answers")
+        except AssertionError as why:
+            self.__exit__(type(why))
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        self.process.kill()
+        self.process.wait()
+        if kind:
+            with open(f"{self.folder}/log", errors="replace") as log:
+                print(log.read()[-3000:], flush=True)
+
+    def words(self):
+        more = ["--tls", "--cacert", harness.WORLD.ca.cert, "--cert", f"{self.folder}/cert", "--key", f"{self.folder}/key"]
+        return ["/usr/bin/redis-cli", "-p", str(self.port), *(more if self.tls else [])]
+
+    def ask(self, *words, database=0, good=True, given=None):
+        done = subprocess.run([*self.words(), "-n", str(database), *([] if given else ["-e"]), *words], capture_output=True,
+                              check=False, input=given or b"", timeout=90 * harness.SLOW,
+                              env={"REDISCLI_AUTH": self.password} if self.password else {})
+        check(not good or done.returncode == 0, done.stderr.decode())
+        return done.stdout.decode("latin-1") if good else done
+
+    def put(self, *commands):
+        """Many of them, as lists of words or bytes."""
+        pieces = []
+        for command in commands:
+            parts = [part if isinstance(part, bytes) else str(part).encode() for part in command]
+            pieces += [b"*%d\r\n" % len(parts), *[b"$%d\r\n%s\r\n" % (len(part), part) for part in parts]]
+        self.ask("--pipe", given=b"".join(pieces))
+
+    def databases(self):
+        lines = self.ask("INFO", "keyspace").split()
+        return {int(line[2:].split(":")[0]): int(line.split("keys=")[1].split(",")[0]) for line in lines if line[:2] == "db"}
+
+    def picture(self):
+        """A digest of all keys of all databases, when each expires, and the libraries."""
+        times = {number: self.ask("EVAL", "local r = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = "
+                                  "redis.call('PEXPIRETIME', k) if t >= 0 then r[#r + 1] = k .. ' ' .. t end end "
+                                  "table.sort(r) return r", "0", database=number) for number in self.databases()}
+        return self.ask("DEBUG", "DIGEST"), self.databases(), times, self.ask("FUNCTION", "LIST", "WITHCODE")
+
+    def app(self, **config):
+        scheme = "rediss" if self.tls else "redis"
+        return {"namespace": "shop", "clientConfig": {"url": f"{scheme}://127.0.0.1:{self.port}", **config}}
+
+    def secret(self, **more):
+        return {"password": self.password, **more} if self.password else {**more}
+
+
 def step(verb, server, app, *words, kind="postgres", secret=None, tools=POSTGRES, wait=5, restic=None):
     """`granary-agent database-backup` or `database-restore`, as in its Job."""
     secrets = f"{temporary_folder()}/app"

@@ -5,7 +5,7 @@
 
 .PHONY: check-agent
 check-agent: $(BUILD)/granary-agent $(BUILD)/granary-controller $(BUILD)/tests/integration/agent_desk $(BUILD)/tests/agent/kill_at.so ## the agent with real restic and storages, on loopback
-	@tests/install.sh "test the agent" python3 openssl ca-certificates debian-archive-keyring postgresql-15 mariadb-server-core mariadb-client
+	@tests/install.sh "test the agent" python3 openssl ca-certificates debian-archive-keyring postgresql-15 mariadb-server-core mariadb-client redis-server
 	@tests/cluster/tools.py build restic rclone versitygw prometheus etcd etcd35 etcd34
 	@GRANARY_AGENT=$(BUILD)/granary-agent GRANARY_CONTROLLER=$(BUILD)/granary-controller AGENT_DESK=$(BUILD)/tests/integration/agent_desk \
 		GRANARY_KILL_AT=$(BUILD)/tests/agent/kill_at.so GRANARY_SLOW=$(if $(SAN),4,1) \

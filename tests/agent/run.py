@@ -24,6 +24,7 @@ import test_maintain  # noqa: F401
 import test_metrics  # noqa: F401
 import test_owner  # noqa: F401
 import test_real_api  # noqa: F401
+import test_redis  # noqa: F401
 import test_restore  # noqa: F401
 import test_step  # noqa: F401
 import test_stream  # noqa: F401

@@ -146,7 +146,7 @@ spec:
 def nothing_to_explain_is_said():
     check("nothing to explain" in granary("explain", "-f", CLUSTER, code=2).err, "no target")
     several = granary("explain", "-f", "examples/apps", "--catalog", CLUSTER).out
-    check_equal(several.count("\nDecision\n"), 10, "targets of the examples")
+    check_equal(several.count("\nDecision\n"), 11, "targets of the examples")
 
 
 @test("-")

@@ -83,8 +83,8 @@ START_TEST(test_valid)
         AUTO(json) json_t *functions = NULL, *tasks = NULL;
 
         read_catalog(&functions, &tasks);
-        ck_assert_uint_eq(json_array_size(functions), 13);
-        ck_assert_uint_eq(json_array_size(tasks), 24);
+        ck_assert_uint_eq(json_array_size(functions), 15);
+        ck_assert_uint_eq(json_array_size(tasks), 30);
         must_be_valid(functions);
         must_be_valid(tasks);
     }
@@ -136,6 +136,11 @@ static const struct {
     {"postgres-backup-15.1", APP, "[]", "--wait-timeout=300", false, 1},
     {"postgres-backup-14.0", APP, DUMP, "--command=pg_dump", false, 1},
     {"postgres-backup-14.0", APP, DUMP, "--database=shop", false, 1},
+    {"redis-backup-5.0.13", APP, TUNING, "--wait-timeout=9", false, 1},
+    {"redis-backup-7.0.5", APP, TUNING, "--database-args=--x", false, 1},
+    {"redis-restore-6.2.5", APP, "[]", "--overwrite=", true, 1},
+    {"redis-restore-7.0.5", APP, "[{'name': 'overwrite', 'value': 'true'}]", "--overwrite=true",
+     true, 1},
     {"postgres-restore-15.1", APP, "[{'name': 'overwrite', 'value': 'true'}]", "--overwrite=true",
      true, 1},
 };
