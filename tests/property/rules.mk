@@ -6,10 +6,10 @@ LONG_COUNT ?= 1000000
 LONG_SEED ?= $(shell printf %d 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 1))
 
 .PHONY: check-property-long
-check-property-long: $(BUILD)/tests/unit/unit ## properties of patches: LONG_COUNT cases; of whole reviews: a fiftieth
+check-property-long: $(BUILD)/tests/unit/unit ## properties of patches: LONG_COUNT cases; of whole reviews and RDBs: a fiftieth
 	@SEED=$(LONG_SEED) PROPERTY_COUNT=$(LONG_COUNT) $(BUILD)/tests/unit/unit property_patch
 	@SEED=$(LONG_SEED) PROPERTY_COUNT=$$(($(LONG_COUNT) / 50)) $(BUILD)/tests/unit/unit \
-		property_a property_e property_n property_q property_w property_y
+		property_a property_e property_n property_q property_rdb property_w property_y
 	@ELECTION_STATES=1000000 $(BUILD)/tests/unit/unit kube_election
 	@SEED=$(LONG_SEED) SESSION_STATES=1500000 PROPERTY_COUNT=$$(($(LONG_COUNT) / 20)) \
 		$(BUILD)/tests/unit/unit property_sessions
