@@ -385,6 +385,7 @@ static void put_keys(json_t *facts, const struct rdb *rdb)
     tree_put_int(facts, "databases", rdb->databases);
     tree_put_int(facts, "keys", rdb->keys);
     tree_put_int(facts, "libraries", rdb->libraries);
+    tree_put_int(facts, "largest", rdb->largest);
     tree_put_text(facts, "keyspace", text_get(&rdb->keyspace));
 }
 

@@ -356,6 +356,8 @@ static bool end_key(struct rdb *rdb, struct error *err)
     if (rdb->databases == 0)
         return error_set(err, ERROR_INVALID, "a key is in no database");
     rdb->keys++;
+    if ((int64_t)rdb->walked > rdb->largest)
+        rdb->largest = (int64_t)rdb->walked;
     rdb->expiring += rdb->expires_ms >= 0;
     if (!tell(rdb, RDB_KEY, err))
         return false;

@@ -65,6 +65,7 @@ struct rdb {
     unsigned version;                             /* of the format, once it is known */
     int64_t bytes;                                /* so far, without what is behind its end */
     int64_t keys, expiring, libraries, databases; /* so far */
+    int64_t largest;                              /* bytes of the largest value */
     struct text keyspace; /* "0: 17, 5: 1": keys of each database, as far as they fit */
     /* where it is */
     struct error failed; /* what it stopped with, once it did */

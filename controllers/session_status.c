@@ -148,8 +148,8 @@ static void put_etcd(json_t *stat, const json_t *etcd)
 static void put_database(json_t *stat, const json_t *database)
 {
     static const char *const texts[] = {"kind", "serverVersion", "toolVersion", "keyspace", NULL},
-                             *const numbers[] = {"size", "databases", "tables", "rows",
-                                                 "keys", "libraries", NULL};
+                             *const numbers[] = {"size", "databases", "tables",  "rows",
+                                                 "keys", "libraries", "largest", NULL};
 
     if (json_is_object(database))
         tree_put_new(stat, "database", facts_of(database, texts, numbers));

@@ -302,6 +302,7 @@ DATABASE_STATS = obj("What is known of a dump of a database." + ADDITION, {
     "keys": int64("Keys in it, of Redis."),
     "keyspace": free("Keys of each database, of Redis.", 16384),
     "libraries": int64("Libraries of functions in it, of Redis."),
+    "largest": int64("Bytes of its largest value, of Redis."),
 })
 
 HOST_MEMBERS = {

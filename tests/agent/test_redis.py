@@ -57,6 +57,7 @@ def all_types_come_back():
         check_equal((facts["kind"], facts["databases"], facts["keys"], facts["libraries"]),
                     ("redis", 3, sum(counts.values()), 1), "facts")
         check_equal(facts["keyspace"], ", ".join(f"{number}: {keys}" for number, keys in sorted(counts.items())), "keyspace")
+        check(100000 < facts["largest"] + 30000 < 200000, f"{facts}")
         check(facts["serverVersion"].startswith("7.") and "redis-cli" in facts["toolVersion"], f"{facts}")
         (snapshot,) = snapshots(repository)
         check_equal((snapshot["paths"], report["snapshots"][0]["totalBytes"]), (["/dumpfile.rdb"], facts["size"]), "snapshot")
