@@ -129,32 +129,38 @@ static enum desk_answer trigger(void *context, const struct agent_caller *caller
                           answer, err);
 }
 
-/* A command that writes as fast as it is read. */
+/* A command, as it was told of before it began. */
+struct writing {
+    struct script *script;
+    struct stream *stream;
+    int frames;
+    char end; /* 'w': with a trailer, 's': it stays */
+};
+
+/* As fast as it is read. */
 static void *write_stream(void *context)
 {
-    void **both = context;
-    struct script *script = both[0];
-    struct stream *stream = both[1];
+    AUTO(free) struct writing *writing = context;
+    struct stream *stream = writing->stream;
     AUTO(stream_writer) struct stream_writer writer = {.bytes = 0};
     AUTO(text) struct text frame = {0};
     bool read = true;
     char data[STREAM_DATA_MAX_BYTES];
 
-    free(both);
     memset(data, 'x', sizeof data);
     stream_write_head(&frame);
-    for (int i = 0; read && i < script->frames; i++) {
+    for (int i = 0; read && i < writing->frames; i++) {
         stream_write_data(&writer, (struct span){data, sizeof data}, &frame);
         read = stream_put(stream, (struct span){text_get(&frame), frame.length});
         frame.length = 0;
-        script->put = i + read;
+        writing->script->put = i + read;
     }
-    if (script->end == 'w')
+    if (writing->end == 'w')
         stream_write_end(&writer, 3, span_of("so it ended"), &frame);
-    while (read && script->end == 's')
+    while (read && writing->end == 's')
         read = stream_put(stream, (struct span){"", 0}) && usleep(1000) == 0;
     stream_end(stream, read && stream_put(stream, (struct span){text_get(&frame), frame.length}) &&
-                           script->end == 'w');
+                           writing->end == 'w');
     return NULL;
 }
 
@@ -162,19 +168,21 @@ static enum desk_answer stream(void *context, const struct agent_caller *caller,
                                const struct message_stream *message, int wake,
                                struct stream **stream, struct error *err)
 {
+    struct script *script = context;
     AUTO(text) struct text unused = {0};
-    enum desk_answer outcome = answer_as_told(context, AGENT_STREAM, caller, "", &unused, err);
-    void **both = text_alloc(2 * sizeof *both);
+    enum desk_answer outcome = answer_as_told(script, AGENT_STREAM, caller, "", &unused, err);
+    struct writing *writing;
     pthread_t thread;
 
     (void)message;
-    if (outcome != DESK_ANSWERED) {
-        free(both);
+    if (outcome != DESK_ANSWERED)
         return outcome;
-    }
-    both[0] = context;
-    both[1] = *stream = stream_make(wake);
-    if (pthread_create(&thread, NULL, write_stream, both) != 0)
+    writing = text_alloc(sizeof *writing);
+    *stream = stream_make(wake);
+    pthread_mutex_lock(&script->lock);
+    *writing = (struct writing){script, *stream, script->frames, script->end};
+    pthread_mutex_unlock(&script->lock);
+    if (pthread_create(&thread, NULL, write_stream, writing) != 0)
         abort();
     pthread_detach(thread);
     return DESK_ANSWERED;

@@ -43,6 +43,11 @@ static const struct {
      .why = "dump-invalid",
      .mistake = "either paths or a command",
      .field = "metadata.annotations[stash.appscode.com/target-paths]"},
+    {.request = {.annotations = COMMAND ", 'stash.appscode.com/volume-mounts': 'data:/data'",
+                 .objects = {ALLOWED}},
+     .why = "dump-invalid",
+     .mistake = "either paths or a command",
+     .field = "metadata.annotations[stash.appscode.com/target-paths]"},
 };
 
 START_TEST(planned_or_not)

@@ -652,7 +652,10 @@ static void disturb(struct out *out, const struct happening *event, const char *
                   "{\"type\":\"ADDED\",\"object\":{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}}");
     else if (is(fault, "unknown")) {
         AUTO(json) json_t *stranger = make_object(api, "stranger", "uid-of-nobody");
+        AUTO(free) char *version = text_format("%lld", (long long)event->version);
 
+        /* no server names a version that is ahead of what it has still to tell */
+        tree_put_text(json_object_get(stranger, "metadata"), "resourceVersion", version);
         send_event(out, "DELETED", stranger);
     }
 }
