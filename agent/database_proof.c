@@ -22,21 +22,9 @@ void database_proof_done(struct database_proof *proof)
 
 /* ---- SQL ---- */
 
-static bool begins(struct span line, const char *with)
-{
-    return line.length >= strlen(with) && memcmp(line.data, with, strlen(with)) == 0;
-}
-
-static bool ends_with(struct span line, const char *with)
-{
-    size_t length = strlen(with);
-
-    return line.length >= length && memcmp(line.data + line.length - length, with, length) == 0;
-}
-
 static bool is(struct span line, const char *text)
 {
-    return line.length == strlen(text) && begins(line, text);
+    return line.length == strlen(text) && span_begins(line, text);
 }
 
 static bool has(struct span line, const char *text)
@@ -47,9 +35,9 @@ static bool has(struct span line, const char *text)
 /* A comment of pg_dump's says that rows follow: what a function's body says does not count. */
 bool postgres_copy_begins(bool *expected, struct span line)
 {
-    bool copy = *expected && begins(line, "COPY ") && ends_with(line, " FROM stdin;\n");
+    bool copy = *expected && span_begins(line, "COPY ") && span_ends(line, " FROM stdin;\n");
 
-    if (begins(line, "-- Data for Name: "))
+    if (span_begins(line, "-- Data for Name: "))
         *expected = true;
     else if (copy)
         *expected = false;
@@ -59,7 +47,7 @@ bool postgres_copy_begins(bool *expected, struct span line)
 /* What may follow the end mark. */
 static bool says_nothing(struct span line)
 {
-    return is(line, "\n") || begins(line, "--") || begins(line, "\\unrestrict ");
+    return is(line, "\n") || span_begins(line, "--") || span_begins(line, "\\unrestrict ");
 }
 
 /* Its rows are lines, too, and end with one that no row can be. */
@@ -75,9 +63,9 @@ static bool in_copy(struct database_proof *proof, struct span line)
 bool mariadb_name_begins(bool *expected, const char *comment, const char *statement,
                          struct span line)
 {
-    bool named = *expected && begins(line, statement);
+    bool named = *expected && span_begins(line, statement);
 
-    if (begins(line, comment))
+    if (span_begins(line, comment))
         *expected = true;
     else if (named)
         *expected = false;
@@ -98,8 +86,8 @@ static void take_postgres(struct database_proof *proof, struct span line)
     else if (!says_nothing(line))
         proof->whole = false;
     proof->databases +=
-        begins(line, "-- Database \"") && !is(line, "-- Database \"template1\" dump\n");
-    proof->tables += begins(line, "-- Name: ") && has(line, "; Type: TABLE; Schema: ");
+        span_begins(line, "-- Database \"") && !is(line, "-- Database \"template1\" dump\n");
+    proof->tables += span_begins(line, "-- Name: ") && has(line, "; Type: TABLE; Schema: ");
     proof->in_rows = postgres_copy_begins(&proof->copy, line);
 }
 
@@ -118,7 +106,7 @@ bool database_accounts_begin(char *mark, bool named, struct span line)
 {
     if (named)
         return *mark && span_is(line, mark);
-    if (begins(line, DATABASE_ACCOUNTS_MARK) && line.length < DATABASE_ACCOUNTS_LINE_BYTES) {
+    if (span_begins(line, DATABASE_ACCOUNTS_MARK) && line.length < DATABASE_ACCOUNTS_LINE_BYTES) {
         memcpy(mark, line.data, line.length);
         mark[line.length] = '\0';
     }
@@ -134,7 +122,7 @@ static bool in_accounts(struct database_proof *proof, struct span line)
     }
     if (!proof->accounts)
         return false;
-    if (begins(line, "-- Dump completed"))
+    if (span_begins(line, "-- Dump completed"))
         proof->whole = true;
     else if (!says_nothing(line))
         proof->whole = false;
@@ -146,11 +134,11 @@ static void take_mariadb(struct database_proof *proof, struct span line)
 {
     if (in_accounts(proof, line))
         return;
-    if (begins(line, "-- MariaDB dump ") || begins(line, "-- MySQL dump "))
+    if (span_begins(line, "-- MariaDB dump ") || span_begins(line, "-- MySQL dump "))
         proof->named = true;
-    else if (proof->named && !proof->begun && begins(line, "-- Host: "))
+    else if (proof->named && !proof->begun && span_begins(line, "-- Host: "))
         begin_mariadb(proof, line);
-    else if (begins(line, "-- Dump completed"))
+    else if (span_begins(line, "-- Dump completed"))
         proof->whole = true;
     else if (!says_nothing(line))
         proof->whole = false;
@@ -158,13 +146,13 @@ static void take_mariadb(struct database_proof *proof, struct span line)
         mariadb_name_begins(&proof->database, "-- Current Database: `", "CREATE DATABASE ", line);
     proof->tables +=
         mariadb_name_begins(&proof->copy, "-- Table structure for table `", "CREATE TABLE `", line);
-    if (begins(line, "-- ") || is(line, "UNLOCK TABLES;\n"))
-        proof->data = begins(line, "-- Dumping data for table `");
-    if (proof->data && begins(line, "INSERT INTO `"))
+    if (span_begins(line, "-- ") || is(line, "UNLOCK TABLES;\n"))
+        proof->data = span_begins(line, "-- Dumping data for table `");
+    if (proof->data && span_begins(line, "INSERT INTO `"))
         proof->in_rows = true;
-    else if (proof->in_rows && begins(line, "("))
+    else if (proof->in_rows && span_begins(line, "("))
         proof->rows++;
-    if (proof->in_rows && ends_with(line, ";\n"))
+    if (proof->in_rows && span_ends(line, ";\n"))
         proof->in_rows = false;
 }
 

@@ -101,18 +101,6 @@ static bool is_kept(const struct mariadb_accounts *accounts, const struct text *
 
 /* ---- statements ---- */
 
-static bool begins(struct span text, const char *with)
-{
-    return text.length >= strlen(with) && memcmp(text.data, with, strlen(with)) == 0;
-}
-
-static bool ends_with(struct span text, const char *with)
-{
-    size_t length = strlen(with);
-
-    return text.length >= length && memcmp(text.data + text.length - length, with, length) == 0;
-}
-
 /* What is behind a word that stands outside of quotes; empty: it is not there. */
 static struct span behind(struct span text, const char *word)
 {
@@ -128,7 +116,7 @@ static struct span behind(struct span text, const char *word)
             quote = c == quote ? '\0' : quote;
         else if (strchr("'\"`", c))
             quote = c;
-        else if (begins(rest, word))
+        else if (span_begins(rest, word))
             return (struct span){rest.data + strlen(word), rest.length - strlen(word)};
     }
     return (struct span){NULL, 0};
@@ -139,7 +127,7 @@ static struct span inside(struct span text)
 {
     static const char begin[] = "/*M!100005 ", end[] = " */;";
 
-    if (!begins(text, begin) || !ends_with(text, end))
+    if (!span_begins(text, begin) || !span_ends(text, end))
         return text;
     return (struct span){text.data + sizeof begin - 1,
                          text.length - (sizeof begin - 1) - (sizeof end - 1)};
@@ -148,7 +136,7 @@ static struct span inside(struct span text)
 static bool say(struct mariadb_accounts *accounts, struct span text)
 {
     text_add(accounts->out, text.data, text.length);
-    text_puts(accounts->out, ends_with(text, ";") ? "\n" : ";\n");
+    text_puts(accounts->out, span_ends(text, ";") ? "\n" : ";\n");
     return true;
 }
 
@@ -201,9 +189,9 @@ static const char *option_of(struct span tail)
     while (text.length && strchr("; ", text.data[text.length - 1]))
         text.length--;
     tail.length = text.length;
-    if (ends_with(tail, " GRANT OPTION"))
+    if (span_ends(tail, " GRANT OPTION"))
         return " WITH GRANT OPTION";
-    return ends_with(tail, " ADMIN OPTION") ? " WITH ADMIN OPTION" : "";
+    return span_ends(tail, " ADMIN OPTION") ? " WITH ADMIN OPTION" : "";
 }
 
 /* The text of "GRANT ... TO account" and its option. False: it is none. Empty: nothing is said. */
@@ -291,7 +279,7 @@ static void take_statement(struct mariadb_accounts *accounts)
     struct span text = text_trim((struct span){text_get(statement), statement->length});
 
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (begins(text, forms[i].begins)) {
+        if (span_begins(text, forms[i].begins)) {
             accounts->strange = !forms[i].take(accounts, text) || accounts->strange;
             statement->length = 0;
             return;
@@ -307,7 +295,7 @@ static bool is_comment(const struct mariadb_accounts *accounts)
     struct span text =
         text_trim((struct span){text_get(&accounts->statement), accounts->statement.length});
 
-    return begins(text, "--");
+    return span_begins(text, "--");
 }
 
 /* Comments end with their line, also the one that has no semicolon. */
@@ -318,7 +306,7 @@ static void end_line(struct mariadb_accounts *accounts)
 
     if (!text.length || is_comment(accounts))
         accounts->statement.length = 0;
-    else if (ends_with(text, "*/"))
+    else if (span_ends(text, "*/"))
         take_statement(accounts);
 }
 

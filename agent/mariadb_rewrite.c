@@ -15,11 +15,6 @@ void mariadb_rewrite_done(struct mariadb_rewrite *rewrite)
     mariadb_accounts_done(&rewrite->accounts);
 }
 
-static bool begins(struct span line, const char *with)
-{
-    return line.length >= strlen(with) && memcmp(line.data, with, strlen(with)) == 0;
-}
-
 /* The first name in its quotes, with them; empty: there is none. */
 static struct span name_in(struct span line)
 {
@@ -63,7 +58,8 @@ static bool take_account(struct mariadb_rewrite *rewrite, struct span line)
     rewrite->in_accounts = database_accounts_begin(rewrite->mark, rewrite->named, line);
     rewrite->accounts.out = rewrite->out;
     /* nothing that a database says comes before this one */
-    rewrite->named = rewrite->named || begins(line, "-- MariaDB dump ") || begins(line, "-- MySQL");
+    rewrite->named =
+        rewrite->named || span_begins(line, "-- MariaDB dump ") || span_begins(line, "-- MySQL");
     return false;
 }
 
@@ -81,7 +77,7 @@ static void take_line(void *context, struct span line, bool first, bool last)
             text_addf(rewrite->out, "DROP DATABASE IF EXISTS %.*s;\n", (int)name.length,
                       name.data ? name.data : "");
         }
-        if (begins(line, "USE `"))
+        if (span_begins(line, "USE `"))
             take_database(rewrite, line);
         if (mariadb_name_begins(&rewrite->names_table, "-- Table structure for table `",
                                 "CREATE TABLE `", line))

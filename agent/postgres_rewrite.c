@@ -29,11 +29,6 @@ void postgres_clear(struct text *out, int server)
     text_puts(out, " END $granary$;\n");
 }
 
-static bool begins(struct span line, const char *with)
-{
-    return line.length >= strlen(with) && memcmp(line.data, with, strlen(with)) == 0;
-}
-
 /* A name as SQL has it: in quotes, or up to a blank or semicolon. */
 static struct span name_behind(struct span line, const char *words)
 {
@@ -65,9 +60,9 @@ static bool is_known(const struct postgres_rewrite *rewrite, struct span name)
 /* True when the line is not to be said. */
 static bool drops(const struct postgres_rewrite *rewrite, struct span line)
 {
-    if (begins(line, "CREATE ROLE "))
+    if (span_begins(line, "CREATE ROLE "))
         return is_known(rewrite, name_behind(line, "CREATE ROLE "));
-    return begins(line, "ALTER ROLE ") && memmem(line.data, line.length, " WITH ", 6) &&
+    return span_begins(line, "ALTER ROLE ") && memmem(line.data, line.length, " WITH ", 6) &&
            span_is(name_behind(line, "ALTER ROLE "), rewrite->own);
 }
 
@@ -85,9 +80,9 @@ static void take_sql(struct postgres_rewrite *rewrite, struct span line)
 
     if (drops(rewrite, line))
         return;
-    if (begins(line, "-- Name: "))
+    if (span_begins(line, "-- Name: "))
         rewrite->names_database = memmem(line.data, line.length, type, sizeof type - 1) != NULL;
-    if (rewrite->names_database && begins(line, "CREATE DATABASE ")) {
+    if (rewrite->names_database && span_begins(line, "CREATE DATABASE ")) {
         add_drop(rewrite, line);
         rewrite->names_database = false;
     }

@@ -34,16 +34,9 @@ static struct span head_of(struct span text, size_t length)
     return (struct span){text.data, length};
 }
 
-static bool begins(struct span text, const char *with)
-{
-    size_t length = strlen(with);
-
-    return text.length >= length && memcmp(text.data, with, length) == 0;
-}
-
 static bool take(struct span *in, const char *piece)
 {
-    if (!begins(*in, piece))
+    if (!span_begins(*in, piece))
         return false;
     *in = rest_of(*in, strlen(piece));
     return true;
@@ -471,7 +464,7 @@ static bool expand(struct expansion *e, struct span *in)
             fine = reference_or_kept(e, in);
         } else {
             /* a lone "$", or a backslash: only in front of a brace it is more than itself */
-            if (begins(*in, "\\}"))
+            if (span_begins(*in, "\\}"))
                 *in = rest_of(*in, 1);
             fine = put(e, head_of(*in, 1));
             *in = rest_of(*in, 1);

@@ -27,3 +27,19 @@ static inline bool span_is(struct span a, const char *text)
 {
     return span_equal(a, span_of(text));
 }
+
+/** True when the span's first bytes are the text's. */
+static inline bool span_begins(struct span a, const char *with)
+{
+    size_t length = strlen(with);
+
+    return a.length >= length && memcmp(a.data, with, length) == 0;
+}
+
+/** True when the span's last bytes are the text's. */
+static inline bool span_ends(struct span a, const char *with)
+{
+    size_t length = strlen(with);
+
+    return a.length >= length && memcmp(a.data + a.length - length, with, length) == 0;
+}
