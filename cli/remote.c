@@ -58,6 +58,17 @@ json_t *remote_list(const struct remote *remote, const struct kube_resource *res
     return NULL;
 }
 
+json_t *remote_list_beside(const struct remote *remote, const struct kube_resource *resource,
+                           const struct output *output, struct error *err)
+{
+    json_t *list = remote_list(remote, resource, err);
+
+    if (list || err->code != ERROR_FORBIDDEN)
+        return list;
+    output_warning(output, err->message);
+    return json_array();
+}
+
 /* ---- by name ---- */
 
 /* How people call kinds, beside their names. Spec: kubectl api-resources. */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "cli/arguments.h"
+#include "cli/output.h"
 #include "kube/client.h"
 #include "kube/resource.h"
 #include "kube/verbs.h"
@@ -41,6 +42,11 @@ static inline void auto_remote(struct remote *remote)
  *  the message names the kind. */
 json_t *remote_list(const struct remote *remote, const struct kube_resource *resource,
                     struct error *err) MUST_CHECK;
+
+/** The same of what is good to know beside: what this person may not read is an empty list, and is
+ *  told as a warning. */
+json_t *remote_list_beside(const struct remote *remote, const struct kube_resource *resource,
+                           const struct output *output, struct error *err) MUST_CHECK;
 
 /**
  * Finds the BackupConfiguration that a person names: by its own name, or by its target as

@@ -92,13 +92,12 @@ static void write_table(const json_t *rows, const struct arguments *arguments,
 {
     static const char *const heads[] = {"NAMESPACE", "TARGET", "SNAPSHOT", "TAKEN",  "HOST",
                                         "PATH",      "SIZE",   "NEW",      "SESSION"};
-    size_t end = sizeof heads / sizeof *heads - (arguments->form == FORM_WIDE ? 0 : 2), i;
+    size_t end = sizeof heads / sizeof *heads - (arguments->form == FORM_WIDE ? 0 : 2);
+    size_t begin = arguments->all_spaces ? 0 : 1, i;
     AUTO(table) struct table table = {0};
     const json_t *row;
 
-    table_row(&table);
-    for (i = arguments->all_spaces ? 0 : 1; i < end; i++)
-        table_cell(&table, COLOUR_PLAIN, heads[i]);
+    table_head(&table, heads + begin, end - begin);
     tree_items (rows, i, row)
         add_row(&table, row, arguments, now_s);
     table_write(&table, output);

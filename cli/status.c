@@ -36,25 +36,13 @@ static void auto_look(struct look *look)
     json_decref(look->repositories);
 }
 
-/* What this person may not read is left out, and said. */
-static json_t *list_beside(const struct remote *remote, const struct kube_resource *resource,
-                           const struct output *output, struct error *err)
-{
-    json_t *list = remote_list(remote, resource, err);
-
-    if (list || err->code != ERROR_FORBIDDEN)
-        return list;
-    output_warning(output, err->message);
-    return json_array();
-}
-
 static bool read_all(const struct remote *remote, const struct output *output, struct look *look,
                      struct error *err)
 {
     return (look->configurations = remote_list(remote, &remote_configurations, err)) &&
            (look->sessions = remote_list(remote, &remote_sessions, err)) &&
-           (look->restores = list_beside(remote, &remote_restores, output, err)) &&
-           (look->repositories = list_beside(remote, &remote_repositories, output, err));
+           (look->restores = remote_list_beside(remote, &remote_restores, output, err)) &&
+           (look->repositories = remote_list_beside(remote, &remote_repositories, output, err));
 }
 
 static void keep_named(json_t *rows, const char *operand)
@@ -238,13 +226,12 @@ static void write_table(const json_t *rows, const struct arguments *arguments,
     static const char *const heads[] = {"NAMESPACE",     "TARGET",    "HEALTH",
                                         "LAST BACKUP",   "NEXT RUN",  "SCHEDULE",
                                         "CONFIGURATION", "BLUEPRINT", "REPOSITORY"};
-    size_t end = sizeof heads / sizeof *heads - (arguments->form == FORM_WIDE ? 0 : 2), i;
+    size_t end = sizeof heads / sizeof *heads - (arguments->form == FORM_WIDE ? 0 : 2);
+    size_t begin = arguments->all_spaces ? 0 : 1, i;
     AUTO(table) struct table table = {0};
     const json_t *row;
 
-    table_row(&table);
-    for (i = arguments->all_spaces ? 0 : 1; i < end; i++)
-        table_cell(&table, COLOUR_PLAIN, heads[i]);
+    table_head(&table, heads + begin, end - begin);
     tree_items (rows, i, row)
         add_row(&table, row, arguments, now_s);
     table_write(&table, output);

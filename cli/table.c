@@ -49,6 +49,13 @@ void table_cell(struct table *table, enum colour colour, const char *text)
         table->columns = line->cells;
 }
 
+void table_head(struct table *table, const char *const *names, size_t count)
+{
+    table_row(table);
+    for (size_t i = 0; i < count; i++)
+        table_cell(table, COLOUR_PLAIN, names[i]);
+}
+
 void table_note(struct table *table, enum colour colour, const char *text)
 {
     struct table_line *line = add_line(table);

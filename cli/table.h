@@ -19,6 +19,9 @@ struct table {
 /** Begins a row: the first one is the head. */
 void table_row(struct table *table);
 
+/** The head: a row of `count` names. */
+void table_head(struct table *table, const char *const *names, size_t count);
+
 /** The next cell of the row; NULL is "-". */
 void table_cell(struct table *table, enum colour colour, const char *text);
 

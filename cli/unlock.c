@@ -34,26 +34,16 @@ static bool count_workers(const struct remote *remote, const json_t *repository,
     return true;
 }
 
-/* What may not be read says nothing. */
-static json_t *list_beside(const struct remote *remote, const struct kube_resource *resource,
-                           const struct output *output, struct error *err)
-{
-    json_t *list = remote_list(remote, resource, err);
-
-    if (list || err->code != ERROR_FORBIDDEN)
-        return list;
-    output_warning(output, err->message);
-    return json_array();
-}
-
 static bool tell(const struct remote *remote, const json_t *repository, const struct output *output,
                  struct error *err)
 {
-    AUTO(json) json_t *configurations = list_beside(remote, &remote_configurations, output, err);
     AUTO(json)
-    json_t *sessions = configurations ? list_beside(remote, &remote_sessions, output, err) : NULL;
+    json_t *configurations = remote_list_beside(remote, &remote_configurations, output, err);
     AUTO(json)
-    json_t *restores = sessions ? list_beside(remote, &remote_restores, output, err) : NULL;
+    json_t *sessions =
+        configurations ? remote_list_beside(remote, &remote_sessions, output, err) : NULL;
+    AUTO(json)
+    json_t *restores = sessions ? remote_list_beside(remote, &remote_restores, output, err) : NULL;
     struct proof_seen seen = {repository, configurations, sessions, restores, -1};
     AUTO(text) struct text text = {0};
     size_t found;
