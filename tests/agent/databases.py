@@ -41,7 +41,36 @@ def fresh_cluster():
     return f"{folder}/data"
 
 
-class Postgres:
+class Server:
+    """One that runs as nobody, with a log in its folder. Use as context. A kind has program() and answers()."""
+
+    def start(self):
+        # a MariaDB that starts removes temporary tables of others that are in the same folder
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(self.program(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
+                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin", "TMPDIR": self.folder})
+        eventually(self.answers, "the database answers")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self):
+        try:
+            self.start()
+        except AssertionError as why:
+            self.__exit__(type(why))
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        if kind:
+            with open(f"{self.folder}/log", errors="replace") as log:
+                print(log.read()[-3000:], flush=True)
+
+
+class Postgres(Server):
     """One server. Use as context. tls: only with TLS."""
 
     def __init__(self, tls=False, password=PASSWORD):
@@ -57,14 +86,13 @@ class Postgres:
             os.chmod(f"{self.data}/server.key", 0o600)
         give(self.folder, NOBODY)
 
-    def start(self):
-        words = [f"{POSTGRES}/postgres", "-D", self.data, "-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}",
+    def program(self):
+        return [f"{POSTGRES}/postgres", "-D", self.data, "-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}",
                  "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB",
                  "-c", f"ssl={'on' if self.tls else 'off'}", "-c", "autovacuum=off"]
-        with open(f"{self.folder}/log", "ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
-                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin"})
-        eventually(lambda: self.psql("SELECT 1", good=False).returncode == 0, "the database answers")
+
+    def answers(self):
+        return self.psql("SELECT 1", good=False).returncode == 0
 
     def psql(self, *statements, database="postgres", good=True):
         words = [f"{POSTGRES}/psql", "-XqAtw", "-v", "ON_ERROR_STOP=1"]
@@ -92,20 +120,6 @@ class Postgres:
     def app(self, **config):
         return {"namespace": "shop", "clientConfig": {"url": f"postgresql://127.0.0.1:{self.port}", **config}}
 
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.stop()
-        if kind:
-            with open(f"{self.folder}/log", errors="replace") as log:
-                print(log.read()[-3000:], flush=True)
-
 
 @functools.cache
 def fresh_mariadb():
@@ -116,7 +130,7 @@ def fresh_mariadb():
     return f"{folder}/data"
 
 
-class MariaDB:
+class MariaDB(Server):
     """One server. Use as context. tls: "offered", "required" or "none"."""
 
     def __init__(self, tls="offered"):
@@ -129,29 +143,15 @@ class MariaDB:
                                      "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n")
         give(self.folder, NOBODY)
 
-    def __enter__(self):
-        words = ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.folder}/socket",
-                 f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve",
-                 f"--init-file={self.folder}/init", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
-                 *([] if self.tls == "none" else [f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]),
-                 *(["--require-secure-transport"] if self.tls == "required" else [])]
-        # a server that starts removes temporary tables of others that are in the same folder
-        with open(f"{self.folder}/log", "ab") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY,
-                                            group=NOBODY, extra_groups=[], env={"PATH": "/usr/bin", "TMPDIR": self.folder})
-        try:
-            eventually(lambda: self.ask("SELECT 1", good=False).returncode == 0, "the database answers")
-        except AssertionError as why:
-            self.__exit__(type(why))
-            raise
-        return self
+    def program(self):
+        return ["/usr/sbin/mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.folder}/socket",
+                f"--port={self.port}", "--bind-address=127.0.0.1", f"--pid-file={self.folder}/pid", "--skip-name-resolve",
+                f"--init-file={self.folder}/init", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
+                *([] if self.tls == "none" else [f"--ssl-cert={self.folder}/cert", f"--ssl-key={self.folder}/key"]),
+                *(["--require-secure-transport"] if self.tls == "required" else [])]
 
-    def __exit__(self, kind, *_):
-        self.process.kill()
-        self.process.wait()
-        if kind:
-            with open(f"{self.folder}/log", errors="replace") as log:
-                print(log.read()[-3000:], flush=True)
+    def answers(self):
+        return self.ask("SELECT 1", good=False).returncode == 0
 
     def ask(self, statements, database="mysql", good=True):
         done = subprocess.run(["/usr/bin/mariadb", "--no-defaults", "--batch", "--skip-column-names", f"--port={self.port}",
@@ -171,7 +171,7 @@ class MariaDB:
         return {"namespace": "shop", "clientConfig": {"url": f"mysql://127.0.0.1:{self.port}", **config}}
 
 
-class Redis:
+class Redis(Server):
     """One server. Use as context. tls: only with TLS, and only with a client's certificate."""
 
     def __init__(self, *options, tls=False, password=PASSWORD):
@@ -191,24 +191,11 @@ class Redis:
         write(f"{self.folder}/redis.conf", "".join(f"{line}\n" for line in lines))
         give(self.folder, NOBODY)
 
-    def __enter__(self):
-        with open(f"{self.folder}/log", "ab") as log:
-            self.process = subprocess.Popen(["/usr/bin/redis-server", f"{self.folder}/redis.conf"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=NOBODY, group=NOBODY,
-                                            extra_groups=[], env={"PATH": "/usr/bin"})
-        try:
-            eventually(lambda: self.ask("PING", good=False).returncode == 0, "the database answers")
-        except AssertionError as why:
-            self.__exit__(type(why))
-            raise
-        return self
+    def program(self):
+        return ["/usr/bin/redis-server", f"{self.folder}/redis.conf"]
 
-    def __exit__(self, kind, *_):
-        self.process.kill()
-        self.process.wait()
-        if kind:
-            with open(f"{self.folder}/log", errors="replace") as log:
-                print(log.read()[-3000:], flush=True)
+    def answers(self):
+        return self.ask("PING", good=False).returncode == 0
 
     def words(self):
         more = ["--tls", "--cacert", harness.WORLD.ca.cert, "--cert", f"{self.folder}/cert", "--key", f"{self.folder}/key"]
