@@ -41,16 +41,7 @@ static const char *kind_of(const json_t *object)
 
 /* ---- who uses it ---- */
 
-/* The Deployment is told, not its ReplicaSets. */
-static bool is_foreign(const json_t *workload)
-{
-    struct target target;
-
-    return !target_of_object(&target, workload, "default") ||
-           (target.kind->owned_is_foreign && target_is_controlled(&target));
-}
-
-/* New list. */
+/* The Deployment is told, not its ReplicaSets. New list. */
 static json_t *without_foreign(const json_t *workloads)
 {
     json_t *own = json_array();
@@ -58,7 +49,7 @@ static json_t *without_foreign(const json_t *workloads)
     size_t i;
 
     tree_items (workloads, i, workload)
-        if (!is_foreign(workload))
+        if (!target_is_foreign(workload))
             tree_push_new(own, tree_share(workload));
     return own;
 }
